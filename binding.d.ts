@@ -1,0 +1,271 @@
+// The native addon as TypeScript sees it. `npm run lint` checks this file against the loaded addon.
+//
+// Errors: every function throws, and every promise rejects with, an Error that has `code` (see
+// lib/errors.ts) and `details`; lib/native.ts turns it into a SluiceError. Argument checks here keep memory
+// safe; friendly messages about the user's own call are made in lib/.
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+export type DType = 'float32' | 'int32' | 'bool';
+export type TypedArray = Float32Array | Int32Array | Uint8Array;
+
+/** One node of a model: `inputs` are [node name, output index]. Inputs of the model are nodes of kind 'input'. */
+export interface NodeDescription {
+  kind: string;
+  name: string;
+  inputs: [string, number][];
+  options: { [key: string]: Json };
+  /** The node whose parameters this one uses: a layer applied more than once. */
+  sharedWith?: string;
+}
+
+/** Plain data; what is saved in a model file and what the engine checks as hostile input. */
+export interface ModelDescription {
+  nodes: NodeDescription[];
+  outputs: [string, number][];
+}
+
+/** `null` is a symbolic extent (batch, steps). */
+export type Extents = (number | null)[];
+
+export interface InputInfo {
+  name: string;
+  /** With the batch axis: [null, null, 10]. */
+  shape: Extents;
+  dtype: DType;
+  /** Whether the input has a time axis, so that a mask or lengths may come with it. */
+  sequence: boolean;
+}
+
+export interface OutputInfo {
+  /** Name of the node that makes it. */
+  node: string;
+  shape: Extents;
+  /** Whether a mask reaches this output (then it weighs the loss), given that each input has one. */
+  masked: boolean;
+}
+
+export interface NodeInfo {
+  name: string;
+  kind: string;
+  outputs: Extents[];
+  /** Names of its parameters; empty for a node that shares those of another one. */
+  parameters: string[];
+  /** Why this node cannot be pushed step by step, or null. */
+  streamable: string | null;
+}
+
+export interface ParameterInfo {
+  name: string;
+  layer: string;
+  shape: number[];
+  trainable: boolean;
+}
+
+/** A recurrent state: one per recurrent layer and direction. */
+export interface StateInfo {
+  name: string;
+  layer: string;
+  /** Per row: [units]. */
+  shape: number[];
+  /** Kept from call to call because the layer is `stateful`. */
+  carried: boolean;
+}
+
+/** A buffer of a batch. The time extent of `shape` is concrete: all rows of a batch have the same number of steps. */
+export interface SlotDescription {
+  /** mask: bool [T]; lengths: int32 []; weight: float32 [] or [T]; cotangent: as the output. `index` counts inputs or outputs. */
+  role: 'input' | 'mask' | 'lengths' | 'target' | 'weight' | 'cotangent';
+  index: number;
+  /** Shape of one row. */
+  shape: number[];
+  dtype: DType;
+}
+
+/**
+ * The rows of one native call, in memory that belongs to the addon: JavaScript's buffers are read by
+ * `gather` on the calling thread only, so that a buffer that is detached, resized or collected later
+ * cannot harm a run. May be filled again once the run that reads it has settled (else BUSY).
+ */
+export declare class Batch {
+  /** Checks the slots against the model. OUT_OF_MEMORY where they do not fit. */
+  constructor(model: Model, rows: number, slots: SlotDescription[]);
+  readonly rows: number;
+  readonly bytes: number;
+  /**
+   * Copies rows [first, first + count) of slot number `slot` (position in the constructor's list). Row i comes from row
+   * `rowIndex ? rowIndex[offset + i] : offset + i` of `source`. INVALID_ARGUMENT for a source that is
+   * detached, shared, too short, of another type, or an index outside of it.
+   */
+  gather(slot: number, source: TypedArray, rowIndex: Int32Array | null, offset: number, first: number, count: number): void;
+  /** Shape of output k of the last run, with the batch axis. */
+  outputShape(output: number): number[];
+  /** Copies rows [first, first + count) of output k of the last run to row `targetRow + first` on. */
+  scatter(output: number, target: Float32Array, targetRow: number, first: number, count: number): void;
+}
+
+/** Stops the runs it was given to at their next step; they reject with ABORTED. */
+export declare class CancelToken {
+  constructor();
+  cancel(): void;
+  readonly cancelled: boolean;
+}
+
+export interface LossSpec {
+  kind:
+    | 'meanSquaredError'
+    | 'meanAbsoluteError'
+    | 'huber'
+    | 'binaryCrossentropy'
+    | 'categoricalCrossentropy'
+    | 'sparseCategoricalCrossentropy';
+  delta: number;
+  /** Weight of this output's loss in the total. */
+  weight: number;
+}
+
+export interface MetricSpec {
+  kind: 'meanSquaredError' | 'meanAbsoluteError' | 'binaryAccuracy' | 'categoricalAccuracy' | 'sparseCategoricalAccuracy';
+  threshold: number;
+}
+
+export interface OptimizerSpec {
+  kind: 'sgd' | 'rmsprop' | 'adam' | 'adamw';
+  learningRate: number;
+  momentum: number;
+  nesterov: boolean;
+  rho: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  epsilonMode: 'keras' | 'torch';
+  weightDecay: number;
+  /** 0 is off. */
+  clipNorm: number;
+  clipVariableNorm: number;
+  clipValue: number;
+}
+
+export interface CompileSpec {
+  /** One entry an output. */
+  losses: LossSpec[];
+  metrics: MetricSpec[][];
+  optimizer: OptimizerSpec;
+}
+
+export interface RunOptions {
+  /** 'cpu', 'reference' (double arithmetic in plain loops: the oracle). */
+  device: string;
+  cancel: CancelToken | null;
+  /** Dropout and the like are active. Always so in 'train'. */
+  training: boolean;
+  /** Seed and position of the random numbers. */
+  seed: number;
+  step: number;
+  /** Train only: run the batch in slices of this many rows and update once; 0: in one piece. */
+  microBatch: number;
+  /** Train and evaluate: reject NON_FINITE (before the update) when the loss is not finite. */
+  requireFinite: boolean;
+  /** UNSUPPORTED where an op cannot run on the device's fast path. */
+  strict: boolean;
+}
+
+export interface RunResult {
+  /**
+   * Per output: Σ w·loss and Σ w; then per metric of each output the same two. Empty for predict and vjp.
+   * The total loss is Σ over outputs of weight · Σ w·loss / Σ w.
+   */
+  sums: Float64Array;
+  /** 'gradients' and 'vjp': by parameter name, trainable ones only. */
+  gradients: Record<string, Float32Array> | null;
+  /** 'gradients' and 'vjp': by input number, null for inputs that are not float32. */
+  inputGradients: (Float32Array | null)[] | null;
+}
+
+export interface OpInfo {
+  layer: string;
+  op: string;
+  device: string;
+  kernel: string;
+  /** Why the device's own kernel does not run it, or null. */
+  fallback: string | null;
+}
+
+export interface PlanInfo {
+  ops: OpInfo[];
+  /** Bytes of scratch memory that one run needs at these extents. */
+  arenaBytes: number;
+  parameterBytes: number;
+  packedBytes: number;
+  threads: number;
+}
+
+export declare class Model {
+  /** CONFIG, UNSUPPORTED, SHAPE_MISMATCH or OUT_OF_MEMORY name the node. `seed` drives the initializers. */
+  constructor(description: ModelDescription, seed: number);
+  readonly inputs: InputInfo[];
+  readonly outputs: OutputInfo[];
+  readonly nodes: NodeInfo[];
+  readonly parameters: ParameterInfo[];
+  readonly states: StateInfo[];
+  /** Copies of all parameters of the last published step. */
+  getWeights(): Record<string, Float32Array>;
+  /** All or none are set. BUSY while a training call is under way. */
+  setWeights(weights: Record<string, Float32Array>): void;
+  setTrainable(layer: string, trainable: boolean): void;
+  /** New optimizer state. BUSY while a training call is under way. */
+  compile(spec: CompileSpec): void;
+  setLearningRate(learningRate: number): void;
+  /** Updates done since compile. */
+  readonly iterations: number;
+  /**
+   * Runs a batch off the JavaScript thread. train: forward, loss, backward, update, publish; evaluate:
+   * loss and metrics; predict: outputs (read them from the batch); gradients: of the total loss; vjp: with the
+   * batch's cotangents. BUSY for a second 'train' at a time.
+   */
+  run(kind: 'train' | 'evaluate' | 'predict' | 'gradients' | 'vjp', batch: Batch, options: RunOptions): Promise<RunResult>;
+  /** Memory that a run of these extents needs beyond what is there, in bytes; and what is available. */
+  estimate(kind: 'train' | 'evaluate' | 'predict', rows: number, steps: number): { needed: number; available: number };
+  explain(kind: 'train' | 'predict', rows: number, steps: number, device: string): PlanInfo;
+  /** States of stateful layers, by state name, [rows, units]; empty before the first run or after a reset. */
+  getStates(): Record<string, { rows: number; data: Float32Array }>;
+  setStates(states: Record<string, { rows: number; data: Float32Array }>): void;
+  resetStates(): void;
+  /** Frees as soon as no run uses it; later calls throw DISPOSED. */
+  dispose(): void;
+}
+
+/** One live sequence; synchronous, on the calling thread, single-threaded. */
+export declare class Session {
+  /** UNSUPPORTED names the layer that cannot be pushed. */
+  constructor(model: Model);
+  /** Floats of one step of each input and of each output. */
+  readonly inputSizes: number[];
+  readonly outputSizes: number[];
+  readonly stateSize: number;
+  /** One step: reads inputs[i], writes outputs[i]. Sizes must match exactly. */
+  push(inputs: Float32Array[], outputs: Float32Array[]): void;
+  /** The same for a model with one input and one output, without the arrays. */
+  pushOne(input: Float32Array, output: Float32Array): void;
+  /** All states, one after the other in the order of Model.states. */
+  getState(): Float32Array;
+  setState(state: Float32Array): void;
+  /** Zero states. */
+  reset(): void;
+  dispose(): void;
+}
+
+export interface DeviceInfo {
+  name: string;
+  available: boolean;
+  /** What it is, or why it is not available. */
+  description: string;
+}
+
+export declare function devices(): DeviceInfo[];
+/** What decided the number of compute threads. */
+export declare function threads(): { count: number; affinity: number; cgroupQuota: number | null; requested: number | null };
+/** 0 gives the choice back to the machine. Takes effect at the next run. */
+export declare function setThreads(count: number): void;
+/** Addon version and build, for bug reports. */
+export declare function buildInfo(): { version: string; compiler: string; napi: number };

@@ -1,0 +1,49 @@
+#include "engine/backend/backend.h"
+
+#include "engine/core/error.h"
+
+namespace sluice {
+
+const char* opName(Op op) {
+  static constexpr const char* kNames[] = {
+      "dense",     "denseBackward",     "activation", "activationBackward", "gru",  "gruBackward",
+      "reverse",   "concat",            "split",      "merge",              "mergeBackward",
+      "dropout",   "normalize",         "normalizeBackward",                "maskAnd",
+      "add",       "loss",              "metric",     "optimize"};
+  static_assert(std::size(kNames) == static_cast<size_t>(Op::Count));
+  return op < Op::Count ? kNames[static_cast<size_t>(op)] : "unknown";
+}
+
+BackendRegistry& BackendRegistry::instance() {
+  // Never destroyed: runs may still be under way while the process exits.
+  static BackendRegistry* registry = new BackendRegistry;
+  return *registry;
+}
+
+void BackendRegistry::add(std::unique_ptr<Backend> backend) {
+  if (find(backend->name()) == nullptr) backends_.push_back(std::move(backend));
+}
+
+void BackendRegistry::addUnavailable(std::string name, std::string reason) {
+  unavailable_.push_back({std::move(name), std::move(reason)});
+}
+
+const Backend* BackendRegistry::find(const std::string& name) const {
+  for (const auto& backend : backends_)
+    if (backend->name() == name) return backend.get();
+  return nullptr;
+}
+
+const Backend& BackendRegistry::require(const std::string& name) const {
+  if (const Backend* backend = find(name)) return *backend;
+  for (const auto& missing : unavailable_)
+    if (missing.name == name)
+      fail(Code::DeviceUnavailable, cat("device '", name, "' is not available: ", missing.reason),
+           {.option = "device", .received = name});
+  std::string known;
+  for (const auto& backend : backends_) known += (known.empty() ? "'" : ", '") + backend->name() + "'";
+  fail(Code::DeviceUnavailable, cat("device '", name, "' is unknown; this build has ", known),
+       {.option = "device", .expected = known, .received = name});
+}
+
+}  // namespace sluice

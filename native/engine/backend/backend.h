@@ -1,0 +1,65 @@
+// The seam between engine and backends. A backend is a table of kernels, one entry an op; adding an
+// op or a backend changes no other file than the table it belongs to.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/backend/op.h"
+
+namespace sluice {
+
+// How a backend runs one op. All functions but `launch` may read shapes and attributes only.
+struct Kernel {
+  const char* name = nullptr;  // shown by explain(); nullptr: the op is not there
+  // Null where this call can run, else why not. Null pointer: everything is supported.
+  const char* (*whyNot)(const OpCall&) noexcept = nullptr;
+  size_t (*scratchBytes)(const OpCall&) noexcept = nullptr;
+  size_t (*reserveBytes)(const OpCall&) noexcept = nullptr;  // of an opaque output
+  // Parameters in a form of the kernel's own, made once per weights snapshot. The size depends on
+  // parameter shapes and attributes alone. Null or 0: not used.
+  size_t (*packedBytes)(const OpCall&) noexcept = nullptr;
+  void (*pack)(const OpCall&, void* packed) noexcept = nullptr;
+  // 0, or a status that Backend::statusText explains.
+  int32_t (*launch)(const OpCall&) noexcept = nullptr;
+};
+
+using KernelTable = std::array<Kernel, static_cast<size_t>(Op::Count)>;
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual const std::string& name() const = 0;         // "cpu"
+  virtual const std::string& description() const = 0;  // for devices(): SIMD target, BLAS and its build
+  // Kernels for float tensors of this dtype; nullptr where the backend has none.
+  virtual const KernelTable* kernels(DType real) const = 0;
+  virtual std::string statusText(int32_t status) const { return "status " + std::to_string(status); }
+};
+
+// All backends of the process, in order of preference. Filled once by the composition root (the
+// addon, a test's main) before anything runs; read-only afterwards.
+class BackendRegistry {
+ public:
+  static BackendRegistry& instance();
+  void add(std::unique_ptr<Backend> backend);
+  // Records why a backend is not there, for devices() and for DEVICE_UNAVAILABLE.
+  void addUnavailable(std::string name, std::string reason);
+  const Backend* find(const std::string& name) const;  // nullptr if absent
+  // Throws DEVICE_UNAVAILABLE with the recorded reason.
+  const Backend& require(const std::string& name) const;
+
+  struct Unavailable {
+    std::string name;
+    std::string reason;
+  };
+  const std::vector<std::unique_ptr<Backend>>& all() const { return backends_; }
+  const std::vector<Unavailable>& unavailable() const { return unavailable_; }
+
+ private:
+  std::vector<std::unique_ptr<Backend>> backends_;
+  std::vector<Unavailable> unavailable_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,317 @@
+// What the engine asks of a backend: coarse operations on whole tensors. Each op's arguments are
+// named here by position; an optional argument that is not wanted is an absent tensor (rank -1).
+//
+// Unless said otherwise an output is overwritten, outputs do not alias inputs, tensors are
+// row-major and contiguous, float tensors of one call share one dtype ("real": Float32 or Float64).
+// B rows, T steps, I input features, H units, F features.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/core/tensor.h"
+
+namespace sluice {
+
+enum class Op : int32_t {
+  Dense,
+  DenseBackward,
+  Activation,
+  ActivationBackward,
+  Gru,
+  GruBackward,
+  Reverse,
+  Concat,
+  Split,
+  Merge,
+  MergeBackward,
+  Dropout,
+  Normalize,
+  NormalizeBackward,
+  MaskAnd,
+  Add,
+  Loss,
+  Metric,
+  Optimize,
+  Count,
+};
+const char* opName(Op op);
+
+enum class ActivationKind : int32_t {
+  Linear,
+  Tanh,
+  Sigmoid,
+  Relu,
+  Softsign,     // x / (1 + |x|)
+  Softplus,     // log(1 + e^x), without overflow
+  Elu,          // x > 0 ? x : alpha (e^x - 1)
+  LeakyRelu,    // x > 0 ? x : alpha x, alpha >= 0
+  HardSigmoid,  // min(1, max(0, alpha x + beta))
+};
+
+// Every derivative is taken from the OUTPUT y, so that nothing but y is kept for backward:
+// tanh 1-y^2; sigmoid y(1-y); relu y>0; softsign (1-|y|)^2; softplus 1-e^-y; elu y>0 ? 1 : y+alpha;
+// leakyRelu y>0 ? 1 : alpha; hardSigmoid 0<y<1 ? alpha : 0.
+struct ActivationSpec {
+  ActivationKind kind = ActivationKind::Linear;
+  double alpha = 0;
+  double beta = 0;
+};
+
+// y = x W + b over the last axis. Row-invariant in inference: a row's bits do not depend on the others.
+namespace dense {
+enum In { kX /*[...,I]*/, kKernel /*[I,O]*/, kBias /*[O], optional*/, kInCount };
+enum Out { kY /*[...,O]*/, kOutCount };
+}  // namespace dense
+// dx = dy W^T, dW = x^T dy, db = column sums of dy.
+namespace denseBackward {
+enum In { kX, kKernel, kDy, kInCount };
+enum Out { kDx /*optional*/, kDKernel /*optional*/, kDBias /*optional*/, kOutCount };
+}  // namespace denseBackward
+
+namespace activation {  // attributes: ActivationSpec
+enum In { kX, kInCount };
+enum Out { kY, kOutCount };
+}  // namespace activation
+namespace activationBackward {  // attributes: ActivationSpec
+enum In { kY, kDy, kInCount };
+enum Out { kDx, kOutCount };
+}  // namespace activationBackward
+
+// One direction of a GRU over a whole sequence; equations in docs/semantics.md (gate order z, r, h).
+// A step where mask is 0 keeps the state; its output is zero, or with repeatMasked the output of the
+// previously processed step (zero before the first valid one). The values of x there are finite
+// (the engine zeroes them) but must not influence anything. `reverse` walks from the last step to
+// the first and writes each output at its own step.
+struct GruAttributes {
+  ActivationSpec activation;           // of the candidate
+  ActivationSpec recurrentActivation;  // of the gates
+  int32_t resetAfter = 1;              // n = act(xW + b0 + r*(hR + b1)), else n = act(xW + b + (r*h)R)
+  int32_t replace = 0;                 // h' = (1-z)h + zn, else h' = zh + (1-z)n
+  int32_t reverse = 0;
+  int32_t repeatMasked = 0;
+};
+namespace gru {
+enum In {
+  kX,                // [B,T,I]
+  kKernel,           // [I,3H]
+  kRecurrentKernel,  // [H,3H]
+  kBias,             // [2,3H] with resetAfter, else [3H]; optional
+  kMask,             // Bool [B,T]; optional
+  kInitialState,     // [B,H]; optional, zeros
+  kInCount
+};
+enum Out {
+  kSequence,    // [B,T,H], optional
+  kFinalState,  // [B,H], always present
+  kReserve,     // opaque bytes, present in training: what backward needs (states, gates); layout is
+                // the backend's own, size from Kernel::reserveBytes
+  kOutCount
+};
+}  // namespace gru
+namespace gruBackward {  // attributes: GruAttributes of the forward call
+enum In {
+  kX,
+  kKernel,
+  kRecurrentKernel,
+  kBias,
+  kMask,
+  kInitialState,
+  kReserve,
+  kDSequence,    // [B,T,H], optional; its values at masked steps count only with repeatMasked
+  kDFinalState,  // [B,H], optional
+  kInCount
+};
+enum Out {
+  kDx,                // optional; zero at masked steps
+  kDKernel,           // optional (frozen layers): the three come and go together
+  kDRecurrentKernel,  //
+  kDBias,             // absent also where there is no bias
+  kDInitialState,     // optional
+  kOutCount
+};
+}  // namespace gruBackward
+
+// Reverses the steps of each row among its own valid steps; masked steps stay where they are.
+// Its own inverse and its own adjoint.
+namespace reverse {
+enum In { kX /*[B,T,...]*/, kMask /*Bool [B,T], optional*/, kInCount };
+enum Out { kY, kOutCount };
+}  // namespace reverse
+
+// Concat joins any number of inputs along `axis` (>= 1); Split is its adjoint: one input, any number
+// of outputs, absent ones are skipped but their extent counts: sizes come from `extents`.
+constexpr int kMaxParts = 64;
+struct ConcatAttributes {
+  int32_t axis = 0;
+  int32_t parts = 0;
+  int64_t extents[kMaxParts] = {};  // Split only
+};
+
+// Element-wise y = a+b, (a+b)/2 or a*b of equal shapes.
+enum class MergeMode : int32_t { Sum, Average, Multiply };
+struct MergeAttributes {
+  MergeMode mode = MergeMode::Sum;
+};
+namespace merge {
+enum In { kA, kB, kInCount };
+enum Out { kY, kOutCount };
+}  // namespace merge
+namespace mergeBackward {
+enum In { kA, kB, kDy, kInCount };
+enum Out { kDa /*optional*/, kDb /*optional*/, kOutCount };
+}  // namespace mergeBackward
+
+// y = x * keep / (1-rate), keep from rowRandom(randomKey(seed, stream), step, rowOffset + b, e/4)[e%4]:
+// kept where unitFloat(bits) >= rate; e is the element's index within row b. Backward is the same op
+// applied to dy. Only in training plans.
+struct DropoutAttributes {
+  double rate = 0;
+  uint64_t stream = 0;
+};
+namespace dropout {
+enum In { kX, kInCount };
+enum Out { kY, kOutCount };
+}  // namespace dropout
+
+// y = (x - mean) / max(sqrt(variance), epsilon) per feature of the last axis; invert: the inverse.
+struct NormalizeAttributes {
+  double epsilon = 1e-7;
+  int32_t invert = 0;
+};
+namespace normalize {
+enum In { kX, kMean /*[F]*/, kVariance /*[F]*/, kInCount };
+enum Out { kY, kOutCount };
+}  // namespace normalize
+namespace normalizeBackward {
+enum In { kVariance, kDy, kInCount };
+enum Out { kDx, kOutCount };
+}  // namespace normalizeBackward
+
+namespace maskAnd {  // Bool [B,T] each
+enum In { kA, kB, kInCount };
+enum Out { kY, kOutCount };
+}  // namespace maskAnd
+
+// y += x: the sum of the gradients of a value with several readers.
+namespace add {
+enum In { kX, kInCount };
+enum Out { kY /*read and written*/, kOutCount };
+}  // namespace add
+
+// A row of a loss is everything but the last axis. value(row): mse, mae, huber and binary
+// cross-entropy are means over the last axis; the categorical ones are cross-entropies over it.
+// A row whose weight is zero or whose mask is 0 is not looked at (it may hold NaN) and gets a zero
+// gradient. Sums are accumulated in double in the order of the rows.
+enum class LossKind : int32_t {
+  MeanSquaredError,
+  MeanAbsoluteError,          // derivative at 0 is 0
+  Huber,                      // |e| <= delta ? e^2/2 : delta |e| - delta^2/2
+  BinaryCrossentropy,         // from logits: max(p,0) - p t + log(1+e^-|p|)
+  CategoricalCrossentropy,    // from logits: logsumexp(p) sum(t) - sum(t p)
+  SparseCategoricalCrossentropy,  // targets Int32 [...] without the last axis
+};
+struct LossAttributes {
+  LossKind kind = LossKind::MeanSquaredError;
+  double delta = 1;
+};
+namespace loss {
+enum In {
+  kPrediction,  // [...,F]
+  kTarget,      // the prediction's shape; Int32 without the last axis for sparse targets
+  kWeight,      // real, [B] or one a row of the loss; optional
+  kMask,        // Bool, one a row of the loss; optional
+  kScale,       // Float64 [1]: what the gradient of sum(w value) is multiplied with
+  kInCount
+};
+enum Out {
+  kSums,         // Float64 [2]: sum(w value), sum(w)
+  kDPrediction,  // optional: scale * d sum(w value) / d prediction
+  kOutCount
+};
+}  // namespace loss
+
+// Sums of a metric, arguments as Loss without scale and gradient.
+enum class MetricKind : int32_t {
+  MeanSquaredError,
+  MeanAbsoluteError,
+  BinaryAccuracy,             // (p > threshold) == (t > 0.5), mean over the last axis
+  CategoricalAccuracy,        // argmax(p) == argmax(t), first maximum
+  SparseCategoricalAccuracy,  // argmax(p) == t
+};
+struct MetricAttributes {
+  MetricKind kind = MetricKind::MeanSquaredError;
+  double threshold = 0;  // predictions are logits
+};
+namespace metric {
+enum In { kPrediction, kTarget, kWeight, kMask, kInCount };
+enum Out { kSums, kOutCount };
+}  // namespace metric
+
+// One pass over all parameters, which lie in one flat buffer. Clipping belongs to it: clipValue per
+// element, then clipVariableNorm per segment, then clipNorm over all trainable segments; 0 is off.
+// The norms are of gradient * gradientScale. Segments that are not trainable are copied.
+// Formulas: docs/semantics.md.
+enum class OptimizerKind : int32_t { Sgd, Rmsprop, Adam, AdamW };
+struct ParameterSegment {
+  int64_t offset = 0;
+  int64_t length = 0;
+  int32_t trainable = 1;
+};
+struct OptimizerAttributes {
+  OptimizerKind kind = OptimizerKind::Sgd;
+  double learningRate = 0.01;
+  double momentum = 0;  // sgd, rmsprop (Keras: velocity = momentum velocity + lr g / ...; w -= velocity)
+  int32_t nesterov = 0;
+  double rho = 0.9;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-7;
+  int32_t torchForm = 0;  // epsilonMode 'torch'
+  double weightDecay = 0;
+  double clipNorm = 0;
+  double clipVariableNorm = 0;
+  double clipValue = 0;
+  double gradientScale = 1;
+  int64_t iteration = 1;  // t of the formulas, from 1
+  const ParameterSegment* segments = nullptr;
+  int64_t segmentCount = 0;
+};
+// Slots: sgd 1 with momentum, else 0; rmsprop 1, with momentum 2 (mean square, velocity); adam 2 (m, v).
+namespace optimize {
+enum In { kParameters /*[n]*/, kGradients /*[n]*/, kInCount };
+enum Out { kUpdated /*[n], may alias kParameters*/, kSlot0 /*[n], read and written*/, kSlot1, kOutCount };
+}  // namespace optimize
+
+// What one run brings to all its ops.
+struct RunContext {
+  uint64_t seed = 0;
+  uint64_t step = 0;       // position of the random numbers
+  int64_t rowOffset = 0;   // global index of the batch's first row
+  int32_t threads = 1;     // 1 also means: stay on the calling thread
+  int32_t training = 0;
+  const std::atomic<int32_t>* cancel = nullptr;  // non-zero: a long kernel may return early
+
+  bool cancelled() const { return cancel && cancel->load(std::memory_order_relaxed) != 0; }
+};
+
+// One call: shapes are always set; data, scratch and packed only at launch.
+struct OpCall {
+  Op op = Op::Count;
+  const void* attributes = nullptr;
+  const TensorView* in = nullptr;
+  int32_t inCount = 0;
+  const TensorView* out = nullptr;
+  int32_t outCount = 0;
+  void* scratch = nullptr;       // 64-byte aligned, Kernel::scratchBytes long
+  const void* packed = nullptr;  // 64-byte aligned, filled by Kernel::pack for these parameters
+  const RunContext* context = nullptr;
+
+  template <typename T>
+  const T& attr() const {
+    return *static_cast<const T*>(attributes);
+  }
+};
+
+}  // namespace sluice

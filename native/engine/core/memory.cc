@@ -1,0 +1,75 @@
+#include "engine/core/memory.h"
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+
+#include "engine/core/error.h"
+#include "engine/runtime/cgroup.h"
+
+namespace sluice {
+namespace {
+
+// Small requests are not worth three file reads.
+constexpr size_t kAlwaysThere = size_t{16} << 20;
+
+std::optional<double> number(const std::string& path) {
+  std::ifstream file(path);
+  double value = 0;
+  if (!(file >> value)) return std::nullopt;
+  return value;
+}
+
+// Page cache that can be dropped counts as free.
+double reclaimable(const std::string& folder) {
+  std::ifstream file(folder + "/memory.stat");
+  std::string key;
+  for (double value = 0; file >> key >> value;)
+    if (key == "inactive_file" || key == "total_inactive_file") return value;
+  return 0;
+}
+
+std::optional<double> leftV2(const std::string& folder) {
+  const auto limit = number(folder + "/memory.max"), used = number(folder + "/memory.current");
+  if (!limit || !used) return std::nullopt;
+  return *limit - *used + reclaimable(folder);
+}
+
+std::optional<double> leftV1(const std::string& folder) {
+  const auto limit = number(folder + "/memory.limit_in_bytes");
+  const auto used = number(folder + "/memory.usage_in_bytes");
+  if (!limit || !used) return std::nullopt;
+  return *limit - *used + reclaimable(folder);
+}
+
+double machineLeft() {
+  std::ifstream file("/proc/meminfo");
+  std::string key, unit;
+  for (double value = 0; file >> key >> value;) {
+    std::getline(file, unit);
+    if (key == "MemAvailable:") return value * 1024;
+  }
+  return std::numeric_limits<double>::max();
+}
+
+}  // namespace
+
+size_t availableMemory() {
+  double least = machineLeft();
+  if (const auto left = tightestCgroup("/sys/fs/cgroup", cgroupPath(""), leftV2))
+    least = std::min(least, *left);
+  else if (const auto old = tightestCgroup("/sys/fs/cgroup/memory", cgroupPath("memory"), leftV1))
+    least = std::min(least, *old);
+  return static_cast<size_t>(std::clamp(least, 0.0, 0x1p62));
+}
+
+void requireMemory(size_t needed, const std::string& what) {
+  if (needed <= kAlwaysThere) return;
+  const size_t available = availableMemory();
+  if (needed <= available) return;
+  fail(Code::OutOfMemory,
+       cat(what, " needs ", needed, " bytes, ", available, " bytes are available"),
+       {.expected = cat(needed, " bytes"), .received = cat(available, " bytes available")});
+}
+
+}  // namespace sluice

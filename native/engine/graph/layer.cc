@@ -1,0 +1,44 @@
+#include "engine/graph/layer.h"
+
+#include "engine/layers/layers.h"
+
+namespace sluice {
+
+void LayerBuild::expectInputs(size_t least, size_t most) const {
+  if (inputs.size() >= least && inputs.size() <= most) return;
+  const std::string expected = least == most ? cat(least) : cat(least, " to ", most);
+  fail(Code::Config, cat(name(), " takes ", expected, " inputs, received ", inputs.size()),
+       {.layer = name(), .expected = expected, .received = cat(inputs.size())});
+}
+
+void LayerBuild::expectFloat(size_t input) const {
+  if (inputs[input].dtype == DType::Float32) return;
+  fail(Code::ShapeMismatch, cat(name(), ": input must be float32, received ", dtypeName(inputs[input].dtype)),
+       {.layer = name(), .expected = "float32", .received = dtypeName(inputs[input].dtype)});
+}
+
+void LayerBuild::expectRank(size_t input, int rank, const char* layout) const {
+  expectFloat(input);
+  const Shape& shape = inputs[input].shape;
+  if (shape.rank == rank && !isSymbol(shape.last())) return;
+  fail(Code::ShapeMismatch, cat(name(), ": input must be ", layout, " with a known last extent, received ", describeShape(shape)),
+       {.layer = name(), .expected = layout, .received = describeShape(shape)});
+}
+
+std::string describeShape(const Shape& shape) {
+  std::string text = "[";
+  for (int i = 0; i < shape.rank; ++i) text += (i > 0 ? "," : "") + (isSymbol(shape[i]) ? std::string("null") : std::to_string(shape[i]));
+  return text + "]";
+}
+
+std::unique_ptr<Layer> makeLayer(const std::string& kind, const std::string& name) {
+  std::string known;
+  for (const LayerEntry& entry : layerTable()) {
+    if (kind == entry.kind) return entry.make();
+    known += cat(known.empty() ? "'" : ", '", entry.kind, "'");
+  }
+  fail(Code::Unsupported, cat(name, ": unknown layer kind '", kind, "'; this build knows ", known),
+       {.layer = name, .expected = known, .received = kind});
+}
+
+}  // namespace sluice

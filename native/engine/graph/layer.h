@@ -1,0 +1,109 @@
+// What a layer is to the engine: it declares shapes, parameters and states once, and writes its
+// forward and backward operations into plans.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/backend/op.h"
+#include "engine/graph/graph.h"
+#include "engine/graph/options.h"
+
+namespace sluice {
+
+using ValueId = int32_t;
+constexpr ValueId kNoValue = -1;
+
+// What a layer sees while the graph is built.
+class LayerBuild {
+ public:
+  LayerBuild(OptionReader& options, std::vector<NodeOutput> inputs)
+      : options(options), inputs(std::move(inputs)) {}
+
+  struct ParameterSpec {
+    std::string name;  // "kernel"
+    Shape shape;
+    Initializer initializer;
+    bool trainable;
+  };
+  struct StateSpec {
+    std::string name;
+    int64_t size;
+    bool carried;
+  };
+
+  OptionReader& options;
+  const std::vector<NodeOutput> inputs;
+  std::vector<NodeOutput> outputs;
+  std::vector<ParameterSpec> parameters;
+  std::vector<StateSpec> states;
+
+  const std::string& name() const { return options.layer(); }
+  // CONFIG unless the number of inputs is within bounds.
+  void expectInputs(size_t least, size_t most) const;
+  // SHAPE_MISMATCH unless input i is float, has this rank (with the batch axis) and a known last extent.
+  void expectRank(size_t input, int rank, const char* layout) const;
+  void expectFloat(size_t input) const;
+};
+
+class NodeContext;
+
+class Layer {
+ public:
+  virtual ~Layer() = default;
+  // Reads the options; may keep what it needs.
+  virtual void build(LayerBuild& build) = 0;
+  virtual void forward(NodeContext& node) const = 0;
+  // Called if a gradient flows into any output and something upstream (or a parameter) wants one.
+  virtual void backward(NodeContext& node) const = 0;
+  // Why it cannot be stepped in a stream; empty if it can.
+  virtual std::string whyNotStreamable(const Node&) const { return {}; }
+};
+
+// A layer by its kind; UNSUPPORTED where there is none.
+std::unique_ptr<Layer> makeLayer(const std::string& kind, const std::string& name);
+
+// What a layer sees while a plan is written. Values are tensors of the plan.
+class NodeContext {
+ public:
+  virtual ~NodeContext() = default;
+
+  virtual const Node& node() const = 0;
+  virtual bool training() const = 0;        // dropout and the like are active
+  virtual bool keepsForBackward() const = 0;  // save what backward needs
+  virtual ValueId in(int input) const = 0;
+  virtual ValueId mask(int input) const = 0;  // Bool [B,T] or kNoValue
+  virtual ValueId parameter(int i) const = 0;
+  virtual ValueId stateIn(int i) const = 0;  // kNoValue: zeros
+  virtual void setStateOut(int i, ValueId value) = 0;
+  // The value of an output; created at the first call.
+  virtual ValueId out(int output) = 0;
+  virtual void setOut(int output, ValueId value) = 0;
+  virtual void setOutMask(int output, ValueId mask) = 0;
+
+  virtual ValueId newValue(const Shape& shape, DType dtype = DType::Float32) = 0;
+  virtual ValueId newOpaque() = 0;
+  virtual const Shape& shapeOf(ValueId value) const = 0;
+  // Ops with the same group (>= 0) run on the same backend.
+  virtual void emit(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in,
+                    std::vector<ValueId> out, int group = -1) = 0;
+  virtual int newGroup() = 0;
+  // Kept from this node's forward to its backward.
+  virtual std::vector<ValueId>& saved() = 0;
+
+  // Backward only.
+  virtual ValueId gradOut(int output) const = 0;  // kNoValue: no gradient
+  virtual bool wantsGradIn(int input) const = 0;
+  virtual ValueId gradIn(int input) = 0;              // to be written; created at the call
+  virtual void setGradIn(int input, ValueId value) = 0;  // an existing value, only read from then on
+  virtual ValueId gradParameter(int i) = 0;           // to be written; kNoValue where frozen
+};
+
+template <typename T>
+std::shared_ptr<const void> attributes(const T& value) {
+  return std::make_shared<T>(value);
+}
+
+}  // namespace sluice

@@ -1,0 +1,91 @@
+#include "engine/graph/options.h"
+
+#include <cmath>
+#include <limits>
+
+namespace sluice {
+
+const Value& OptionReader::value(const std::string& name) {
+  read_.insert(name);
+  if (const Value* found = options_.find(name)) return *found;
+  fail(Code::Config, cat(label(name), " is missing"), {.layer = layer_, .option = name});
+}
+
+double OptionReader::number(const std::string& name, double least, double most) {
+  const double number = value(name).asNumber(label(name));
+  if (!(number >= least && number <= most))
+    fail(Code::Config, cat(label(name), " must be from ", least, " to ", most, ", received ", number),
+         {.layer = layer_,
+          .option = name,
+          .expected = cat(least, "..", most),
+          .received = cat(number)});
+  return number;
+}
+
+int64_t OptionReader::integer(const std::string& name, int64_t least, int64_t most) {
+  const int64_t number = value(name).asInteger(label(name));
+  if (number < least || number > most)
+    fail(Code::Config, cat(label(name), " must be from ", least, " to ", most, ", received ", number),
+         {.layer = layer_,
+          .option = name,
+          .expected = cat(least, "..", most),
+          .received = cat(number)});
+  return number;
+}
+
+int OptionReader::choice(const std::string& name, std::initializer_list<const char*> choices) {
+  const std::string& text = value(name).asString(label(name));
+  int position = 0;
+  std::string known;
+  for (const char* choice : choices) {
+    if (text == choice) return position;
+    known += cat(position == 0 ? "'" : ", '", choice, "'");
+    ++position;
+  }
+  fail(Code::Config, cat(label(name), " must be one of ", known, ", received '", text, "'"),
+       {.layer = layer_, .option = name, .expected = known, .received = text});
+}
+
+ActivationSpec OptionReader::activation(const std::string& name) {
+  return parseActivation(value(name), label(name));
+}
+
+void OptionReader::finish() const {
+  for (const auto& [name, value] : options_.asObject(layer_))
+    if (read_.count(name) == 0)
+      fail(Code::Config, cat(layer_, ": unknown option ", name),
+           {.layer = layer_, .option = name, .received = value.text()});
+}
+
+ActivationSpec parseActivation(const Value& value, const std::string& what) {
+  static constexpr std::pair<const char*, ActivationKind> kNames[] = {
+      {"linear", ActivationKind::Linear},       {"tanh", ActivationKind::Tanh},
+      {"sigmoid", ActivationKind::Sigmoid},     {"relu", ActivationKind::Relu},
+      {"softsign", ActivationKind::Softsign},   {"softplus", ActivationKind::Softplus},
+      {"elu", ActivationKind::Elu},             {"leakyRelu", ActivationKind::LeakyRelu},
+      {"hardSigmoid", ActivationKind::HardSigmoid}};
+  value.asObject(what);
+  const Value* name = value.find("name");
+  if (name == nullptr) fail(Code::Config, cat(what, " has no name"), {.option = what});
+  ActivationSpec spec;
+  std::string known;
+  bool found = false;
+  for (const auto& [text, kind] : kNames) {
+    known += cat(known.empty() ? "'" : ", '", text, "'");
+    if (name->asString(what) != text) continue;
+    spec.kind = kind;
+    found = true;
+  }
+  if (!found)
+    fail(Code::Config, cat(what, " must be one of ", known, ", received ", name->text()),
+         {.option = what, .expected = known, .received = name->text()});
+  if (const Value* alpha = value.find("alpha")) spec.alpha = alpha->asNumber(what + ".alpha");
+  if (const Value* beta = value.find("beta")) spec.beta = beta->asNumber(what + ".beta");
+  const bool fromOutput = spec.kind == ActivationKind::LeakyRelu || spec.kind == ActivationKind::Elu;
+  if (!std::isfinite(spec.alpha) || !std::isfinite(spec.beta) || (fromOutput && spec.alpha < 0))
+    fail(Code::Config, cat(what, ": alpha must be finite and not negative, received ", spec.alpha),
+         {.option = what, .received = cat(spec.alpha)});
+  return spec;
+}
+
+}  // namespace sluice

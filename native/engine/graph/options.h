@@ -1,0 +1,45 @@
+// Reads a node's options: each must be there, each must be known.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "engine/backend/op.h"
+#include "engine/core/error.h"
+#include "engine/core/value.h"
+#include "engine/graph/initializer.h"
+
+namespace sluice {
+
+class OptionReader {
+ public:
+  OptionReader(std::string layer, const Value& options) : layer_(std::move(layer)), options_(options) {
+    options.asObject(cat(layer_, ": options"));
+  }
+
+  const std::string& layer() const { return layer_; }
+  bool has(const std::string& name) const { return options_.find(name) != nullptr; }
+  const Value& value(const std::string& name);
+  bool boolean(const std::string& name) { return value(name).asBoolean(label(name)); }
+  double number(const std::string& name, double least, double most);
+  int64_t integer(const std::string& name, int64_t least, int64_t most);
+  // Position of the value in `choices`.
+  int choice(const std::string& name, std::initializer_list<const char*> choices);
+  ActivationSpec activation(const std::string& name);
+  Initializer initializer(const std::string& name) {
+    return Initializer::parse(value(name), label(name));
+  }
+  // CONFIG if an option was there that nobody read.
+  void finish() const;
+
+ private:
+  std::string label(const std::string& name) const { return layer_ + ": option " + name; }
+
+  std::string layer_;
+  const Value& options_;
+  std::set<std::string> read_;
+};
+
+ActivationSpec parseActivation(const Value& value, const std::string& what);
+
+}  // namespace sluice

@@ -1,0 +1,61 @@
+// y = f(x W + b) over the last axis.
+#include "engine/layers/layers.h"
+
+namespace sluice {
+namespace {
+
+constexpr int64_t kMaxUnits = int64_t{1} << 30;
+
+class DenseLayer final : public Layer {
+ public:
+  void build(LayerBuild& build) override {
+    build.expectInputs(1, 1);
+    build.expectFloat(0);
+    OptionReader& options = build.options;
+    const int64_t units = options.integer("units", 1, kMaxUnits);
+    activation_ = options.activation("activation");
+    useBias_ = options.boolean("useBias");
+    const Initializer kernel = options.initializer("kernelInitializer");
+    const Initializer bias = options.initializer("biasInitializer");
+    options.boolean("trainable");
+    NodeOutput output = build.inputs[0];
+    const int64_t features = output.shape.last();
+    if (output.shape.rank < 2 || isSymbol(features))
+      fail(Code::ShapeMismatch, cat(build.name(), ": the last extent of the input must be known, received ", describeShape(output.shape)),
+           {.layer = build.name(), .received = describeShape(output.shape)});
+    output.shape[output.shape.rank - 1] = units;
+    build.outputs.push_back(output);
+    build.parameters.push_back({"kernel", makeShape(features, units), kernel, true});
+    if (useBias_) build.parameters.push_back({"bias", makeShape(units), bias, true});
+  }
+
+  void forward(NodeContext& node) const override {
+    const bool linear = activation_.kind == ActivationKind::Linear;
+    const ValueId y = linear ? node.out(0) : node.newValue(node.node().outputs[0].shape);
+    node.emit(Op::Dense, nullptr, {node.in(0), node.parameter(0), useBias_ ? node.parameter(1) : kNoValue}, {y});
+    if (!linear) node.emit(Op::Activation, attributes(activation_), {y}, {node.out(0)});
+  }
+
+  void backward(NodeContext& node) const override {
+    ValueId dy = node.gradOut(0);
+    if (activation_.kind != ActivationKind::Linear) {
+      const ValueId inner = node.newValue(node.node().outputs[0].shape);
+      node.emit(Op::ActivationBackward, attributes(activation_), {node.out(0), dy}, {inner});
+      dy = inner;
+    }
+    const ValueId dx = node.wantsGradIn(0) ? node.gradIn(0) : kNoValue;
+    const ValueId dKernel = node.gradParameter(0);
+    const ValueId dBias = useBias_ ? node.gradParameter(1) : kNoValue;
+    node.emit(Op::DenseBackward, nullptr, {node.in(0), node.parameter(0), dy}, {dx, dKernel, dBias});
+  }
+
+ private:
+  ActivationSpec activation_;
+  bool useBias_ = true;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> makeDenseLayer() { return std::make_unique<DenseLayer>(); }
+
+}  // namespace sluice

@@ -1,0 +1,15 @@
+#include "engine/layers/layers.h"
+
+namespace sluice {
+
+std::span<const LayerEntry> layerTable() {
+  static constexpr LayerEntry kTable[] = {
+      {"activation", makeActivationLayer},       {"bidirectional", makeBidirectionalLayer},
+      {"concatenate", makeConcatenateLayer},     {"dense", makeDenseLayer},
+      {"dropout", makeDropoutLayer},             {"gru", makeGruLayer},
+      {"normalization", makeNormalizationLayer}, {"reverse", makeReverseLayer},
+  };
+  return kTable;
+}
+
+}  // namespace sluice

@@ -1,0 +1,26 @@
+// The table of layers: adding one is a file and a line here.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "engine/graph/layer.h"
+
+namespace sluice {
+
+struct LayerEntry {
+  const char* kind;
+  std::unique_ptr<Layer> (*make)();
+};
+std::span<const LayerEntry> layerTable();
+
+std::unique_ptr<Layer> makeActivationLayer();
+std::unique_ptr<Layer> makeBidirectionalLayer();
+std::unique_ptr<Layer> makeConcatenateLayer();
+std::unique_ptr<Layer> makeDenseLayer();
+std::unique_ptr<Layer> makeDropoutLayer();
+std::unique_ptr<Layer> makeGruLayer();
+std::unique_ptr<Layer> makeNormalizationLayer();
+std::unique_ptr<Layer> makeReverseLayer();
+
+}  // namespace sluice

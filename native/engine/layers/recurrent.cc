@@ -1,0 +1,130 @@
+// The recurrent layer over any core: sequences or the last state, states out, an initial state from
+// the graph or from the call before, forwards or backwards.
+#include "engine/layers/recurrent.h"
+
+#include "engine/layers/gru.h"
+#include "engine/layers/layers.h"
+
+namespace sluice {
+namespace {
+
+struct CoreEntry {
+  const char* kind;
+  std::unique_ptr<RecurrentCore> (*make)(OptionReader&);
+};
+constexpr CoreEntry kCores[] = {{"gru", makeGruCore}};
+
+class RecurrentLayer final : public Layer {
+ public:
+  explicit RecurrentLayer(const char* kind) : kind_(kind) {}
+
+  void build(LayerBuild& build) override {
+    core_ = makeRecurrentCore(kind_, build.options, use_);
+    build.options.boolean("trainable");
+    const auto states = static_cast<size_t>(core_->stateCount());
+    build.expectInputs(1, 1 + states);
+    fromGraph_ = build.inputs.size() > 1;
+    if (fromGraph_) build.expectInputs(1 + states, 1 + states);
+    if (fromGraph_ && use_.stateful)
+      fail(Code::Config, build.name() + ": a stateful layer carries its own state and takes no initialState", {.layer = build.name(), .option = "stateful"});
+    build.expectRank(0, 3, "[batch,steps,features]");
+    const int64_t units = core_->units();
+    for (size_t s = 0; s < states && fromGraph_; ++s) {
+      build.expectRank(1 + s, 2, "initialState [batch,units]");
+      if (build.inputs[1 + s].shape[1] != units)
+        fail(Code::ShapeMismatch, cat(build.name(), ": initialState has ", build.inputs[1 + s].shape[1], " features, the layer has ", units, " units"),
+             {.layer = build.name(), .option = "initialState", .expected = cat(units), .received = cat(build.inputs[1 + s].shape[1])});
+    }
+    core_->declare(build, "", build.inputs[0].shape[2]);
+    for (size_t s = 0; s < states; ++s) build.states.push_back({s == 0 ? "state" : cat("state_", s), units, use_.stateful});
+
+    NodeOutput state{makeShape(kBatchExtent, units), DType::Float32, false, false};
+    NodeOutput sequence = build.inputs[0];
+    sequence.shape[2] = units;
+    build.outputs.push_back(use_.returnSequences ? sequence : state);
+    for (size_t s = 0; s < states && use_.returnState; ++s) build.outputs.push_back(state);
+  }
+
+  void forward(NodeContext& node) const override {
+    std::vector<ValueId> final;
+    for (int s = 0; s < core_->stateCount(); ++s) final.push_back(finalState(node, s));
+    ValueId sequence = kNoValue;
+    if (use_.returnSequences) sequence = use_.goBackwards ? node.newValue(node.node().outputs[0].shape) : node.out(0);
+    core_->forward(node, call(node), sequence, final);
+    if (use_.returnSequences && use_.goBackwards) node.emit(Op::Reverse, nullptr, {sequence, node.mask(0)}, {node.out(0)});
+    if (!use_.returnSequences && use_.returnState) node.setOut(1, final[0]);
+    for (int s = 0; s < core_->stateCount(); ++s) node.setStateOut(s, final[static_cast<size_t>(s)]);
+  }
+
+  void backward(NodeContext& node) const override {
+    ValueId dSequence = kNoValue;
+    std::vector<ValueId> dFinal, dInitial;
+    for (int s = 0; s < core_->stateCount(); ++s) {
+      dFinal.push_back(use_.returnState ? node.gradOut(1 + s) : kNoValue);
+      dInitial.push_back(fromGraph_ && node.wantsGradIn(1 + s) ? node.gradIn(1 + s) : kNoValue);
+    }
+    if (!use_.returnSequences) {
+      dFinal[0] = sumOf(node, dFinal[0], node.gradOut(0));
+    } else if (node.gradOut(0) != kNoValue) {
+      dSequence = node.gradOut(0);
+      if (use_.goBackwards) {
+        dSequence = node.newValue(node.node().outputs[0].shape);
+        node.emit(Op::Reverse, nullptr, {node.gradOut(0), node.mask(0)}, {dSequence});
+      }
+    }
+    core_->backward(node, call(node), 0, dSequence, dFinal, node.wantsGradIn(0) ? node.gradIn(0) : kNoValue, dInitial);
+  }
+
+  std::string whyNotStreamable(const Node&) const override {
+    if (use_.goBackwards) return "it walks from the last step to the first";
+    if (fromGraph_) return "its initial state is computed by the model";
+    return {};
+  }
+
+ private:
+  RecurrentCall call(NodeContext& node) const {
+    RecurrentCall call;
+    call.x = node.in(0);
+    call.mask = node.mask(0);
+    for (int s = 0; s < core_->stateCount(); ++s) call.initial.push_back(fromGraph_ ? node.in(1 + s) : node.stateIn(s));
+    call.reverse = use_.goBackwards;
+    return call;
+  }
+
+  // Where a final state goes: it may be an output of the node.
+  ValueId finalState(NodeContext& node, int s) const {
+    if (s == 0 && !use_.returnSequences) return node.out(0);
+    if (use_.returnState) return node.out(1 + s);
+    return node.newValue(makeShape(kBatchExtent, core_->units()));
+  }
+
+  const char* kind_;
+  std::unique_ptr<RecurrentCore> core_;
+  RecurrentUse use_;
+  bool fromGraph_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options, RecurrentUse& use) {
+  for (const CoreEntry& entry : kCores) {
+    if (kind != entry.kind) continue;
+    use.returnSequences = options.boolean("returnSequences");
+    use.returnState = options.boolean("returnState");
+    use.goBackwards = options.boolean("goBackwards");
+    use.stateful = options.boolean("stateful");
+    return entry.make(options);
+  }
+  fail(Code::Unsupported, cat(options.layer(), ": '", kind, "' is not a recurrent layer"), {.layer = options.layer(), .received = kind});
+}
+
+ValueId sumOf(NodeContext& node, ValueId a, ValueId b) {
+  if (a == kNoValue || b == kNoValue) return a == kNoValue ? b : a;
+  const ValueId sum = node.newValue(node.shapeOf(a));
+  node.emit(Op::Merge, attributes(MergeAttributes{MergeMode::Sum}), {a, b}, {sum});
+  return sum;
+}
+
+std::unique_ptr<Layer> makeGruLayer() { return std::make_unique<RecurrentLayer>("gru"); }
+
+}  // namespace sluice

@@ -1,0 +1,57 @@
+// What all recurrent layers have in common. A core is one direction of one kind of cell; the layer
+// and the bidirectional wrapper are written once, over cores. A new cell is a core (one file), its
+// ops and a line in coreTable().
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/graph/layer.h"
+
+namespace sluice {
+
+// One direction of a recurrence over a whole sequence, as its forward and backward see it.
+struct RecurrentCall {
+  ValueId x = kNoValue;
+  ValueId mask = kNoValue;
+  std::vector<ValueId> initial;  // one a state; kNoValue is zeros
+  bool reverse = false;          // from the last step to the first; outputs at their own steps
+  int firstParameter = 0;        // in the node
+};
+
+class RecurrentCore {
+ public:
+  virtual ~RecurrentCore() = default;
+  virtual int64_t units() const = 0;
+  virtual int parameterCount() const = 0;
+  virtual int stateCount() const = 0;
+  // Adds parameters and states; `prefix` is "" or "forward/".
+  virtual void declare(LayerBuild& build, const std::string& prefix, int64_t features) const = 0;
+  // `sequence` or kNoValue; `final` has one value a state. What backward needs goes to node.saved().
+  virtual void forward(NodeContext& node, const RecurrentCall& call, ValueId sequence,
+                       const std::vector<ValueId>& final) const = 0;
+  // `saved` is where forward's values begin in node.saved(). Absent gradients are kNoValue.
+  virtual void backward(NodeContext& node, const RecurrentCall& call, size_t saved,
+                        ValueId dSequence, const std::vector<ValueId>& dFinal, ValueId dx,
+                        const std::vector<ValueId>& dInitial) const = 0;
+  // Values that forward adds to node.saved().
+  virtual int savedCount() const = 0;
+};
+
+// How a recurrent layer is used, apart from its cell.
+struct RecurrentUse {
+  bool returnSequences = false;
+  bool returnState = false;
+  bool goBackwards = false;
+  bool stateful = false;
+};
+
+// Reads the options of a layer of this kind ('gru') and makes its core.
+std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options,
+                                                 RecurrentUse& use);
+
+// The sum of two gradients either of which may be absent.
+ValueId sumOf(NodeContext& node, ValueId a, ValueId b);
+
+}  // namespace sluice

@@ -1,0 +1,255 @@
+#include "engine/model/run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "engine/runtime/threads.h"
+
+namespace sluice {
+namespace {
+
+constexpr uint64_t kDoubleKey = 1;  // of the weights as double among a snapshot's packed forms
+
+const void* parametersAs(const Snapshot& snapshot, DType real) {
+  if (real == DType::Float32) return snapshot.values();
+  return snapshot.packed(kDoubleKey, snapshot.floats() * sizeof(double), [&](void* target) {
+    std::copy_n(snapshot.values(), snapshot.floats(), static_cast<double*>(target));
+  });
+}
+
+void copyToFloats(const TensorView& from, float* to) {
+  const auto n = static_cast<size_t>(from.shape.elements());
+  if (from.dtype == DType::Float64)
+    std::copy_n(from.as<double>(), n, to);
+  else
+    std::copy_n(from.as<float>(), n, to);
+}
+
+void addInto(void* sum, const void* part, size_t n, DType real) {
+  if (real == DType::Float64)
+    for (size_t i = 0; i < n; ++i) static_cast<double*>(sum)[i] += static_cast<const double*>(part)[i];
+  else
+    for (size_t i = 0; i < n; ++i) static_cast<float*>(sum)[i] += static_cast<const float*>(part)[i];
+}
+
+bool hasLosses(RunKind kind) { return kind == RunKind::Train || kind == RunKind::Evaluate || kind == RunKind::Gradients; }
+bool hasOutputs(RunKind kind) { return kind == RunKind::Predict || kind == RunKind::Vjp; }
+
+}  // namespace
+
+CarriedRun::CarriedRun(const Graph& graph, std::vector<CarriedState> before, int64_t rows, DType real) : real_(real) {
+  for (const State& state : graph.states) {
+    index_.push_back(state.carried ? static_cast<int>(after_.size()) : -1);
+    if (!state.carried) continue;
+    const auto n = static_cast<size_t>(rows * state.size);
+    CarriedState next{state.name, rows, std::vector<float>(n)};
+    for (CarriedState& old : before) {
+      if (old.name != state.name) continue;
+      if (old.rows != rows)
+        fail(Code::InvalidArgument, cat(state.layer, ": the layer is stateful and carries the states of ", old.rows, " rows, the batch has ", rows, "; keep the batch size or call resetStates()"),
+             {.layer = state.layer, .expected = cat(old.rows), .received = cat(rows)});
+      next.values = std::move(old.values);
+    }
+    before_.emplace_back(n * dtypeBytes(real));
+    if (real == DType::Float64)
+      std::copy(next.values.begin(), next.values.end(), before_.back().as<double>());
+    else
+      std::copy(next.values.begin(), next.values.end(), before_.back().as<float>());
+    after_.push_back(std::move(next));
+  }
+}
+
+void CarriedRun::bind(RunMemory& memory, int64_t first) {
+  memory.statesIn.clear();
+  for (const int i : index_) {
+    if (i < 0) {
+      memory.statesIn.push_back(nullptr);
+      continue;
+    }
+    const CarriedState& state = after_[static_cast<size_t>(i)];
+    const size_t size = state.rows > 0 ? state.values.size() / static_cast<size_t>(state.rows) : 0;
+    memory.statesIn.push_back(before_[static_cast<size_t>(i)].as<std::byte>() + static_cast<size_t>(first) * size * dtypeBytes(real_));
+  }
+}
+
+void CarriedRun::collect(const Frame& frame, int64_t first) {
+  for (size_t s = 0; s < index_.size(); ++s) {
+    if (index_[s] < 0) continue;
+    CarriedState& state = after_[static_cast<size_t>(index_[s])];
+    const TensorView view = frame.value(frame.bound().plan().statesOut[s]);
+    copyToFloats(view, state.values.data() + first * view.shape.last());
+  }
+}
+
+ModelRun::ModelRun(Model& model, RunKind kind, Batch& batch, const RunOptions& options)
+    : model_(model),
+      graph_(model.graph()),
+      kind_(kind),
+      batch_(batch),
+      options_(options),
+      device_(BackendRegistry::instance().require(options.device)),
+      // The oracle computes in double.
+      real_(options.device == "reference" ? DType::Float64 : DType::Float32),
+      threads_(threadInfo().count),
+      trainer_(model.trainer()),
+      losses_(hasLosses(kind)),
+      inputs_(graph_, batch, real_),
+      weights_(model.currentWeights()),
+      carried_(graph_, model.carriedStates(), batch.rows(), real_),
+      slice_(std::max<int64_t>(1, batch.rows())) {
+  if (losses_ && !trainer_) fail(Code::InvalidArgument, "the model is not compiled: call compile({ optimizer, loss }) first");
+  if (losses_) checkObjectives(graph_, batch, trainer_->spec());
+  if (is(RunKind::Vjp))
+    for (size_t k = 0; k < graph_.outputs.size(); ++k)
+      if (batch.find(SlotRole::Cotangent, static_cast<int>(k)) < 0) fail(Code::InvalidArgument, cat("the gradient of output ", k, " is missing"));
+  if (is(RunKind::Train) && options.microBatch > 0) slice_ = std::min(slice_, options.microBatch);
+  if (options.cancel) options.cancel->check();
+}
+
+PlanRequest ModelRun::request() const {
+  PlanRequest request;
+  request.real = real_;
+  request.training = is(RunKind::Train) || options_.training;
+  request.losses = losses_;
+  request.backward = is(RunKind::Train) || is(RunKind::Gradients) || is(RunKind::Vjp);
+  request.cotangents = is(RunKind::Vjp);
+  request.inputGradients = is(RunKind::Gradients) || is(RunKind::Vjp);
+  request.maskedInputs = inputs_.maskedInputs();
+  request.weightedOutputs = losses_ ? inputs_.weightedOutputs() : 0;
+  request.stepWeights = losses_ ? inputs_.stepWeights() : 0;
+  return request;
+}
+
+std::shared_ptr<const BoundPlan> ModelRun::boundFor(int64_t rows) const {
+  static const std::vector<OutputObjective> kNone;
+  return model_.plans().bound(request(), losses_ ? trainer_->objectives() : kNone, {rows, batch_.symbols()}, device_, threads_, options_.strict);
+}
+
+// What all slices share. The first slice is the largest, so that its arena serves the others too.
+void ModelRun::prepare() {
+  bound_ = boundFor(std::min(slice_, batch_.rows()));
+  arena_ = std::make_unique<ArenaLease>(model_.plans(), bound_->arenaBytes());
+  memory_.arena = arena_->data();
+  memory_.parameters = parametersAs(*weights_, real_);
+  memory_.snapshot = weights_.get();
+  memory_.cancel = options_.cancel;
+  memory_.yields = !is(RunKind::Predict);
+
+  const Plan& plan = bound_->plan();
+  if (is(RunKind::Train)) {
+    gradients_ = trainer_->gradients(real_);
+  } else if (plan.request.backward) {
+    ownGradients_ = Buffer(weights_->floats() * dtypeBytes(real_));
+    gradients_ = ownGradients_.data();
+  }
+  size_t sums = 0;
+  scales_.assign(graph_.outputs.size(), 1.0);
+  for (size_t k = 0; k < graph_.outputs.size(); ++k) {
+    memory_.scales.push_back(&scales_[k]);
+    if (!losses_) continue;
+    sums += 2 + 2 * trainer_->objectives()[k].metrics.size();
+    const double denominator = inputs_.denominator(plan, static_cast<int>(k));
+    scales_[k] = denominator > 0 ? trainer_->spec().losses[k].weight / denominator : 0;
+  }
+  result_.sums.assign(sums, 0.0);
+}
+
+RunResult ModelRun::execute() {
+  prepare();
+  for (int64_t first = 0; first == 0 || first < batch_.rows(); first += slice_) runSlice(first, std::min(slice_, batch_.rows() - first));
+  if (losses_ && options_.requireFinite) requireFinite();
+  if (is(RunKind::Train)) {
+    RunContext context;
+    context.threads = threads_;
+    model_.publish(trainer_->update(graph_, weights_, real_, bound_->plan().parameterHasGradient, device_, context));
+    trainer_->recycle(std::move(weights_));
+  } else if (bound_->plan().request.backward) {
+    collectGradients();
+  }
+  if (is(RunKind::Train) || is(RunKind::Predict) || is(RunKind::Evaluate)) model_.storeCarried(carried_.take());
+  return std::move(result_);
+}
+
+void ModelRun::runSlice(int64_t first, int64_t rows) {
+  if (bound_->extents().batch != rows) bound_ = boundFor(rows);
+  const Plan& plan = bound_->plan();
+  Frame frame(bound_, graph_.parameters);
+  inputs_.bind(memory_, first);
+  carried_.bind(memory_, first);
+  memory_.gradients = first == 0 ? gradients_ : trainer_->moreGradients(real_);
+  if (plan.request.backward) clearUnwritten(plan, memory_.gradients);
+  RunContext context;
+  context.seed = options_.seed;
+  context.step = options_.step;
+  context.rowOffset = first;
+  context.threads = threads_;
+  context.training = plan.request.training;
+  context.cancel = options_.cancel ? options_.cancel->flag() : nullptr;
+  frame.run(memory_, context);
+
+  size_t position = 0;
+  const auto addSums = [&](ValueId id) {
+    const double* two = frame.value(id).as<double>();
+    result_.sums[position++] += two[0];
+    result_.sums[position++] += two[1];
+  };
+  for (size_t k = 0; losses_ && k < graph_.outputs.size(); ++k) {
+    addSums(plan.lossSums[k]);
+    for (const ValueId metric : plan.metricSums[k]) addSums(metric);
+  }
+  if (first > 0) addInto(gradients_, memory_.gradients, weights_->floats(), real_);
+  carried_.collect(frame, first);
+  if (hasOutputs(kind_)) collectOutputs(frame);
+  if (plan.request.inputGradients) collectInputGradients(frame);
+}
+
+// A parameter that no gradient reaches has a gradient of zero.
+void ModelRun::clearUnwritten(const Plan& plan, void* gradients) const {
+  const size_t size = dtypeBytes(real_);
+  for (size_t p = 0; p < graph_.parameters.size(); ++p)
+    if (!plan.parameterHasGradient[p])
+      std::memset(static_cast<std::byte*>(gradients) + static_cast<size_t>(graph_.parameters[p].offset) * size, 0, static_cast<size_t>(graph_.parameters[p].shape.elements()) * size);
+}
+
+void ModelRun::collectOutputs(const Frame& frame) {
+  batch_.outputs.clear();
+  for (const ValueId id : frame.bound().plan().outputs) {
+    const TensorView view = frame.value(id);
+    batch_.outputs.push_back({view.shape, DType::Float32, Buffer(static_cast<size_t>(view.shape.elements()) * sizeof(float))});
+    copyToFloats(view, batch_.outputs.back().buffer.as<float>());
+  }
+}
+
+void ModelRun::collectInputGradients(const Frame& frame) {
+  const Plan& plan = frame.bound().plan();
+  for (size_t i = 0; i < graph_.inputs.size(); ++i) {
+    result_.inputGradients.emplace_back();
+    const TensorView input = batch_.view(static_cast<size_t>(batch_.find(SlotRole::Input, static_cast<int>(i))));
+    if (input.dtype != DType::Float32) continue;
+    auto& gradient = result_.inputGradients.back().emplace(static_cast<size_t>(input.shape.elements()), 0.0f);
+    if (plan.inputGradients[i] != kNoValue) copyToFloats(frame.value(plan.inputGradients[i]), gradient.data());
+  }
+}
+
+void ModelRun::collectGradients() {
+  for (const Parameter& p : graph_.parameters) {
+    if (!p.trained()) continue;
+    NamedFloats named{p.name, std::vector<float>(static_cast<size_t>(p.shape.elements()))};
+    void* at = static_cast<std::byte*>(gradients_) + static_cast<size_t>(p.offset) * dtypeBytes(real_);
+    copyToFloats({at, real_, p.shape}, named.values.data());
+    result_.gradients.push_back(std::move(named));
+  }
+}
+
+void ModelRun::requireFinite() const {
+  size_t position = 0;
+  for (size_t k = 0; k < graph_.outputs.size(); ++k) {
+    const std::string& name = graph_.nodes[static_cast<size_t>(graph_.outputs[k].node)].name;
+    if (!std::isfinite(result_.sums[position]))
+      fail(Code::NonFinite, cat("the loss of output ", name, " is ", result_.sums[position]), {.layer = name, .received = cat(result_.sums[position])});
+    position += 2 + 2 * trainer_->objectives()[k].metrics.size();
+  }
+}
+
+}  // namespace sluice

@@ -1,0 +1,69 @@
+// One call of Model::run: plan, memory, slices, results.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/model/model.h"
+#include "engine/model/plan_cache.h"
+#include "engine/model/run_inputs.h"
+#include "engine/model/trainer.h"
+
+namespace sluice {
+
+// The states of stateful layers during a run: read before, written back when the run succeeded.
+class CarriedRun {
+ public:
+  CarriedRun(const Graph& graph, std::vector<CarriedState> before, int64_t rows, DType real);
+  void bind(RunMemory& memory, int64_t first);
+  void collect(const Frame& frame, int64_t first);
+  std::vector<CarriedState> take() { return std::move(after_); }
+
+ private:
+  std::vector<int> index_;  // per state of the graph: position in after_, or -1
+  DType real_;
+  std::vector<Buffer> before_;
+  std::vector<CarriedState> after_;
+};
+
+class ModelRun {
+ public:
+  ModelRun(Model& model, RunKind kind, Batch& batch, const RunOptions& options);
+  RunResult execute();
+
+ private:
+  bool is(RunKind kind) const { return kind_ == kind; }
+  PlanRequest request() const;
+  std::shared_ptr<const BoundPlan> boundFor(int64_t rows) const;
+  void prepare();
+  void runSlice(int64_t first, int64_t rows);
+  void clearUnwritten(const Plan& plan, void* gradients) const;
+  void collectOutputs(const Frame& frame);
+  void collectInputGradients(const Frame& frame);
+  void collectGradients();
+  void requireFinite() const;
+
+  Model& model_;
+  const Graph& graph_;
+  RunKind kind_;
+  Batch& batch_;
+  const RunOptions& options_;
+  const Backend& device_;
+  DType real_;
+  int threads_;
+  std::shared_ptr<Trainer> trainer_;
+  bool losses_;
+  RunInputs inputs_;
+  std::shared_ptr<Snapshot> weights_;
+  CarriedRun carried_;
+  int64_t slice_;
+  std::shared_ptr<const BoundPlan> bound_;
+  std::unique_ptr<ArenaLease> arena_;
+  RunMemory memory_;
+  Buffer ownGradients_;
+  void* gradients_ = nullptr;
+  std::vector<double> scales_;
+  RunResult result_;
+};
+
+}  // namespace sluice

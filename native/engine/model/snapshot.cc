@@ -1,0 +1,35 @@
+#include "engine/model/snapshot.h"
+
+namespace sluice {
+
+const void* Snapshot::packed(uint64_t key, size_t bytes, const std::function<void(void*)>& pack) const {
+  const std::lock_guard lock(mutex_);
+  Packed* slot = nullptr;
+  for (const auto& entry : packed_)
+    if (entry->key == key) slot = entry.get();
+  if (slot == nullptr) {
+    packed_.push_back(std::make_unique<Packed>());
+    slot = packed_.back().get();
+    slot->key = key;
+  }
+  if (!slot->valid) {
+    if (slot->buffer.bytes() < bytes) slot->buffer = Buffer(bytes);
+    pack(slot->buffer.data());
+    slot->valid = true;
+  }
+  return slot->buffer.data();
+}
+
+size_t Snapshot::packedBytes() const {
+  const std::lock_guard lock(mutex_);
+  size_t bytes = 0;
+  for (const auto& entry : packed_) bytes += entry->buffer.bytes();
+  return bytes;
+}
+
+void Snapshot::invalidatePacked() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& entry : packed_) entry->valid = false;
+}
+
+}  // namespace sluice

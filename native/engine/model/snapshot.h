@@ -1,0 +1,46 @@
+// The weights of one published step: immutable once published, kept alive by whoever reads them,
+// together with the packed forms that kernels made of them.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/core/buffer.h"
+
+namespace sluice {
+
+class Snapshot {
+ public:
+  // Zeros: the padding between parameters stays so.
+  explicit Snapshot(size_t floats) : floats_(floats), values_(floats * sizeof(float)) {
+    std::fill_n(values(), floats, 0.0f);
+  }
+
+  float* values() { return values_.as<float>(); }
+  const float* values() const { return values_.as<float>(); }
+  size_t floats() const { return floats_; }
+
+  // The packed form with this key, made by `pack` if it is not there yet. Stays valid as long as
+  // the snapshot does.
+  const void* packed(uint64_t key, size_t bytes, const std::function<void(void*)>& pack) const;
+  size_t packedBytes() const;
+  // Before the buffer is written again: packed forms are stale, their memory is kept.
+  void invalidatePacked();
+
+ private:
+  struct Packed {
+    uint64_t key = 0;
+    bool valid = false;
+    Buffer buffer;
+  };
+  size_t floats_;
+  Buffer values_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Packed>> packed_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,93 @@
+#include "engine/model/trainer.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "engine/core/memory.h"
+
+namespace sluice {
+namespace {
+
+int slotCount(const OptimizerAttributes& optimizer) {
+  switch (optimizer.kind) {
+    case OptimizerKind::Sgd:
+      return optimizer.momentum > 0 ? 1 : 0;
+    case OptimizerKind::Rmsprop:
+      return optimizer.momentum > 0 ? 2 : 1;
+    case OptimizerKind::Adam:
+    case OptimizerKind::AdamW:
+      return 2;
+  }
+  return 0;
+}
+
+Buffer zeros(size_t bytes) {
+  Buffer buffer(bytes);
+  std::fill_n(buffer.as<std::byte>(), bytes, std::byte{0});
+  return buffer;
+}
+
+}  // namespace
+
+Trainer::Trainer(const Graph& graph, TrainingSpec spec) : spec_(std::move(spec)), floats_(static_cast<size_t>(graph.parameterFloats)) {
+  if (spec_.losses.size() != graph.outputs.size() || spec_.metrics.size() != graph.outputs.size())
+    fail(Code::InvalidArgument, cat("the model has ", graph.outputs.size(), " outputs, received ", spec_.losses.size(), " losses"), {.option = "loss", .expected = cat(graph.outputs.size()), .received = cat(spec_.losses.size())});
+  for (size_t k = 0; k < spec_.losses.size(); ++k) objectives_.push_back({spec_.losses[k].loss, spec_.metrics[k]});
+  const size_t bytes = floats_ * sizeof(float);
+  const int slots = slotCount(spec_.optimizer);
+  requireMemory(bytes * static_cast<size_t>(2 + slots), "the optimizer's state");
+  for (int s = 0; s < slots; ++s) slots_[s] = zeros(bytes);
+}
+
+size_t Trainer::residentBytes() const {
+  return gradients_.bytes() + more_.bytes() + slots_[0].bytes() + slots_[1].bytes() + (spare_ ? spare_->floats() * sizeof(float) : 0);
+}
+
+void* Trainer::gradients(DType real) {
+  const size_t bytes = floats_ * dtypeBytes(real);
+  if (gradients_.bytes() < bytes) gradients_ = zeros(bytes);
+  return gradients_.data();
+}
+
+void* Trainer::moreGradients(DType real) {
+  const size_t bytes = floats_ * dtypeBytes(real);
+  if (more_.bytes() < bytes) more_ = zeros(bytes);
+  return more_.data();
+}
+
+std::shared_ptr<Snapshot> Trainer::update(const Graph& graph, const std::shared_ptr<Snapshot>& current, DType real,
+                                          const std::vector<bool>& hasGradient, const Backend& device, const RunContext& context) {
+  const auto n = static_cast<int64_t>(floats_);
+  std::vector<float> narrowed;
+  if (real == DType::Float64) narrowed.assign(gradients_.as<double>(), gradients_.as<double>() + n);
+  float* gradients = real == DType::Float64 ? narrowed.data() : gradients_.as<float>();
+  segments_.clear();
+  for (size_t p = 0; p < graph.parameters.size(); ++p)
+    segments_.push_back({graph.parameters[p].offset, graph.parameters[p].shape.elements(), hasGradient[p] && graph.parameters[p].trained()});
+
+  std::shared_ptr<Snapshot> next = std::move(spare_);
+  if (next && next.use_count() == 1) {
+    // Pairs with the release of the last reader's reference.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    next->invalidatePacked();
+  } else {
+    next = std::make_shared<Snapshot>(floats_);
+  }
+  OptimizerAttributes attributes = spec_.optimizer;
+  attributes.iteration = iterations_ + 1;
+  attributes.segments = segments_.data();
+  attributes.segmentCount = static_cast<int64_t>(segments_.size());
+  const auto flat = [n](void* data) { return TensorView{data, DType::Float32, data ? makeShape(n) : Shape{}}; };
+  const TensorView in[optimize::kInCount] = {flat(current->values()), flat(gradients)};
+  const TensorView out[optimize::kOutCount] = {flat(next->values()), flat(slots_[0].data()), flat(slots_[1].data())};
+  const Kernel& kernel = (*device.kernels(DType::Float32))[static_cast<size_t>(Op::Optimize)];
+  OpCall call{Op::Optimize, &attributes, in, optimize::kInCount, out, optimize::kOutCount, nullptr, nullptr, &context};
+  const Buffer scratch(kernel.scratchBytes ? kernel.scratchBytes(call) : 0);
+  call.scratch = const_cast<void*>(scratch.data());
+  const int32_t status = kernel.launch(call);
+  if (status != 0) fail(Code::Internal, "the optimizer's update failed: " + device.statusText(status));
+  ++iterations_;
+  return next;
+}
+
+}  // namespace sluice

@@ -1,0 +1,43 @@
+// What compile adds to a model: losses, metrics, and the optimizer with its state.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/backend/backend.h"
+#include "engine/model/model.h"
+#include "engine/plan/plan.h"
+
+namespace sluice {
+
+class Trainer {
+ public:
+  Trainer(const Graph& graph, TrainingSpec spec);
+
+  const TrainingSpec& spec() const { return spec_; }
+  const std::vector<OutputObjective>& objectives() const { return objectives_; }
+  void setLearningRate(double learningRate) { spec_.optimizer.learningRate = learningRate; }
+  int64_t iterations() const { return iterations_; }
+  size_t residentBytes() const;
+
+  // Flat gradients of one step, float or double; contents undefined.
+  void* gradients(DType real);
+  // Where further micro-batches are written before they are added.
+  void* moreGradients(DType real);
+  // One update from `current` and gradients(real): the new weights, not yet published.
+  std::shared_ptr<Snapshot> update(const Graph& graph, const std::shared_ptr<Snapshot>& current, DType real,
+                                   const std::vector<bool>& hasGradient, const Backend& device, const RunContext& context);
+  // Weights that were published before and may be written again once nobody reads them.
+  void recycle(std::shared_ptr<Snapshot> old) { spare_ = std::move(old); }
+
+ private:
+  TrainingSpec spec_;
+  std::vector<OutputObjective> objectives_;
+  std::vector<ParameterSegment> segments_;
+  size_t floats_;
+  Buffer gradients_, more_, slots_[2];
+  std::shared_ptr<Snapshot> spare_;
+  int64_t iterations_ = 0;
+};
+
+}  // namespace sluice

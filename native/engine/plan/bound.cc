@@ -1,0 +1,175 @@
+#include "engine/plan/bound.h"
+
+#include <algorithm>
+#include <map>
+
+#include "engine/core/buffer.h"
+#include "engine/core/error.h"
+#include "engine/core/random.h"
+
+namespace sluice {
+namespace {
+
+const Kernel* kernelOf(const Backend& backend, DType real, Op op) {
+  const KernelTable* table = backend.kernels(real);
+  if (table == nullptr) return nullptr;
+  const Kernel& kernel = (*table)[static_cast<size_t>(op)];
+  return kernel.launch == nullptr ? nullptr : &kernel;
+}
+
+}  // namespace
+
+BoundPlan::BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Backend& device, int threads, bool strict)
+    : plan_(std::move(plan)), extents_(std::move(extents)), device_(device), threads_(threads), strict_(strict) {
+  bindShapes();
+  chooseKernels();
+  placeInArena();
+}
+
+void BoundPlan::bindShapes() {
+  const DType real = plan_->request.real;
+  for (const PlanValue& value : plan_->values) {
+    TensorView view;
+    view.dtype = value.dtype == DType::Float32 ? real : value.dtype;
+    view.shape = value.shape;
+    for (int i = 0; i < view.shape.rank; ++i) view.shape[i] = extents_(view.shape[i]);
+    values_.push_back(view);
+  }
+  for (const PlanOp& op : plan_->ops) {
+    BoundOp bound;
+    bound.firstView = views_.size();
+    for (const auto* ids : {&op.in, &op.out})
+      for (const ValueId id : *ids) {
+        views_.push_back(id == kNoValue ? TensorView{} : values_[static_cast<size_t>(id)]);
+        viewValues_.push_back(id);
+      }
+    // Two unknown extents may have been taken for one; here they are numbers.
+    if (op.op == Op::Concat || op.op == Op::MaskAnd) {
+      const Shape& out = views_[bound.firstView + op.in.size()].shape;
+      const int axis = op.op == Op::Concat ? static_cast<const ConcatAttributes*>(op.attributes.get())->axis : -1;
+      for (size_t i = 0; i < op.in.size(); ++i) {
+        Shape in = views_[bound.firstView + i].shape;
+        if (axis >= 0) in[axis] = out[axis];
+        if (!(in == out))
+          fail(Code::ShapeMismatch, cat(op.layer, ": input ", i, " is ", toString(views_[bound.firstView + i].shape), ", the other inputs need ", toString(out)),
+               {.layer = op.layer, .expected = toString(out), .received = toString(views_[bound.firstView + i].shape)});
+      }
+    }
+    ops_.push_back(bound);
+  }
+}
+
+OpCall BoundPlan::call(size_t index, const RunContext& context) const {
+  const PlanOp& op = plan_->ops[index];
+  OpCall call;
+  call.op = op.op;
+  call.attributes = op.attributes.get();
+  call.in = &views_[ops_[index].firstView];
+  call.inCount = static_cast<int32_t>(op.in.size());
+  call.out = call.in + op.in.size();
+  call.outCount = static_cast<int32_t>(op.out.size());
+  call.context = &context;
+  return call;
+}
+
+void BoundPlan::chooseKernels() {
+  const DType real = plan_->request.real;
+  RunContext context;
+  context.threads = threads_;
+  context.training = plan_->request.training;
+  const auto reasonAgainst = [&](size_t i) -> std::string {
+    const Kernel* kernel = kernelOf(device_, real, plan_->ops[i].op);
+    if (kernel == nullptr) return cat(device_.name(), " has no kernel for ", opName(plan_->ops[i].op));
+    const char* why = kernel->whyNot ? kernel->whyNot(call(i, context)) : nullptr;
+    return why ? why : "";
+  };
+  // Ops of one group share an opaque buffer: one that cannot run on the device takes the others along.
+  std::map<int, std::string> groupFallback;
+  for (size_t i = 0; i < ops_.size(); ++i) {
+    ops_[i].fallback = reasonAgainst(i);
+    if (plan_->ops[i].group >= 0 && !ops_[i].fallback.empty()) groupFallback[plan_->ops[i].group] = ops_[i].fallback;
+  }
+  const Backend* reference = BackendRegistry::instance().find("reference");
+  for (size_t i = 0; i < ops_.size(); ++i) {
+    const PlanOp& op = plan_->ops[i];
+    BoundOp& bound = ops_[i];
+    if (const auto found = groupFallback.find(op.group); op.group >= 0 && found != groupFallback.end()) bound.fallback = found->second;
+    bound.backend = bound.fallback.empty() ? &device_ : reference;
+    bound.kernel = bound.backend ? kernelOf(*bound.backend, real, op.op) : nullptr;
+    if (bound.kernel == nullptr || (strict_ && !bound.fallback.empty()))
+      fail(Code::Unsupported, cat(op.layer, ": ", opName(op.op), " cannot run on ", device_.name(), ": ", bound.fallback), {.layer = op.layer, .option = "device", .received = device_.name()});
+    const OpCall query = call(i, context);
+    if (bound.kernel->scratchBytes) bound.scratchBytes = bound.kernel->scratchBytes(query);
+    if (bound.kernel->packedBytes) bound.packedBytes = bound.kernel->packedBytes(query);
+    if (bound.packedBytes > 0) bound.packedKey = randomStream(op.layer) ^ reinterpret_cast<uintptr_t>(bound.kernel) * 0x9E3779B97F4A7C15ull;
+    for (size_t k = 0; k < op.in.size(); ++k)
+      if (bound.packedBytes > 0 && op.in[k] != kNoValue && plan_->values[static_cast<size_t>(op.in[k])].storage == Storage::Parameter)
+        bound.packedKey = bound.packedKey * 31 + static_cast<uint64_t>(plan_->values[static_cast<size_t>(op.in[k])].index);
+    for (size_t k = 0; k < op.out.size(); ++k) {
+      const ValueId id = op.out[k];
+      if (id == kNoValue || !plan_->values[static_cast<size_t>(id)].opaque) continue;
+      const size_t bytes = bound.kernel->reserveBytes ? bound.kernel->reserveBytes(query) : 0;
+      values_[static_cast<size_t>(id)].shape = makeShape(bytes);
+      for (size_t v = 0; v < views_.size(); ++v)
+        if (viewValues_[v] == id) views_[v].shape = makeShape(bytes);
+    }
+  }
+}
+
+// Greedy by size: the largest block first, each at the lowest place where no block that lives at
+// the same time lies.
+void BoundPlan::placeInArena() {
+  struct Block {
+    size_t bytes, first, last, *offset;
+  };
+  const size_t end = ops_.size();
+  offsets_.assign(values_.size(), 0);
+  std::vector<size_t> first(values_.size(), end), last(values_.size(), 0);
+  for (size_t i = 0; i < ops_.size(); ++i)
+    for (const auto* ids : {&plan_->ops[i].in, &plan_->ops[i].out})
+      for (const ValueId id : *ids) {
+        if (id == kNoValue) continue;
+        first[static_cast<size_t>(id)] = std::min(first[static_cast<size_t>(id)], i);
+        last[static_cast<size_t>(id)] = i;
+      }
+  const auto keep = [&](ValueId id) {
+    if (id != kNoValue) last[static_cast<size_t>(id)] = end;
+  };
+  for (const auto* ids : {&plan_->outputs, &plan_->outputMasks, &plan_->lossSums, &plan_->inputGradients, &plan_->statesOut})
+    for (const ValueId id : *ids) keep(id);
+  for (const auto& sums : plan_->metricSums)
+    for (const ValueId id : sums) keep(id);
+
+  std::vector<Block> blocks;
+  for (size_t v = 0; v < values_.size(); ++v)
+    if (plan_->values[v].storage == Storage::Arena && values_[v].bytes() > 0)
+      blocks.push_back({alignUp(values_[v].bytes()), first[v], last[v], &offsets_[v]});
+  for (size_t i = 0; i < ops_.size(); ++i)
+    if (ops_[i].scratchBytes > 0) blocks.push_back({alignUp(ops_[i].scratchBytes), i, i, &ops_[i].scratchOffset});
+  std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
+  std::vector<const Block*> placed;  // by offset
+  for (const Block& block : blocks) {
+    size_t offset = 0;
+    for (const Block* other : placed) {
+      if (other->first > block.last || block.first > other->last) continue;
+      if (offset + block.bytes <= *other->offset) break;
+      offset = std::max(offset, *other->offset + other->bytes);
+    }
+    *block.offset = offset;
+    arenaBytes_ = std::max(arenaBytes_, offset + block.bytes);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), &block, [](const Block* a, const Block* b) { return *a->offset < *b->offset; }), &block);
+  }
+}
+
+size_t BoundPlan::packedBytes() const {
+  size_t bytes = 0;
+  std::vector<uint64_t> seen;
+  for (const BoundOp& op : ops_) {
+    if (op.packedBytes == 0 || std::find(seen.begin(), seen.end(), op.packedKey) != seen.end()) continue;
+    seen.push_back(op.packedKey);
+    bytes += op.packedBytes;
+  }
+  return bytes;
+}
+
+}  // namespace sluice

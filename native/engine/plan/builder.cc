@@ -1,0 +1,246 @@
+#include "engine/plan/builder.h"
+
+#include "engine/core/error.h"
+
+namespace sluice {
+
+class PlanBuilder::Context final : public NodeContext {
+ public:
+  Context(PlanBuilder& builder, int node) : builder_(builder), index_(node), own_(builder.values(node)) {}
+
+  const Node& node() const override { return builder_.graph_.nodes[static_cast<size_t>(index_)]; }
+  bool training() const override { return builder_.request_.training; }
+  bool keepsForBackward() const override {
+    return builder_.request_.backward && builder_.wanted_[static_cast<size_t>(index_)];
+  }
+
+  ValueId in(int input) const override {
+    const ValueRef ref = node().inputs[static_cast<size_t>(input)];
+    return builder_.values(ref.node).outputs[static_cast<size_t>(ref.output)];
+  }
+  ValueId mask(int input) const override {
+    const ValueRef ref = node().inputs[static_cast<size_t>(input)];
+    return builder_.values(ref.node).masks[static_cast<size_t>(ref.output)];
+  }
+  ValueId parameter(int i) const override {
+    const int p = node().parameters[static_cast<size_t>(i)];
+    const Parameter& parameter = builder_.graph_.parameters[static_cast<size_t>(p)];
+    return builder_.external(Storage::Parameter, p, parameter.shape, DType::Float32);
+  }
+  ValueId stateIn(int i) const override {
+    const int s = node().states[static_cast<size_t>(i)];
+    if (!passes(s)) return kNoValue;
+    return builder_.external(Storage::StateIn, s, makeShape(kBatchExtent, builder_.graph_.states[static_cast<size_t>(s)].size), DType::Float32);
+  }
+  void setStateOut(int i, ValueId value) override {
+    const int s = node().states[static_cast<size_t>(i)];
+    if (passes(s)) builder_.plan_.statesOut[static_cast<size_t>(s)] = value;
+  }
+  ValueId out(int output) override {
+    ValueId& value = own_.outputs[static_cast<size_t>(output)];
+    if (value == kNoValue) {
+      const NodeOutput& spec = node().outputs[static_cast<size_t>(output)];
+      value = newValue(spec.shape, spec.dtype);
+    }
+    return value;
+  }
+  void setOut(int output, ValueId value) override { own_.outputs[static_cast<size_t>(output)] = value; }
+  void setOutMask(int output, ValueId mask) override { own_.masks[static_cast<size_t>(output)] = mask; }
+
+  ValueId newValue(const Shape& shape, DType dtype) override { return builder_.add(shape, dtype, Storage::Arena, 0); }
+  ValueId newOpaque() override {
+    const ValueId value = builder_.add(makeShape(0), DType::Bool, Storage::Arena, 0);
+    builder_.plan_.values[static_cast<size_t>(value)].opaque = true;
+    return value;
+  }
+  const Shape& shapeOf(ValueId value) const override { return builder_.plan_.values[static_cast<size_t>(value)].shape; }
+  void emit(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in, std::vector<ValueId> out, int group) override {
+    builder_.emit({op, std::move(attributes), std::move(in), std::move(out), node().name, group});
+  }
+  int newGroup() override { return builder_.groups_++; }
+  std::vector<ValueId>& saved() override { return own_.saved; }
+
+  ValueId gradOut(int output) const override { return own_.gradients[static_cast<size_t>(output)]; }
+  bool wantsGradIn(int input) const override {
+    return builder_.wanted_[static_cast<size_t>(node().inputs[static_cast<size_t>(input)].node)];
+  }
+  ValueId gradIn(int input) override {
+    const ValueId value = newValue(shapeOf(in(input)), DType::Float32);
+    setGradIn(input, value);
+    return value;
+  }
+  void setGradIn(int input, ValueId value) override { contributions_.emplace_back(input, value); }
+  ValueId gradParameter(int i) override {
+    const int p = node().parameters[static_cast<size_t>(i)];
+    const Parameter& parameter = builder_.graph_.parameters[static_cast<size_t>(p)];
+    if (!parameter.trained()) return kNoValue;
+    const ValueId flat = builder_.external(Storage::Gradient, p, parameter.shape, DType::Float32);
+    if (!builder_.plan_.parameterHasGradient[static_cast<size_t>(p)]) {
+      builder_.plan_.parameterHasGradient[static_cast<size_t>(p)] = true;
+      return flat;
+    }
+    // A second use of a shared layer: its part is added once its ops have run.
+    const ValueId part = newValue(parameter.shape, DType::Float32);
+    additions_.emplace_back(part, flat);
+    return part;
+  }
+
+  // What remains to be written once the layer's backward is there.
+  void finishBackward() {
+    for (const auto& [part, flat] : additions_) emit(Op::Add, nullptr, {part}, {flat}, -1);
+    for (const auto& [input, value] : contributions_) {
+      const ValueRef ref = node().inputs[static_cast<size_t>(input)];
+      if (value != kNoValue && wantsGradIn(input)) builder_.contribute(ref, value, node().name);
+    }
+  }
+
+ private:
+  bool passes(int state) const {
+    return builder_.request_.allStates || builder_.graph_.states[static_cast<size_t>(state)].carried;
+  }
+
+  PlanBuilder& builder_;
+  int index_;
+  NodeValues& own_;
+  std::vector<std::pair<int, ValueId>> contributions_;
+  std::vector<std::pair<ValueId, ValueId>> additions_;
+};
+
+PlanBuilder::PlanBuilder(const Graph& graph, const PlanRequest& request) : graph_(graph), request_(request) {
+  plan_.request = request;
+  nodes_.resize(graph.nodes.size());
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    const size_t outputs = graph.nodes[i].outputs.size();
+    nodes_[i].outputs.assign(outputs, kNoValue);
+    nodes_[i].masks.assign(outputs, kNoValue);
+    nodes_[i].gradients.assign(outputs, kNoValue);
+  }
+  plan_.statesOut.assign(graph.states.size(), kNoValue);
+  plan_.inputGradients.assign(graph.inputs.size(), kNoValue);
+  plan_.parameterHasGradient.assign(graph.parameters.size(), false);
+}
+
+ValueId PlanBuilder::add(const Shape& shape, DType dtype, Storage storage, int index) {
+  plan_.values.push_back({shape, dtype, storage, index, false});
+  return static_cast<ValueId>(plan_.values.size() - 1);
+}
+
+ValueId PlanBuilder::external(Storage storage, int index, const Shape& shape, DType dtype) {
+  const auto [found, fresh] = externals_.try_emplace({storage, index}, kNoValue);
+  if (fresh) found->second = add(shape, dtype, storage, index);
+  return found->second;
+}
+
+void PlanBuilder::markWanted() {
+  wanted_.assign(graph_.nodes.size(), false);
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const Node& node = graph_.nodes[i];
+    bool wanted = !node.layer && request_.inputGradients && node.outputs[0].dtype == DType::Float32;
+    for (const int p : node.parameters) wanted = wanted || graph_.parameters[static_cast<size_t>(p)].trained();
+    for (const ValueRef ref : node.inputs) wanted = wanted || wanted_[static_cast<size_t>(ref.node)];
+    wanted_[i] = wanted;
+  }
+}
+
+Plan PlanBuilder::build(const std::vector<OutputObjective>& objectives) {
+  markWanted();
+  for (size_t i = 0; i < graph_.inputs.size(); ++i) {
+    NodeValues& input = values(graph_.inputs[i]);
+    const NodeOutput& spec = graph_.nodes[static_cast<size_t>(graph_.inputs[i])].outputs[0];
+    const int index = static_cast<int>(i);
+    input.outputs[0] = external(Storage::Input, index, spec.shape, spec.dtype);
+    if (request_.maskedInputs >> i & 1)
+      input.masks[0] = external(Storage::Mask, index, makeShape(spec.shape[0], spec.shape[1]), DType::Bool);
+  }
+  for (size_t i = 0; i < graph_.nodes.size(); ++i)
+    if (graph_.nodes[i].layer) forward(static_cast<int>(i));
+  for (const ValueRef ref : graph_.outputs) {
+    plan_.outputs.push_back(values(ref.node).outputs[static_cast<size_t>(ref.output)]);
+    plan_.outputMasks.push_back(values(ref.node).masks[static_cast<size_t>(ref.output)]);
+  }
+  if (request_.losses) addLosses(objectives);
+  if (request_.cotangents) addCotangents();
+  if (request_.backward) {
+    for (size_t i = graph_.nodes.size(); i-- > 0;)
+      if (graph_.nodes[i].layer && wanted_[i]) backward(static_cast<int>(i));
+    for (size_t i = 0; i < graph_.inputs.size() && request_.inputGradients; ++i)
+      plan_.inputGradients[i] = values(graph_.inputs[i]).gradients[0];
+  }
+  return std::move(plan_);
+}
+
+void PlanBuilder::forward(int index) {
+  Context context(*this, index);
+  const Node& node = graph_.nodes[static_cast<size_t>(index)];
+  // A mask goes on with the steps unless the layer says otherwise.
+  for (size_t k = 0; k < node.outputs.size(); ++k)
+    if (node.outputs[k].sequence && !node.inputs.empty()) nodes_[static_cast<size_t>(index)].masks[k] = context.mask(0);
+  node.layer->forward(context);
+}
+
+void PlanBuilder::addLosses(const std::vector<OutputObjective>& objectives) {
+  plan_.metricSums.resize(graph_.outputs.size());
+  for (size_t k = 0; k < graph_.outputs.size(); ++k) {
+    const ValueRef ref = graph_.outputs[k];
+    const Node& node = graph_.nodes[static_cast<size_t>(ref.node)];
+    const Shape shape = graph_.at(ref).shape;
+    const OutputObjective& objective = objectives[k];
+    const int index = static_cast<int>(k);
+    Shape rows = shape;  // one number a row of the loss
+    --rows.rank;
+    const bool sparse = objective.loss.kind == LossKind::SparseCategoricalCrossentropy;
+    const ValueId target = external(Storage::Target, index, sparse ? rows : shape, sparse ? DType::Int32 : DType::Float32);
+    const ValueId mask = plan_.outputMasks[k];
+    const Shape weights = request_.stepWeights >> k & 1 ? rows : makeShape(kBatchExtent);
+    const ValueId weight = request_.weightedOutputs >> k & 1 ? external(Storage::Weight, index, weights, DType::Float32) : kNoValue;
+    const ValueId scale = external(Storage::Scale, index, makeShape(1), DType::Float64);
+    ValueId gradient = kNoValue;
+    if (request_.backward && wanted_[static_cast<size_t>(ref.node)]) {
+      gradient = add(shape, DType::Float32, Storage::Arena, 0);
+    }
+    plan_.lossSums.push_back(add(makeShape(2), DType::Float64, Storage::Arena, 0));
+    emit({Op::Loss, attributes(objective.loss), {plan_.outputs[k], target, weight, mask, scale}, {plan_.lossSums[k], gradient}, node.name});
+    if (gradient != kNoValue) contribute(ref, gradient, node.name);
+    for (const MetricAttributes& metric : objective.metrics) {
+      const ValueId sums = add(makeShape(2), DType::Float64, Storage::Arena, 0);
+      plan_.metricSums[k].push_back(sums);
+      emit({Op::Metric, attributes(metric), {plan_.outputs[k], target, weight, mask}, {sums}, node.name});
+    }
+  }
+}
+
+void PlanBuilder::addCotangents() {
+  for (size_t k = 0; k < graph_.outputs.size(); ++k) {
+    const ValueRef ref = graph_.outputs[k];
+    if (!wanted_[static_cast<size_t>(ref.node)]) continue;
+    const ValueId cotangent = external(Storage::Cotangent, static_cast<int>(k), graph_.at(ref).shape, DType::Float32);
+    contribute(ref, cotangent, graph_.nodes[static_cast<size_t>(ref.node)].name);
+  }
+}
+
+void PlanBuilder::contribute(ValueRef ref, ValueId gradient, const std::string& layer) {
+  ValueId& sum = values(ref.node).gradients[static_cast<size_t>(ref.output)];
+  if (sum == kNoValue) {
+    sum = gradient;
+    return;
+  }
+  // Into a fresh value: either of the two may also be the gradient of something else.
+  const ValueId both = add(plan_.values[static_cast<size_t>(gradient)].shape, DType::Float32, Storage::Arena, 0);
+  emit({Op::Merge, attributes(MergeAttributes{MergeMode::Sum}), {sum, gradient}, {both}, layer});
+  sum = both;
+}
+
+void PlanBuilder::backward(int index) {
+  bool flows = false;
+  for (const ValueId gradient : nodes_[static_cast<size_t>(index)].gradients) flows = flows || gradient != kNoValue;
+  if (!flows) return;
+  Context context(*this, index);
+  graph_.nodes[static_cast<size_t>(index)].layer->backward(context);
+  context.finishBackward();
+}
+
+Plan compilePlan(const Graph& graph, const PlanRequest& request, const std::vector<OutputObjective>& objectives) {
+  return PlanBuilder(graph, request).build(objectives);
+}
+
+}  // namespace sluice

@@ -1,0 +1,49 @@
+// Writes a plan: the forward pass in topological order, losses, the backward pass in reverse.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "engine/plan/plan.h"
+
+namespace sluice {
+
+class PlanBuilder {
+ public:
+  PlanBuilder(const Graph& graph, const PlanRequest& request);
+
+  Plan build(const std::vector<OutputObjective>& objectives);
+
+ private:
+  class Context;  // a NodeContext for one node
+  struct NodeValues {
+    std::vector<ValueId> outputs;
+    std::vector<ValueId> masks;      // per output
+    std::vector<ValueId> gradients;  // per output
+    std::vector<ValueId> saved;
+  };
+
+  ValueId add(const Shape& shape, DType dtype, Storage storage, int index);
+  // The value of a kind of external memory, created once.
+  ValueId external(Storage storage, int index, const Shape& shape, DType dtype);
+  void emit(PlanOp op) { plan_.ops.push_back(std::move(op)); }
+  NodeValues& values(int node) { return nodes_[static_cast<size_t>(node)]; }
+  void forward(int node);
+  void addLosses(const std::vector<OutputObjective>& objectives);
+  void addCotangents();
+  void backward(int node);
+  // Adds a contribution to the gradient of a graph value.
+  void contribute(ValueRef ref, ValueId gradient, const std::string& layer);
+  // Which nodes lie between something that wants a gradient and the outputs.
+  void markWanted();
+
+  const Graph& graph_;
+  PlanRequest request_;
+  Plan plan_;
+  std::vector<NodeValues> nodes_;
+  std::vector<bool> wanted_;  // per node: a gradient of its outputs is of use
+  std::map<std::pair<Storage, int>, ValueId> externals_;
+  int groups_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,80 @@
+#include "engine/plan/frame.h"
+
+#include "engine/core/error.h"
+#include "engine/runtime/scheduler.h"
+
+namespace sluice {
+
+Frame::Frame(std::shared_ptr<const BoundPlan> plan, const std::vector<Parameter>& parameters)
+    : plan_(std::move(plan)), views_(plan_->views()) {
+  const size_t real = dtypeBytes(plan_->plan().request.real);
+  for (const Parameter& parameter : parameters) parameterOffsets_.push_back(static_cast<size_t>(parameter.offset) * real);
+  const auto& ops = plan_->plan().ops;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    OpCall call;
+    call.op = ops[i].op;
+    call.attributes = ops[i].attributes.get();
+    call.in = &views_[plan_->ops()[i].firstView];
+    call.inCount = static_cast<int32_t>(ops[i].in.size());
+    call.out = call.in + ops[i].in.size();
+    call.outCount = static_cast<int32_t>(ops[i].out.size());
+    calls_.push_back(call);
+  }
+}
+
+void* Frame::locate(ValueId id, const RunMemory& memory) const {
+  const PlanValue& value = plan_->plan().values[static_cast<size_t>(id)];
+  const auto index = static_cast<size_t>(value.index);
+  switch (value.storage) {
+    case Storage::Arena:
+      return static_cast<std::byte*>(memory.arena) + plan_->offset(id);
+    case Storage::Parameter:
+      return static_cast<std::byte*>(const_cast<void*>(memory.parameters)) + parameterOffsets_[index];
+    case Storage::Gradient:
+      return static_cast<std::byte*>(memory.gradients) + parameterOffsets_[index];
+    case Storage::Input:
+      return memory.inputs[index];
+    case Storage::Mask:
+      return memory.masks[index];
+    case Storage::Target:
+      return memory.targets[index];
+    case Storage::Weight:
+      return memory.weights[index];
+    case Storage::Cotangent:
+      return memory.cotangents[index];
+    case Storage::Scale:
+      return memory.scales[index];
+    case Storage::StateIn:
+      return memory.statesIn[index];
+  }
+  return nullptr;
+}
+
+void Frame::run(const RunMemory& memory, const RunContext& context) {
+  last_ = memory;
+  const auto& ids = plan_->viewValues();
+  for (size_t v = 0; v < views_.size(); ++v)
+    if (ids[v] != kNoValue) views_[v].data = locate(ids[v], memory);
+  for (size_t i = 0; i < calls_.size(); ++i) {
+    const BoundOp& bound = plan_->ops()[i];
+    OpCall& call = calls_[i];
+    call.context = &context;
+    call.scratch = bound.scratchBytes > 0 ? static_cast<std::byte*>(memory.arena) + bound.scratchOffset : nullptr;
+    call.packed = nullptr;
+    if (bound.packedBytes > 0)
+      call.packed = memory.snapshot->packed(bound.packedKey, bound.packedBytes, [&](void* target) { bound.kernel->pack(call, target); });
+    const int32_t status = bound.kernel->launch(call);
+    if (status != 0)
+      fail(Code::Internal, cat(plan_->plan().ops[i].layer, ": ", opName(call.op), " failed on ", bound.backend->name(), ": ", bound.backend->statusText(status)), {.layer = plan_->plan().ops[i].layer});
+    if (memory.cancel) memory.cancel->check();
+    if (memory.yields) Scheduler::instance().yieldToInference();
+  }
+}
+
+TensorView Frame::value(ValueId id) const {
+  TensorView view = plan_->valueView(id);
+  view.data = locate(id, last_);
+  return view;
+}
+
+}  // namespace sluice

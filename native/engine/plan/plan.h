@@ -1,0 +1,83 @@
+// A plan: the operations of one kind of run, compiled from a graph once, with batch and steps as
+// symbols. Binding gives the symbols numbers; running is a pure function of what is bound to it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/backend/op.h"
+#include "engine/graph/graph.h"
+#include "engine/graph/layer.h"
+
+namespace sluice {
+
+// Where a value lives.
+enum class Storage {
+  Arena,
+  Parameter,  // index: parameter
+  Gradient,   // index: parameter; a view of the flat gradient buffer
+  Input,      // index: input
+  Mask,       // index: input
+  Target,     // index: output
+  Weight,     // index: output
+  Cotangent,  // index: output
+  Scale,      // index: output; Float64 [1]
+  StateIn,    // index: state
+};
+
+struct PlanValue {
+  Shape shape;  // symbolic
+  DType dtype = DType::Float32;  // Float32 stands for the plan's real type
+  Storage storage = Storage::Arena;
+  int index = 0;
+  bool opaque = false;  // its size is asked of the kernel that writes it
+};
+
+struct PlanOp {
+  Op op = Op::Count;
+  std::shared_ptr<const void> attributes;
+  std::vector<ValueId> in, out;
+  std::string layer;
+  int group = -1;
+};
+
+// What a plan is compiled for; together with the graph it determines the plan.
+struct PlanRequest {
+  DType real = DType::Float32;
+  bool training = false;        // dropout is active
+  bool losses = false;          // losses and metrics
+  bool backward = false;        // gradients of the parameters
+  bool cotangents = false;      // gradients start from given cotangents, not from the losses
+  bool inputGradients = false;
+  bool allStates = false;       // every state comes in and goes out, not only carried ones
+  uint64_t maskedInputs = 0;    // bit i: input i comes with a mask
+  uint64_t weightedOutputs = 0;  // bit k: output k comes with sample weights
+  uint64_t stepWeights = 0;      // bit k: one a row of the loss, else one a row of the batch
+
+  bool operator==(const PlanRequest&) const = default;
+};
+
+// Losses and metrics as the plan needs them.
+struct OutputObjective {
+  LossAttributes loss;
+  std::vector<MetricAttributes> metrics;
+};
+
+struct Plan {
+  PlanRequest request;
+  std::vector<PlanValue> values;
+  std::vector<PlanOp> ops;
+  std::vector<ValueId> outputs;
+  std::vector<ValueId> outputMasks;                 // kNoValue where no mask reaches the output
+  std::vector<ValueId> lossSums;                    // per output
+  std::vector<std::vector<ValueId>> metricSums;     // per output
+  std::vector<ValueId> inputGradients;              // per input, kNoValue where none flows
+  std::vector<ValueId> statesOut;                   // per state, kNoValue where not asked
+  std::vector<bool> parameterHasGradient;           // per parameter
+};
+
+Plan compilePlan(const Graph& graph, const PlanRequest& request,
+                 const std::vector<OutputObjective>& objectives);
+
+}  // namespace sluice

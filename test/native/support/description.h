@@ -1,0 +1,109 @@
+// Model descriptions for native tests, with every option filled in.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/core/value.h"
+
+namespace sluice::test {
+
+using Members = std::vector<Value::Member>;
+
+inline Value named(const std::string& name, Members more = {}) {
+  Members members{{"name", Value::string(name)}};
+  for (auto& member : more) members.push_back(std::move(member));
+  return Value::object(std::move(members));
+}
+
+inline Value activationValue(const std::string& name, double alpha = 0, double beta = 0) {
+  return named(name, {{"alpha", Value::number(alpha)}, {"beta", Value::number(beta)}});
+}
+
+// Overrides members of the same name.
+inline Members with(Members base, const Members& changes) {
+  for (const auto& [key, value] : changes) {
+    bool found = false;
+    for (auto& [name, old] : base)
+      if (name == key) {
+        old = value;
+        found = true;
+      }
+    if (!found) base.emplace_back(key, value);
+  }
+  return base;
+}
+
+inline Members gruOptions(int64_t units, const Members& changes = {}) {
+  return with({{"units", Value::number(static_cast<double>(units))},
+               {"activation", activationValue("tanh")},
+               {"recurrentActivation", activationValue("sigmoid")},
+               {"useBias", Value::boolean(true)},
+               {"kernelInitializer", named("glorotUniform")},
+               {"recurrentInitializer", named("orthogonal")},
+               {"biasInitializer",
+                named("uniform", {{"min", Value::number(-0.5)}, {"max", Value::number(0.5)}})},
+               {"resetAfter", Value::boolean(true)},
+               {"updateGate", Value::string("keep")},
+               {"returnSequences", Value::boolean(false)},
+               {"returnState", Value::boolean(false)},
+               {"goBackwards", Value::boolean(false)},
+               {"stateful", Value::boolean(false)},
+               {"maskedOutput", Value::string("zero")},
+               {"trainable", Value::boolean(true)}},
+              changes);
+}
+
+inline Members denseOptions(int64_t units, const Members& changes = {}) {
+  return with({{"units", Value::number(static_cast<double>(units))},
+               {"activation", activationValue("linear")},
+               {"useBias", Value::boolean(true)},
+               {"kernelInitializer", named("glorotUniform")},
+               {"biasInitializer",
+                named("uniform", {{"min", Value::number(-0.5)}, {"max", Value::number(0.5)}})},
+               {"trainable", Value::boolean(true)}},
+              changes);
+}
+
+inline Members bidirectionalOptions(Members layer, const std::string& mergeMode) {
+  return {{"layer", Value::object({{"kind", Value::string("gru")},
+                                   {"options", Value::object(std::move(layer))}})},
+          {"backwardLayer", Value()},
+          {"mergeMode", Value::string(mergeMode)},
+          {"trainable", Value::boolean(true)}};
+}
+
+using Ref = std::pair<std::string, int>;
+
+inline Value refs(const std::vector<Ref>& list) {
+  std::vector<Value> items;
+  for (const auto& [name, output] : list)
+    items.push_back(Value::array({Value::string(name), Value::number(output)}));
+  return Value::array(std::move(items));
+}
+
+inline Value node(const std::string& kind, const std::string& name, const std::vector<Ref>& inputs,
+                  Members options, const std::string& sharedWith = "") {
+  Members members{{"kind", Value::string(kind)},
+                  {"name", Value::string(name)},
+                  {"inputs", refs(inputs)},
+                  {"options", Value::object(std::move(options))}};
+  if (!sharedWith.empty()) members.emplace_back("sharedWith", Value::string(sharedWith));
+  return Value::object(std::move(members));
+}
+
+// -1 is an unknown extent.
+inline Value inputNode(const std::string& name, const std::vector<int64_t>& shape) {
+  std::vector<Value> extents;
+  for (const int64_t extent : shape)
+    extents.push_back(extent < 0 ? Value() : Value::number(static_cast<double>(extent)));
+  return node("input", name, {},
+              {{"shape", Value::array(std::move(extents))}, {"dtype", Value::string("float32")}});
+}
+
+inline Value description(std::vector<Value> nodes, const std::vector<Ref>& outputs) {
+  return Value::object({{"nodes", Value::array(std::move(nodes))}, {"outputs", refs(outputs)}});
+}
+
+}  // namespace sluice::test
