@@ -1,0 +1,54 @@
+#include "reference/reference.h"
+
+#include "reference/kernels.h"
+
+namespace sluice {
+namespace {
+
+template <typename Real>
+KernelTable makeTable() {
+  using namespace reference;
+  KernelTable table{};
+  const auto set = [&](Op op, const Kernel& kernel) { table[static_cast<size_t>(op)] = kernel; };
+  set(Op::Dense, denseKernel<Real>());
+  set(Op::DenseBackward, denseBackwardKernel<Real>());
+  set(Op::Activation, activationKernel<Real>());
+  set(Op::ActivationBackward, activationBackwardKernel<Real>());
+  set(Op::Gru, gruKernel<Real>());
+  set(Op::GruBackward, gruBackwardKernel<Real>());
+  set(Op::Reverse, reverseKernel());
+  set(Op::Concat, concatKernel());
+  set(Op::Split, splitKernel());
+  set(Op::Merge, mergeKernel<Real>());
+  set(Op::MergeBackward, mergeBackwardKernel<Real>());
+  set(Op::Dropout, dropoutKernel<Real>());
+  set(Op::Normalize, normalizeKernel<Real>());
+  set(Op::NormalizeBackward, normalizeBackwardKernel<Real>());
+  set(Op::MaskAnd, maskAndKernel());
+  set(Op::Add, addKernel<Real>());
+  set(Op::Loss, lossKernel<Real>());
+  set(Op::Metric, metricKernel<Real>());
+  set(Op::Optimize, optimizeKernel<Real>());
+  return table;
+}
+
+class ReferenceBackend final : public Backend {
+ public:
+  const std::string& name() const override { return name_; }
+  const std::string& description() const override { return description_; }
+  const KernelTable* kernels(DType real) const override {
+    return real == DType::Float32 ? &float_ : real == DType::Float64 ? &double_ : nullptr;
+  }
+
+ private:
+  std::string name_ = "reference";
+  std::string description_ = "scalar loops, float32 and float64";
+  KernelTable float_ = makeTable<float>();
+  KernelTable double_ = makeTable<double>();
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> makeReferenceBackend() { return std::make_unique<ReferenceBackend>(); }
+
+}  // namespace sluice

@@ -1,0 +1,164 @@
+// Merge, Add, MaskAnd, Normalize and Dropout.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "engine/core/random.h"
+#include "reference/kernels.h"
+
+namespace sluice::reference {
+namespace {
+
+template <typename Real>
+int32_t runMerge(const OpCall& call) noexcept {
+  const Real* a = input<Real>(call, merge::kA);
+  const Real* b = input<Real>(call, merge::kB);
+  Real* y = output<Real>(call, merge::kY);
+  const MergeMode mode = call.attr<MergeAttributes>().mode;
+  const int64_t n = call.out[merge::kY].shape.elements();
+  for (int64_t i = 0; i < n; ++i) {
+    y[i] = mode == MergeMode::Multiply  ? a[i] * b[i]
+           : mode == MergeMode::Average ? (a[i] + b[i]) * Real(0.5)
+                                        : a[i] + b[i];
+  }
+  return 0;
+}
+
+template <typename Real>
+int32_t runMergeBackward(const OpCall& call) noexcept {
+  using namespace mergeBackward;
+  const Real* dy = input<Real>(call, kDy);
+  const MergeMode mode = call.attr<MergeAttributes>().mode;
+  const int64_t n = call.in[kDy].shape.elements();
+  for (const auto& [out, other] : {std::pair{kDa, kB}, std::pair{kDb, kA}}) {
+    Real* gradient = output<Real>(call, out);
+    const Real* factor = input<Real>(call, other);
+    for (int64_t i = 0; gradient && i < n; ++i) {
+      gradient[i] = mode == MergeMode::Multiply  ? dy[i] * factor[i]
+                    : mode == MergeMode::Average ? dy[i] * Real(0.5)
+                                                 : dy[i];
+    }
+  }
+  return 0;
+}
+
+template <typename Real>
+int32_t runAdd(const OpCall& call) noexcept {
+  const Real* x = input<Real>(call, add::kX);
+  Real* y = output<Real>(call, add::kY);
+  const int64_t n = call.out[add::kY].shape.elements();
+  for (int64_t i = 0; i < n; ++i) y[i] += x[i];
+  return 0;
+}
+
+int32_t runMaskAnd(const OpCall& call) noexcept {
+  const uint8_t* a = input<uint8_t>(call, maskAnd::kA);
+  const uint8_t* b = input<uint8_t>(call, maskAnd::kB);
+  uint8_t* y = output<uint8_t>(call, maskAnd::kY);
+  const int64_t n = call.out[maskAnd::kY].shape.elements();
+  for (int64_t i = 0; i < n; ++i) y[i] = a[i] && b[i] ? 1 : 0;
+  return 0;
+}
+
+template <typename Real>
+Real deviation(const NormalizeAttributes& attr, Real variance) {
+  return std::max(std::sqrt(variance), static_cast<Real>(attr.epsilon));
+}
+
+template <typename Real>
+int32_t runNormalize(const OpCall& call) noexcept {
+  const auto& attr = call.attr<NormalizeAttributes>();
+  const Real* x = input<Real>(call, normalize::kX);
+  const Real* mean = input<Real>(call, normalize::kMean);
+  const Real* variance = input<Real>(call, normalize::kVariance);
+  Real* y = output<Real>(call, normalize::kY);
+  const int64_t n = call.out[normalize::kY].shape.elements(),
+                F = call.out[normalize::kY].shape.last();
+  for (int64_t i = 0; i < n; ++i) {
+    const Real s = deviation(attr, variance[i % F]), m = mean[i % F];
+    y[i] = attr.invert ? x[i] * s + m : (x[i] - m) / s;
+  }
+  return 0;
+}
+
+template <typename Real>
+int32_t runNormalizeBackward(const OpCall& call) noexcept {
+  using namespace normalizeBackward;
+  const auto& attr = call.attr<NormalizeAttributes>();
+  const Real* variance = input<Real>(call, kVariance);
+  const Real* dy = input<Real>(call, kDy);
+  Real* dx = output<Real>(call, kDx);
+  const int64_t n = call.out[kDx].shape.elements(), F = call.out[kDx].shape.last();
+  for (int64_t i = 0; i < n; ++i) {
+    const Real s = deviation(attr, variance[i % F]);
+    dx[i] = attr.invert ? dy[i] * s : dy[i] / s;
+  }
+  return 0;
+}
+
+template <typename Real>
+int32_t runDropout(const OpCall& call) noexcept {
+  const auto& attr = call.attr<DropoutAttributes>();
+  const RunContext& context = *call.context;
+  const Shape& shape = call.out[dropout::kY].shape;
+  const int64_t B = shape[0], perRow = B ? shape.elements() / B : 0;
+  const uint64_t key = randomKey(context.seed, attr.stream);
+  const Real scale = static_cast<Real>(1 / (1 - attr.rate));
+  for (int64_t b = 0; b < B; ++b) {
+    const Real* x = input<Real>(call, dropout::kX) + b * perRow;
+    Real* y = output<Real>(call, dropout::kY) + b * perRow;
+    RandomBlock random{};
+    for (int64_t e = 0; e < perRow; ++e) {
+      if (e % 4 == 0) {
+        random = rowRandom(key, context.step, static_cast<uint64_t>(context.rowOffset + b),
+                           static_cast<uint64_t>(e / 4));
+      }
+      const double u = static_cast<double>(unitFloat(random[static_cast<size_t>(e % 4)]));
+      y[e] = u >= attr.rate ? x[e] * scale : Real(0);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+template <typename Real>
+Kernel mergeKernel() {
+  return {.name = "reference.merge", .launch = runMerge<Real>};
+}
+template <typename Real>
+Kernel mergeBackwardKernel() {
+  return {.name = "reference.mergeBackward", .launch = runMergeBackward<Real>};
+}
+template <typename Real>
+Kernel addKernel() {
+  return {.name = "reference.add", .launch = runAdd<Real>};
+}
+template <typename Real>
+Kernel normalizeKernel() {
+  return {.name = "reference.normalize", .launch = runNormalize<Real>};
+}
+template <typename Real>
+Kernel normalizeBackwardKernel() {
+  return {.name = "reference.normalizeBackward", .launch = runNormalizeBackward<Real>};
+}
+template <typename Real>
+Kernel dropoutKernel() {
+  return {.name = "reference.dropout", .launch = runDropout<Real>};
+}
+Kernel maskAndKernel() { return {.name = "reference.maskAnd", .launch = runMaskAnd}; }
+
+template Kernel mergeKernel<float>();
+template Kernel mergeKernel<double>();
+template Kernel mergeBackwardKernel<float>();
+template Kernel mergeBackwardKernel<double>();
+template Kernel addKernel<float>();
+template Kernel addKernel<double>();
+template Kernel normalizeKernel<float>();
+template Kernel normalizeKernel<double>();
+template Kernel normalizeBackwardKernel<float>();
+template Kernel normalizeBackwardKernel<double>();
+template Kernel dropoutKernel<float>();
+template Kernel dropoutKernel<double>();
+
+}  // namespace sluice::reference

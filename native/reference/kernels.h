@@ -1,0 +1,54 @@
+// The kernels of the reference backend, one function an op, instantiated for float and double.
+#pragma once
+
+#include "engine/backend/backend.h"
+
+namespace sluice::reference {
+
+template <typename Real>
+Kernel denseKernel();
+template <typename Real>
+Kernel denseBackwardKernel();
+template <typename Real>
+Kernel activationKernel();
+template <typename Real>
+Kernel activationBackwardKernel();
+template <typename Real>
+Kernel gruKernel();
+template <typename Real>
+Kernel gruBackwardKernel();
+template <typename Real>
+Kernel mergeKernel();
+template <typename Real>
+Kernel mergeBackwardKernel();
+template <typename Real>
+Kernel dropoutKernel();
+template <typename Real>
+Kernel normalizeKernel();
+template <typename Real>
+Kernel normalizeBackwardKernel();
+template <typename Real>
+Kernel addKernel();
+template <typename Real>
+Kernel lossKernel();
+template <typename Real>
+Kernel metricKernel();
+template <typename Real>
+Kernel optimizeKernel();
+// These move elements of any dtype.
+Kernel reverseKernel();
+Kernel concatKernel();
+Kernel splitKernel();
+Kernel maskAndKernel();
+
+// The data of an argument; nullptr where it is absent.
+template <typename T>
+const T* input(const OpCall& call, int index) {
+  return index < call.inCount && call.in[index].present() ? call.in[index].as<const T>() : nullptr;
+}
+template <typename T>
+T* output(const OpCall& call, int index) {
+  return index < call.outCount && call.out[index].present() ? call.out[index].as<T>() : nullptr;
+}
+
+}  // namespace sluice::reference
