@@ -1,0 +1,86 @@
+// Brings a checkout to the point where it runs: system packages, npm packages, addon, dist.
+// Uses Node's own modules only, because it runs before anything is installed. Every step first
+// asks whether its result is already there; when all are, nothing is printed with --quiet.
+import { parseArgs } from 'node:util';
+import { StepFailed, say, secondsSince } from './bootstrap/report.mjs';
+import * as steps from './bootstrap/steps.mjs';
+import { ensureSystem } from './bootstrap/system.mjs';
+
+/** What is made ready for each purpose, in this order. */
+const GOALS = {
+  run: [steps.npmPackages, steps.addon, steps.dist],
+  native: [steps.npmPackages, steps.addon],
+  ts: [steps.npmPackages, steps.addon, steps.dist],
+  tests: [steps.npmPackages, steps.addon, steps.dist, steps.nativeTests],
+  sanitize: [steps.sanitizedTests],
+  lint: [steps.formatter, steps.npmPackages, steps.addon],
+  typecheck: [steps.npmPackages],
+};
+
+const HELP = `Usage: node scripts/bootstrap.mjs [--for PURPOSE] [--quiet] [--skip-system]
+
+Installs what is missing and builds what is out of date.
+
+  --for PURPOSE   run (default)  addon and dist
+                  native         the addon alone
+                  ts             dist (needs the addon, to list the names for ESM)
+                  tests          run, and the native tests
+                  sanitize       the native tests with AddressSanitizer and UBSan
+                  lint           what npm run lint needs
+                  typecheck      the npm packages alone
+  --quiet         print nothing when everything is up to date
+  --skip-system   do not look for compilers and libraries; leave that to CMake
+  --help          this text
+
+System packages are installed with apt-get where that is possible (as root, or where sudo needs no
+password); elsewhere the command to run is printed. Build logs are kept in build/logs.
+CMAKE_BUILD_PARALLEL_LEVEL limits how many compilers run at once, CXX names the compiler.
+`;
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      for: { type: 'string', default: 'run' },
+      quiet: { type: 'boolean', default: false },
+      'skip-system': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (!Object.hasOwn(GOALS, values.for)) {
+    throw new TypeError(
+      `--for: expected one of ${Object.keys(GOALS).join(', ')}; received ${values.for}`,
+    );
+  }
+  return values;
+}
+
+async function main() {
+  const options = readArguments();
+  if (options.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const started = performance.now();
+  const pending = GOALS[options.for].filter((step) => !step.isDone());
+  if (pending.length === 0) {
+    if (!options.quiet) say(`everything is up to date (${secondsSince(started)})`);
+    return;
+  }
+  if (!options['skip-system']) {
+    await ensureSystem(new Set(pending.flatMap((step) => step.needs)));
+  }
+  for (const step of pending) await step.run();
+  say(`ready (${secondsSince(started)})`);
+}
+
+try {
+  if (Number.parseInt(process.versions.node, 10) < 20) {
+    throw new StepFailed(`Node 20 or newer is needed; this is ${process.version}`);
+  }
+  await main();
+} catch (error) {
+  const isUsage = error instanceof TypeError;
+  if (!isUsage && !(error instanceof StepFailed)) throw error;
+  say(error.message);
+  process.exitCode = isUsage ? 2 : 1;
+}

@@ -1,0 +1,152 @@
+// The steps: each says what it needs of the system, whether it is done, and how to do it.
+import { rmSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { nodeModulesAreCurrent, stamp } from './fresh.mjs';
+import { ROOT, runLogged, StepFailed, task } from './report.mjs';
+import { buildEnvironment, isInstalled } from './system.mjs';
+
+/**
+ * @typedef {object} Step
+ * @property {string[]} needs names of requirements in system.mjs
+ * @property {() => boolean} isDone
+ * @property {() => Promise<void>} run
+ */
+
+const COMPILE = ['compiler', 'cmake', 'generator', 'blas', 'highway'];
+const NATIVE_SOURCES = ['CMakeLists.txt', 'cmake', 'native'];
+const CXX = /\.(cc|h|hpp|inc|cmake|txt)$/;
+
+/** Compilers at once: one a core, and no more than memory allows (SIMD kernels take over 1 GiB). */
+function jobs() {
+  const byMemory = Math.floor(totalmem() / 1.5e9);
+  const chosen = Number(process.env.CMAKE_BUILD_PARALLEL_LEVEL);
+  return String(chosen || Math.max(1, Math.min(availableParallelism(), byMemory)));
+}
+
+/** npm itself, even where only `npm run` knows where it is. */
+function npm() {
+  const path = process.env.npm_execpath ?? '';
+  return /npm-cli\.c?js$/.test(path) ? [process.execPath, path] : ['npm'];
+}
+
+/** @type {Step} */
+export const npmPackages = {
+  needs: [],
+  isDone: nodeModulesAreCurrent,
+  run: () =>
+    task('installing npm packages', async () => {
+      const command = [...npm(), 'ci', '--include=dev', '--no-audit', '--no-fund'];
+      await runLogged(command, { log: 'npm', truncate: true });
+    }),
+};
+
+/** @type {Step} */
+export const formatter = {
+  needs: ['clangFormat'],
+  isDone: () => isInstalled('clangFormat'),
+  run: async () => {},
+};
+
+const cmakeJs = [process.execPath, 'node_modules/cmake-js/bin/cmake-js'];
+
+/**
+ * Configures and builds a CMake tree. A tree that cannot be configured (another compiler or
+ * generator since, or moved from another folder) is configured once more from nothing.
+ */
+async function buildTree({ folder, configure, build, log, progress }) {
+  const env = buildEnvironment();
+  try {
+    await runLogged(configure, { log, env, truncate: true });
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
+    for (const stale of ['CMakeCache.txt', 'CMakeFiles']) {
+      rmSync(join(ROOT, folder, stale), { recursive: true, force: true });
+    }
+    await runLogged(configure, { log, env });
+  }
+  await runLogged(build, { log, env, progress });
+}
+
+/** A step that builds a CMake tree and is done while its stamp is current. */
+function nativeStep({ title, log, needs, sources, output, folder, configure, build }) {
+  const mark = stamp(log, sources, [output]);
+  return {
+    needs,
+    isDone: mark.isCurrent,
+    run: () =>
+      task(title, async (progress) => {
+        mark.clear();
+        await buildTree({ folder, configure, build: [...build, jobs()], log, progress });
+        mark.write();
+      }),
+  };
+}
+
+/** @type {Step} */
+export const addon = nativeStep({
+  title: 'compiling the addon',
+  log: 'addon',
+  needs: COMPILE,
+  sources: { paths: [...NATIVE_SOURCES, 'package.json', 'package-lock.json'], pattern: CXX },
+  output: 'build/Release/sluice.node',
+  folder: 'build',
+  configure: [...cmakeJs, 'configure'],
+  build: [...cmakeJs, 'build', '--target', 'sluice', '--parallel'],
+});
+
+// In the addon's build tree, so that both share one compilation of the libraries.
+/** @type {Step} */
+export const nativeTests = nativeStep({
+  title: 'compiling the native tests',
+  log: 'native-tests',
+  needs: [...COMPILE, 'gtest'],
+  sources: { paths: [...NATIVE_SOURCES, 'test/native'], pattern: CXX },
+  output: 'build/tests/sluice_tests',
+  folder: 'build',
+  configure: [...cmakeJs, 'configure', '--CDSLUICE_TESTS=ON'],
+  build: [...cmakeJs, 'build', '--target', 'sluice_tests', '--parallel'],
+});
+
+/** @type {Step} */
+export const sanitizedTests = nativeStep({
+  title: 'compiling the native tests with sanitizers',
+  log: 'sanitize',
+  needs: [...COMPILE, 'gtest'],
+  sources: { paths: [...NATIVE_SOURCES, 'test/native'], pattern: CXX },
+  output: 'build/sanitize/sluice_tests',
+  folder: 'build/sanitize',
+  configure: [
+    ...['cmake', '-S', '.', '-B', 'build/sanitize', '-DCMAKE_BUILD_TYPE=Debug'],
+    // Some optimization: unoptimized SIMD wrappers are a hundred times slower.
+    '-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1',
+    ...['-DSLUICE_ADDON=OFF', '-DSLUICE_TESTS=ON', '-DSLUICE_SANITIZE=ON'],
+  ],
+  build: ['cmake', '--build', 'build/sanitize', '--parallel'],
+});
+
+const distMark = stamp(
+  'dist',
+  {
+    paths: [
+      ...['lib', 'binding.d.ts', 'package.json', 'package-lock.json', 'scripts/esm-wrapper.mjs'],
+      ...['tsconfig.base.json', 'tsconfig.build.json'],
+    ],
+  },
+  ['dist/index.js', 'dist/index.mjs'],
+);
+
+/** @type {Step} */
+export const dist = {
+  needs: [],
+  isDone: distMark.isCurrent,
+  run: () =>
+    task('compiling TypeScript', async () => {
+      distMark.clear();
+      rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
+      const tsc = [process.execPath, 'node_modules/typescript/bin/tsc'];
+      await runLogged([...tsc, '-p', 'tsconfig.build.json'], { log: 'dist', truncate: true });
+      await runLogged([process.execPath, 'scripts/esm-wrapper.mjs'], { log: 'dist' });
+      distMark.write();
+    }),
+};

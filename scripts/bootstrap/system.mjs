@@ -1,0 +1,203 @@
+// Compilers and libraries that npm cannot bring: found where distributions put them, installed with
+// apt-get where that is possible, otherwise named to the user.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { runLogged, StepFailed, say, task } from './report.mjs';
+
+const TRIPLE = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }[process.arch] ?? '';
+const PREFIXES = ['/usr', '/usr/local', '/opt/homebrew', '/opt/homebrew/opt/openblas'];
+const OLDEST_GXX = 12;
+const OLDEST_CLANG = 15;
+
+function hasCommand(name) {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Standard output of a command, '' when it fails. */
+function ask(program, ...args) {
+  const answer = spawnSync(program, args, {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  return answer.status === 0 ? answer.stdout : '';
+}
+
+function firstNumber(text) {
+  return Number.parseFloat(/\d+(\.\d+)?/.exec(text)?.[0] ?? '0');
+}
+
+function isModernCompiler(name) {
+  const banner = ask(name, '--version');
+  const oldest = /clang/i.test(banner) ? OLDEST_CLANG : OLDEST_GXX;
+  return firstNumber(ask(name, '-dumpversion')) >= oldest;
+}
+
+/** The compiler to use: the one in CXX, the system's own, else the newest g++ beside it. */
+function findCompiler() {
+  const versions = Array.from({ length: 8 }, (_, i) => OLDEST_GXX + 7 - i);
+  const candidates = [process.env.CXX, 'c++', 'g++', ...versions.map((v) => `g++-${v}`), 'clang++'];
+  return candidates.find((name) => name && hasCommand(name) && isModernCompiler(name));
+}
+
+/** Environment for CMake: names compiler and generator where CMake by itself would take others. */
+export function buildEnvironment() {
+  /** @type {Record<string, string>} */
+  const environment = {};
+  const compiler = findCompiler();
+  if (compiler && compiler !== 'c++') environment.CXX = compiler;
+  if (hasCommand('ninja')) environment.CMAKE_GENERATOR = 'Ninja';
+  return environment;
+}
+
+/** Whether one of `names` is in the library folder of any prefix, in one of `subfolders`. */
+function hasLibrary(names, subfolders = ['']) {
+  return PREFIXES.flatMap((prefix) => [`lib/${TRIPLE}`, 'lib64', 'lib'].map((d) => join(prefix, d)))
+    .flatMap((folder) => subfolders.map((subfolder) => join(folder, subfolder)))
+    .some((folder) => names.some((name) => existsSync(join(folder, name))));
+}
+
+function hasHeader(name) {
+  return PREFIXES.some((prefix) => existsSync(join(prefix, 'include', name)));
+}
+
+function hasOpenBlas() {
+  // Debian keeps each flavour in a folder, others mark it by a letter (o: OpenMP, p: pthreads);
+  // the plain name says nothing about the flavour, and CMake then asks the library itself.
+  const isDebian = existsSync('/etc/debian_version');
+  return (
+    hasLibrary(['libopenblas.a', 'libopenblas.so'], ['openblas-openmp', 'openblas-pthread']) ||
+    hasLibrary(['libopenblaso.so', 'libopenblasp.so']) ||
+    (!isDebian && hasLibrary(['libopenblas.so', 'libopenblas.dylib']))
+  );
+}
+
+/** @type {Record<string, { what: string, apt: string, isThere: () => boolean }>} */
+const REQUIREMENTS = {
+  compiler: {
+    what: `a C++20 compiler (g++ ${OLDEST_GXX} or clang ${OLDEST_CLANG}, or newer)`,
+    apt: 'g++',
+    isThere: () => findCompiler() !== undefined,
+  },
+  cmake: {
+    what: 'CMake 3.20 or newer',
+    apt: 'cmake',
+    isThere: () => {
+      const [major, minor] = (/(\d+)\.(\d+)/.exec(ask('cmake', '--version')) ?? []).slice(1);
+      return Number(major) * 1000 + Number(minor) >= 3020;
+    },
+  },
+  generator: {
+    what: 'Ninja or make',
+    apt: 'ninja-build',
+    isThere: () => hasCommand('ninja') || hasCommand('make'),
+  },
+  blas: {
+    what: 'OpenBLAS built on OpenMP, with its headers',
+    apt: 'libopenblas-openmp-dev',
+    isThere: hasOpenBlas,
+  },
+  highway: {
+    what: 'Highway 1.0 or newer, with its headers',
+    apt: 'libhwy-dev',
+    isThere: () => hasHeader('hwy/highway.h'),
+  },
+  gtest: {
+    what: 'GoogleTest',
+    apt: 'libgtest-dev',
+    isThere: () => hasHeader('gtest/gtest.h') && hasLibrary(['libgtest.a', 'libgtest.so']),
+  },
+  clangFormat: {
+    what: 'clang-format 14 or newer',
+    apt: 'clang-format',
+    isThere: () => hasCommand('clang-format') || hasCommand('clang-format-14'),
+  },
+};
+
+export function isInstalled(name) {
+  return REQUIREMENTS[name].isThere();
+}
+
+/** How to become root for apt-get: nothing to add, sudo, or not at all. */
+function rootPrefix() {
+  if (process.getuid?.() === 0) return [];
+  return ask('sudo', '-n', 'echo', 'yes') ? ['sudo', '-n'] : undefined;
+}
+
+function aptListsAreMissing() {
+  const lists = '/var/lib/apt/lists';
+  return !existsSync(lists) || !readdirSync(lists).some((name) => /_Packages(\.\w+)?$/.test(name));
+}
+
+/** The distribution's default g++ may be too old while a newer one is on offer beside it. */
+function compilerPackage() {
+  // Without lists, apt-cache takes the name for a pattern and answers with other packages.
+  const policy = ask('apt-cache', 'policy', 'g++');
+  const candidate = /^g\+\+:\n.*\n\s*Candidate: (?:\d+:)?(\d+)/.exec(policy)?.[1];
+  return Number(candidate) < OLDEST_GXX ? `g++-${OLDEST_GXX}` : 'g++';
+}
+
+async function installWithApt(missing, prefix) {
+  const apt = (...args) =>
+    runLogged(
+      [
+        ...[...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C', 'apt-get'],
+        ...['-o', 'DPkg::Lock::Timeout=600', ...args],
+      ],
+      { log: 'apt' },
+    );
+  let isUpdated = false;
+  const update = async () => {
+    await task('reading package lists (apt-get update)', () => apt('update'));
+    isUpdated = true;
+  };
+  if (aptListsAreMissing()) await update();
+  const install = () => {
+    const packages = missing.map(({ apt: name }) => (name === 'g++' ? compilerPackage() : name));
+    return task(`installing ${packages.join(' ')} (apt-get)`, () =>
+      apt('install', '-y', '--no-install-recommends', ...packages),
+    );
+  };
+  try {
+    await install();
+  } catch (error) {
+    if (isUpdated || !(error instanceof StepFailed)) throw error;
+    say('  that failed; trying again with new package lists');
+    await update();
+    await install();
+  }
+}
+
+/**
+ * Makes sure that the named requirements are met, or throws with what the user has to do.
+ * @param {Set<string>} names
+ */
+export async function ensureSystem(names) {
+  const lookUp = () => [...names].map((name) => REQUIREMENTS[name]).filter((r) => !r.isThere());
+  let missing = lookUp();
+  const prefix = missing.length > 0 && hasCommand('apt-get') ? rootPrefix() : undefined;
+  if (prefix) {
+    await installWithApt(missing, prefix);
+    missing = lookUp();
+  }
+  if (missing.length === 0) return;
+  const lines = ['these are missing:', ...missing.map(({ what }) => `  - ${what}`)];
+  if (prefix) {
+    lines.push('apt-get has installed what this distribution offers; it is not recent enough.');
+  } else if (hasCommand('apt-get')) {
+    const packages = missing.map(({ apt }) => (apt === 'g++' ? compilerPackage() : apt)).join(' ');
+    lines.push('Install them and run this again:');
+    lines.push(`  sudo apt-get update && sudo apt-get install -y ${packages}`);
+  } else {
+    lines.push('Install them with your package manager and run this again.');
+    lines.push('If they are there but in an unusual place: npm run build -- --skip-system');
+  }
+  throw new StepFailed(lines.join('\n'));
+}

@@ -1,0 +1,83 @@
+// The include rule of native/.
+//   addon -> engine -> backend interface <- reference, cpu, cuda        mpi -> communicator interface
+
+/** The folders of native/ that each folder may include from, besides itself. */
+const MAY_INCLUDE = {
+  engine: [],
+  reference: ['engine'],
+  cpu: ['engine'],
+  cuda: ['engine'],
+  mpi: ['engine'],
+  addon: ['engine', 'reference', 'cpu', 'cuda', 'mpi'],
+};
+
+const CUDA =
+  /^(cuda|cublas|cudnn|cufft|curand|cusolver|cusparse|nvtx|nvrtc|nccl|cooperative_groups)/;
+
+/** Headers that only one folder of native/ may include; `once`: only one file in it. */
+const CONFINED = [
+  { header: /^(napi|node_api|js_native_api|node|uv|v8)\.h$/, folder: 'addon' },
+  { header: /(^|\/)(cblas|openblas_config|lapacke)\.h$/, folder: 'cpu', once: 'cblas.h' },
+  { header: /^omp\.h$/, folder: 'cpu', once: 'OpenMP' },
+  { header: /^hwy\//, folder: 'cpu' },
+  { header: CUDA, folder: 'cuda' },
+  { header: /^mpi\.h$/, folder: 'mpi' },
+];
+
+function lineNumber(text, index) {
+  return text.slice(0, index).split('\n').length;
+}
+
+function includesOf(text) {
+  return [...text.matchAll(/^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]/gm)].map((match) => ({
+    header: match[1] ?? '',
+    line: lineNumber(text, match.index),
+  }));
+}
+
+/** Notes that `path` uses something that only one file may; the second file is an error. */
+function confineToOneFile(users, what, path, where, errors) {
+  const first = users.get(what) ?? path;
+  users.set(what, first);
+  if (first !== path) errors.push(`${where}: ${what} belongs in one file, and ${first} has it`);
+}
+
+function checkHeader(header, folder, where, errors) {
+  const target = /^(?:native\/)?(\w+)\//.exec(header)?.[1] ?? '';
+  const isOwnFolder = target === folder || !Object.hasOwn(MAY_INCLUDE, target);
+  if (!isOwnFolder && !MAY_INCLUDE[folder].includes(target)) {
+    errors.push(`${where}: ${folder}/ must not include ${header}`);
+  }
+  if (header.startsWith('../')) {
+    errors.push(`${where}: name headers from native/ on, not ${header}`);
+  }
+}
+
+/** @param {import('../check-structure.mjs').SourceFile[]} files */
+export function checkIncludes(files) {
+  const errors = [];
+  const users = new Map();
+  for (const { path, text } of files) {
+    const folder = /^native\/(\w+)\//.exec(path)?.[1];
+    if (!folder) continue;
+    if (!Object.hasOwn(MAY_INCLUDE, folder)) {
+      errors.push(`${path}: native/${folder}/ is not a known folder (scripts/structure)`);
+      continue;
+    }
+    for (const { header, line } of includesOf(text)) {
+      const where = `${path}:${line}`;
+      checkHeader(header, folder, where, errors);
+      for (const { header: pattern, folder: home, once } of CONFINED) {
+        if (!pattern.test(header)) continue;
+        if (folder !== home) errors.push(`${where}: ${header} belongs in native/${home}/ alone`);
+        else if (once) confineToOneFile(users, once, path, where, errors);
+      }
+    }
+    for (const match of text.matchAll(/^[ \t]*#[ \t]*pragma[ \t]+omp\b/gm)) {
+      const where = `${path}:${lineNumber(text, match.index)}`;
+      if (folder !== 'cpu') errors.push(`${where}: #pragma omp belongs in native/cpu/ alone`);
+      else confineToOneFile(users, 'OpenMP', path, where, errors);
+    }
+  }
+  return errors;
+}
