@@ -97,11 +97,24 @@ export declare class Batch {
    * `rowIndex ? rowIndex[offset + i] : offset + i` of `source`. INVALID_ARGUMENT for a source that is
    * detached, shared, too short, of another type, or an index outside of it.
    */
-  gather(slot: number, source: TypedArray, rowIndex: Int32Array | null, offset: number, first: number, count: number): void;
+  gather(
+    slot: number,
+    source: TypedArray,
+    rowIndex: Int32Array | null,
+    offset: number,
+    first: number,
+    count: number,
+  ): void;
   /** Shape of output k of the last run, with the batch axis. */
   outputShape(output: number): number[];
   /** Copies rows [first, first + count) of output k of the last run to row `targetRow + first` on. */
-  scatter(output: number, target: Float32Array, targetRow: number, first: number, count: number): void;
+  scatter(
+    output: number,
+    target: Float32Array,
+    targetRow: number,
+    first: number,
+    count: number,
+  ): void;
 }
 
 /** Stops the runs it was given to at their next step; they reject with ABORTED. */
@@ -125,7 +138,12 @@ export interface LossSpec {
 }
 
 export interface MetricSpec {
-  kind: 'meanSquaredError' | 'meanAbsoluteError' | 'binaryAccuracy' | 'categoricalAccuracy' | 'sparseCategoricalAccuracy';
+  kind:
+    | 'meanSquaredError'
+    | 'meanAbsoluteError'
+    | 'binaryAccuracy'
+    | 'categoricalAccuracy'
+    | 'sparseCategoricalAccuracy';
   threshold: number;
 }
 
@@ -223,9 +241,17 @@ export declare class Model {
    * loss and metrics; predict: outputs (read them from the batch); gradients: of the total loss; vjp: with the
    * batch's cotangents. BUSY for a second 'train' at a time.
    */
-  run(kind: 'train' | 'evaluate' | 'predict' | 'gradients' | 'vjp', batch: Batch, options: RunOptions): Promise<RunResult>;
+  run(
+    kind: 'train' | 'evaluate' | 'predict' | 'gradients' | 'vjp',
+    batch: Batch,
+    options: RunOptions,
+  ): Promise<RunResult>;
   /** Memory that a run of these extents needs beyond what is there, in bytes; and what is available. */
-  estimate(kind: 'train' | 'evaluate' | 'predict', rows: number, steps: number): { needed: number; available: number };
+  estimate(
+    kind: 'train' | 'evaluate' | 'predict',
+    rows: number,
+    steps: number,
+  ): { needed: number; available: number };
   explain(kind: 'train' | 'predict', rows: number, steps: number, device: string): PlanInfo;
   /** States of stateful layers, by state name, [rows, units]; empty before the first run or after a reset. */
   getStates(): Record<string, { rows: number; data: Float32Array }>;
@@ -264,7 +290,12 @@ export interface DeviceInfo {
 
 export declare function devices(): DeviceInfo[];
 /** What decided the number of compute threads. */
-export declare function threads(): { count: number; affinity: number; cgroupQuota: number | null; requested: number | null };
+export declare function threads(): {
+  count: number;
+  affinity: number;
+  cgroupQuota: number | null;
+  requested: number | null;
+};
 /** 0 gives the choice back to the machine. Takes effect at the next run. */
 export declare function setThreads(count: number): void;
 /** Addon version and build, for bug reports. */

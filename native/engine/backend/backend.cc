@@ -5,11 +5,16 @@
 namespace sluice {
 
 const char* opName(Op op) {
-  static constexpr const char* kNames[] = {
-      "dense",     "denseBackward",     "activation", "activationBackward", "gru",  "gruBackward",
-      "reverse",   "concat",            "split",      "merge",              "mergeBackward",
-      "dropout",   "normalize",         "normalizeBackward",                "maskAnd",
-      "add",       "loss",              "metric",     "optimize"};
+  static constexpr const char* kNames[] = {"dense",         "denseBackward",
+                                           "activation",    "activationBackward",
+                                           "gru",           "gruBackward",
+                                           "reverse",       "concat",
+                                           "split",         "merge",
+                                           "mergeBackward", "dropout",
+                                           "normalize",     "normalizeBackward",
+                                           "maskAnd",       "add",
+                                           "loss",          "metric",
+                                           "optimize"};
   static_assert(std::size(kNames) == static_cast<size_t>(Op::Count));
   return op < Op::Count ? kNames[static_cast<size_t>(op)] : "unknown";
 }
@@ -41,7 +46,8 @@ const Backend& BackendRegistry::require(const std::string& name) const {
       fail(Code::DeviceUnavailable, cat("device '", name, "' is not available: ", missing.reason),
            {.option = "device", .received = name});
   std::string known;
-  for (const auto& backend : backends_) known += (known.empty() ? "'" : ", '") + backend->name() + "'";
+  for (const auto& backend : backends_)
+    known += (known.empty() ? "'" : ", '") + backend->name() + "'";
   fail(Code::DeviceUnavailable, cat("device '", name, "' is unknown; this build has ", known),
        {.option = "device", .expected = known, .received = name});
 }

@@ -31,11 +31,14 @@ using KernelTable = std::array<Kernel, static_cast<size_t>(Op::Count)>;
 class Backend {
  public:
   virtual ~Backend() = default;
-  virtual const std::string& name() const = 0;         // "cpu"
-  virtual const std::string& description() const = 0;  // for devices(): SIMD target, BLAS and its build
+  virtual const std::string& name() const = 0;  // "cpu"
+  virtual const std::string& description()
+      const = 0;  // for devices(): SIMD target, BLAS and its build
   // Kernels for float tensors of this dtype; nullptr where the backend has none.
   virtual const KernelTable* kernels(DType real) const = 0;
-  virtual std::string statusText(int32_t status) const { return "status " + std::to_string(status); }
+  virtual std::string statusText(int32_t status) const {
+    return "status " + std::to_string(status);
+  }
 };
 
 // All backends of the process, in order of preference. Filled once by the composition root (the

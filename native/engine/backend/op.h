@@ -59,7 +59,8 @@ struct ActivationSpec {
   double beta = 0;
 };
 
-// y = x W + b over the last axis. Row-invariant in inference: a row's bits do not depend on the others.
+// y = x W + b over the last axis. Row-invariant in inference: a row's bits do not depend on the
+// others.
 namespace dense {
 enum In { kX /*[...,I]*/, kKernel /*[I,O]*/, kBias /*[O], optional*/, kInCount };
 enum Out { kY /*[...,O]*/, kOutCount };
@@ -79,16 +80,16 @@ enum In { kY, kDy, kInCount };
 enum Out { kDx, kOutCount };
 }  // namespace activationBackward
 
-// One direction of a GRU over a whole sequence; equations in docs/semantics.md (gate order z, r, h).
-// A step where mask is 0 keeps the state; its output is zero, or with repeatMasked the output of the
-// previously processed step (zero before the first valid one). The values of x there are finite
-// (the engine zeroes them) but must not influence anything. `reverse` walks from the last step to
-// the first and writes each output at its own step.
+// One direction of a GRU over a whole sequence; equations in docs/semantics.md (gate order z, r,
+// h). A step where mask is 0 keeps the state; its output is zero, or with repeatMasked the output
+// of the previously processed step (zero before the first valid one). The values of x there are
+// finite (the engine zeroes them) but must not influence anything. `reverse` walks from the last
+// step to the first and writes each output at its own step.
 struct GruAttributes {
   ActivationSpec activation;           // of the candidate
   ActivationSpec recurrentActivation;  // of the gates
-  int32_t resetAfter = 1;              // n = act(xW + b0 + r*(hR + b1)), else n = act(xW + b + (r*h)R)
-  int32_t replace = 0;                 // h' = (1-z)h + zn, else h' = zh + (1-z)n
+  int32_t resetAfter = 1;  // n = act(xW + b0 + r*(hR + b1)), else n = act(xW + b + (r*h)R)
+  int32_t replace = 0;     // h' = (1-z)h + zn, else h' = zh + (1-z)n
   int32_t reverse = 0;
   int32_t repeatMasked = 0;
 };
@@ -140,8 +141,8 @@ enum In { kX /*[B,T,...]*/, kMask /*Bool [B,T], optional*/, kInCount };
 enum Out { kY, kOutCount };
 }  // namespace reverse
 
-// Concat joins any number of inputs along `axis` (>= 1); Split is its adjoint: one input, any number
-// of outputs, absent ones are skipped but their extent counts: sizes come from `extents`.
+// Concat joins any number of inputs along `axis` (>= 1); Split is its adjoint: one input, any
+// number of outputs, absent ones are skipped but their extent counts: sizes come from `extents`.
 constexpr int kMaxParts = 64;
 struct ConcatAttributes {
   int32_t axis = 0;
@@ -163,9 +164,9 @@ enum In { kA, kB, kDy, kInCount };
 enum Out { kDa /*optional*/, kDb /*optional*/, kOutCount };
 }  // namespace mergeBackward
 
-// y = x * keep / (1-rate), keep from rowRandom(randomKey(seed, stream), step, rowOffset + b, e/4)[e%4]:
-// kept where unitFloat(bits) >= rate; e is the element's index within row b. Backward is the same op
-// applied to dy. Only in training plans.
+// y = x * keep / (1-rate), keep from rowRandom(randomKey(seed, stream), step, rowOffset + b,
+// e/4)[e%4]: kept where unitFloat(bits) >= rate; e is the element's index within row b. Backward is
+// the same op applied to dy. Only in training plans.
 struct DropoutAttributes {
   double rate = 0;
   uint64_t stream = 0;
@@ -206,10 +207,10 @@ enum Out { kY /*read and written*/, kOutCount };
 // gradient. Sums are accumulated in double in the order of the rows.
 enum class LossKind : int32_t {
   MeanSquaredError,
-  MeanAbsoluteError,          // derivative at 0 is 0
-  Huber,                      // |e| <= delta ? e^2/2 : delta |e| - delta^2/2
-  BinaryCrossentropy,         // from logits: max(p,0) - p t + log(1+e^-|p|)
-  CategoricalCrossentropy,    // from logits: logsumexp(p) sum(t) - sum(t p)
+  MeanAbsoluteError,              // derivative at 0 is 0
+  Huber,                          // |e| <= delta ? e^2/2 : delta |e| - delta^2/2
+  BinaryCrossentropy,             // from logits: max(p,0) - p t + log(1+e^-|p|)
+  CategoricalCrossentropy,        // from logits: logsumexp(p) sum(t) - sum(t p)
   SparseCategoricalCrossentropy,  // targets Int32 [...] without the last axis
 };
 struct LossAttributes {
@@ -262,7 +263,8 @@ struct ParameterSegment {
 struct OptimizerAttributes {
   OptimizerKind kind = OptimizerKind::Sgd;
   double learningRate = 0.01;
-  double momentum = 0;  // sgd, rmsprop (Keras: velocity = momentum velocity + lr g / ...; w -= velocity)
+  double momentum =
+      0;  // sgd, rmsprop (Keras: velocity = momentum velocity + lr g / ...; w -= velocity)
   int32_t nesterov = 0;
   double rho = 0.9;
   double beta1 = 0.9;
@@ -278,18 +280,24 @@ struct OptimizerAttributes {
   const ParameterSegment* segments = nullptr;
   int64_t segmentCount = 0;
 };
-// Slots: sgd 1 with momentum, else 0; rmsprop 1, with momentum 2 (mean square, velocity); adam 2 (m, v).
+// Slots: sgd 1 with momentum, else 0; rmsprop 1, with momentum 2 (mean square, velocity); adam 2
+// (m, v).
 namespace optimize {
 enum In { kParameters /*[n]*/, kGradients /*[n]*/, kInCount };
-enum Out { kUpdated /*[n], may alias kParameters*/, kSlot0 /*[n], read and written*/, kSlot1, kOutCount };
+enum Out {
+  kUpdated /*[n], may alias kParameters*/,
+  kSlot0 /*[n], read and written*/,
+  kSlot1,
+  kOutCount
+};
 }  // namespace optimize
 
 // What one run brings to all its ops.
 struct RunContext {
   uint64_t seed = 0;
-  uint64_t step = 0;       // position of the random numbers
-  int64_t rowOffset = 0;   // global index of the batch's first row
-  int32_t threads = 1;     // 1 also means: stay on the calling thread
+  uint64_t step = 0;      // position of the random numbers
+  int64_t rowOffset = 0;  // global index of the batch's first row
+  int32_t threads = 1;    // 1 also means: stay on the calling thread
   int32_t training = 0;
   const std::atomic<int32_t>* cancel = nullptr;  // non-zero: a long kernel may return early
 

@@ -1,6 +1,7 @@
-// Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers:
-// as easy as 1, 2, 3", SC 2011). A number depends on (key, counter) alone, so that a mask is the same
-// on every backend, thread count and batch split, and needs no memory to be seen again in backward.
+// Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random
+// numbers: as easy as 1, 2, 3", SC 2011). A number depends on (key, counter) alone, so that a mask
+// is the same on every backend, thread count and batch split, and needs no memory to be seen again
+// in backward.
 #pragma once
 
 #include <array>
@@ -40,13 +41,14 @@ inline uint64_t randomStream(std::string_view name) {
   return h;
 }
 
-// Four numbers for elements 4*block .. 4*block+3 of one row in one training step. `row` is the row's
-// index in the GLOBAL batch, so that micro-batches and ranks see the masks of the whole batch.
+// Four numbers for elements 4*block .. 4*block+3 of one row in one training step. `row` is the
+// row's index in the GLOBAL batch, so that micro-batches and ranks see the masks of the whole
+// batch.
 inline RandomBlock rowRandom(uint64_t key, uint64_t step, uint64_t row, uint64_t block) {
-  return philox({static_cast<uint32_t>(block), static_cast<uint32_t>(row),
-                 static_cast<uint32_t>(step),
-                 static_cast<uint32_t>((block >> 32) << 24 ^ (row >> 32) << 16 ^ (step >> 32))},
-                key);
+  return philox(
+      {static_cast<uint32_t>(block), static_cast<uint32_t>(row), static_cast<uint32_t>(step),
+       static_cast<uint32_t>((block >> 32) << 24 ^ (row >> 32) << 16 ^ (step >> 32))},
+      key);
 }
 
 // [0, 1)
@@ -62,7 +64,8 @@ class RandomSequence {
 
   uint32_t next() {
     if (used_ == 4) {
-      block_ = philox({static_cast<uint32_t>(counter_), static_cast<uint32_t>(counter_ >> 32), 0, 0}, key_);
+      block_ = philox(
+          {static_cast<uint32_t>(counter_), static_cast<uint32_t>(counter_ >> 32), 0, 0}, key_);
       ++counter_;
       used_ = 0;
     }

@@ -43,7 +43,9 @@ struct Shape {
     return n;
   }
   // Rows when the last axis is taken as columns.
-  int64_t rows() const { return rank > 0 && last() > 0 ? elements() / last() : (rank == 0 ? 1 : 0); }
+  int64_t rows() const {
+    return rank > 0 && last() > 0 ? elements() / last() : (rank == 0 ? 1 : 0);
+  }
   bool operator==(const Shape&) const = default;
 };
 

@@ -38,25 +38,29 @@ Raw readNode(const Value& value, size_t position) {
   Raw raw;
   raw.name = member(value, "name", what).asString(what + ": name");
   if (raw.name.empty() || raw.name.size() > 200 || raw.name.find('/') != std::string::npos)
-    fail(Code::Config, cat(what, ": a name has 1 to 200 characters and no '/', received '", raw.name, "'"),
+    fail(Code::Config,
+         cat(what, ": a name has 1 to 200 characters and no '/', received '", raw.name, "'"),
          {.layer = raw.name, .option = "name"});
   raw.kind = member(value, "kind", raw.name).asString(raw.name + ": kind");
   raw.options = &member(value, "options", raw.name);
   for (const Value& input : member(value, "inputs", raw.name).asArray(raw.name + ": inputs"))
     raw.inputs.push_back(readRef(input, raw.name + ": input"));
-  if (const Value* shared = value.find("sharedWith")) raw.sharedWith = shared->asString(raw.name + ": sharedWith");
+  if (const Value* shared = value.find("sharedWith"))
+    raw.sharedWith = shared->asString(raw.name + ": sharedWith");
   return raw;
 }
 
 // Kahn's algorithm, stable: nodes keep the description's order where they may.
-std::vector<size_t> topologicalOrder(const std::vector<Raw>& raws, const std::map<std::string, size_t>& byName) {
+std::vector<size_t> topologicalOrder(const std::vector<Raw>& raws,
+                                     const std::map<std::string, size_t>& byName) {
   std::vector<std::vector<size_t>> readers(raws.size());
   std::vector<size_t> missing(raws.size());
   for (size_t i = 0; i < raws.size(); ++i) {
     const auto dependOn = [&](const std::string& name) {
       const auto found = byName.find(name);
       if (found == byName.end())
-        fail(Code::Config, cat(raws[i].name, ": there is no node '", name, "'"), {.layer = raws[i].name, .received = name});
+        fail(Code::Config, cat(raws[i].name, ": there is no node '", name, "'"),
+             {.layer = raws[i].name, .received = name});
       readers[found->second].push_back(i);
       ++missing[i];
     };
@@ -75,16 +79,21 @@ std::vector<size_t> topologicalOrder(const std::vector<Raw>& raws, const std::ma
   }
   if (order.size() < raws.size())
     for (size_t i = 0; i < raws.size(); ++i)
-      if (missing[i] > 0) fail(Code::Config, cat(raws[i].name, " is part of a cycle or reads from one"), {.layer = raws[i].name});
+      if (missing[i] > 0)
+        fail(Code::Config, cat(raws[i].name, " is part of a cycle or reads from one"),
+             {.layer = raws[i].name});
   return order;
 }
 
 void buildInput(const Raw& raw, Node& node, int64_t& symbols, int64_t steps) {
-  if (!raw.inputs.empty()) fail(Code::Config, raw.name + ": an input has no inputs", {.layer = raw.name});
+  if (!raw.inputs.empty())
+    fail(Code::Config, raw.name + ": an input has no inputs", {.layer = raw.name});
   OptionReader options(raw.name, *raw.options);
   const auto& extents = options.value("shape").asArray(raw.name + ": shape");
   if (extents.empty() || extents.size() >= kMaxRank)
-    fail(Code::Config, cat(raw.name, ": shape has 1 to ", kMaxRank - 1, " extents, received ", extents.size()), {.layer = raw.name, .option = "shape"});
+    fail(Code::Config,
+         cat(raw.name, ": shape has 1 to ", kMaxRank - 1, " extents, received ", extents.size()),
+         {.layer = raw.name, .option = "shape"});
   NodeOutput output;
   output.shape.rank = static_cast<int32_t>(extents.size()) + 1;
   output.shape[0] = kBatchExtent;
@@ -96,7 +105,8 @@ void buildInput(const Raw& raw, Node& node, int64_t& symbols, int64_t steps) {
     }
     output.shape[i] = extent.asInteger(raw.name + ": shape");
     if (output.shape[i] < 1 || output.shape[i] > kMaxExtent)
-      fail(Code::Config, cat(raw.name, ": an extent is from 1 to 2^40, received ", output.shape[i]), {.layer = raw.name, .option = "shape"});
+      fail(Code::Config, cat(raw.name, ": an extent is from 1 to 2^40, received ", output.shape[i]),
+           {.layer = raw.name, .option = "shape"});
   }
   static constexpr DType kTypes[] = {DType::Float32, DType::Int32, DType::Bool};
   output.dtype = kTypes[options.choice("dtype", {"float32", "int32", "bool"})];
@@ -112,7 +122,9 @@ int64_t checkedElements(const Shape& shape, const std::string& name) {
   int64_t n = 1;
   for (int i = 0; i < shape.rank; ++i)
     if (__builtin_mul_overflow(n, shape[i], &n) || n > kMaxExtent)
-      fail(Code::OutOfMemory, cat(name, " ", toString(shape), " has more elements than any machine holds"), {.layer = name.substr(0, name.find('/')), .received = toString(shape)});
+      fail(Code::OutOfMemory,
+           cat(name, " ", toString(shape), " has more elements than any machine holds"),
+           {.layer = name.substr(0, name.find('/')), .received = toString(shape)});
   return n;
 }
 
@@ -132,18 +144,25 @@ Graph Graph::parse(const Value& description, int64_t steps) {
   for (size_t i = 0; i < items.size(); ++i) {
     raws.push_back(readNode(items[i], i));
     if (!byName.emplace(raws.back().name, i).second)
-      fail(Code::Config, cat("two nodes are called '", raws.back().name, "'"), {.layer = raws.back().name});
+      fail(Code::Config, cat("two nodes are called '", raws.back().name, "'"),
+           {.layer = raws.back().name});
   }
 
   Graph graph;
   std::vector<int> position(raws.size(), -1);  // of a raw node in graph.nodes
   const auto resolve = [&](const std::pair<std::string, int64_t>& ref, const std::string& what) {
     const auto found = byName.find(ref.first);
-    if (found == byName.end()) fail(Code::Config, cat(what, ": there is no node '", ref.first, "'"), {.received = ref.first});
+    if (found == byName.end())
+      fail(Code::Config, cat(what, ": there is no node '", ref.first, "'"),
+           {.received = ref.first});
     const int node = position[found->second];
-    const auto outputs = static_cast<int64_t>(graph.nodes[static_cast<size_t>(node)].outputs.size());
+    const auto outputs =
+        static_cast<int64_t>(graph.nodes[static_cast<size_t>(node)].outputs.size());
     if (ref.second < 0 || ref.second >= outputs)
-      fail(Code::Config, cat(what, ": ", ref.first, " has ", outputs, " outputs, number ", ref.second, " is not there"), {.layer = ref.first, .received = cat(ref.second)});
+      fail(Code::Config,
+           cat(what, ": ", ref.first, " has ", outputs, " outputs, number ", ref.second,
+               " is not there"),
+           {.layer = ref.first, .received = cat(ref.second)});
     return ValueRef{node, static_cast<int>(ref.second)};
   };
 
@@ -170,23 +189,33 @@ Graph Graph::parse(const Value& description, int64_t steps) {
         const Node& owner = graph.nodes[static_cast<size_t>(position[byName.at(raw.sharedWith)])];
         bool equal = owner.kind == raw.kind && owner.parameters.size() == build.parameters.size();
         for (size_t p = 0; equal && p < build.parameters.size(); ++p)
-          equal = graph.parameters[static_cast<size_t>(owner.parameters[p])].shape == build.parameters[p].shape;
+          equal = graph.parameters[static_cast<size_t>(owner.parameters[p])].shape ==
+                  build.parameters[p].shape;
         if (!equal)
-          fail(Code::ShapeMismatch, cat(raw.name, ": its parameters do not have the shapes of those of ", raw.sharedWith, ", with which it shares them"), {.layer = raw.name});
+          fail(Code::ShapeMismatch,
+               cat(raw.name, ": its parameters do not have the shapes of those of ", raw.sharedWith,
+                   ", with which it shares them"),
+               {.layer = raw.name});
         node.parameters = owner.parameters;
         node.shared = true;
       } else {
         for (const auto& spec : build.parameters) {
-          Parameter parameter{raw.name + "/" + spec.name, raw.name, spec.shape, spec.initializer, spec.trainable, false, graph.parameterFloats};
+          Parameter parameter{raw.name + "/" + spec.name, raw.name,       spec.shape,
+                              spec.initializer,           spec.trainable, false,
+                              graph.parameterFloats};
           const int64_t n = checkedElements(spec.shape, parameter.name);
           graph.parameterFloats += (n + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;
-          if (graph.parameterFloats > kMaxExtent) fail(Code::OutOfMemory, "the model has more parameters than any machine holds", {.layer = raw.name});
+          if (graph.parameterFloats > kMaxExtent)
+            fail(Code::OutOfMemory, "the model has more parameters than any machine holds",
+                 {.layer = raw.name});
           node.parameters.push_back(static_cast<int>(graph.parameters.size()));
           graph.parameters.push_back(std::move(parameter));
         }
         const Value* trainable = raw.options->find("trainable");
-        const bool frozen = trainable != nullptr && !trainable->isNull() && !trainable->asBoolean(raw.name + ": option trainable");
-        for (const int p : node.parameters) graph.parameters[static_cast<size_t>(p)].frozen = frozen;
+        const bool frozen = trainable != nullptr && !trainable->isNull() &&
+                            !trainable->asBoolean(raw.name + ": option trainable");
+        for (const int p : node.parameters)
+          graph.parameters[static_cast<size_t>(p)].frozen = frozen;
       }
       for (const auto& spec : build.states) {
         node.states.push_back(static_cast<int>(graph.states.size()));
@@ -203,11 +232,15 @@ Graph Graph::parse(const Value& description, int64_t steps) {
   if (outputs.empty()) fail(Code::Config, "the model has no output");
   if (graph.inputs.size() > kMaxEnds || outputs.size() > kMaxEnds)
     fail(Code::Unsupported, cat("a model has at most ", kMaxEnds, " inputs and outputs"));
-  for (const Value& output : outputs) graph.outputs.push_back(resolve(readRef(output, "outputs"), "outputs"));
+  for (const Value& output : outputs)
+    graph.outputs.push_back(resolve(readRef(output, "outputs"), "outputs"));
   for (const ValueRef ref : graph.outputs)
     if (graph.at(ref).dtype != DType::Float32)
-      fail(Code::Unsupported, graph.nodes[static_cast<size_t>(ref.node)].name + ": an output must be float32", {.layer = graph.nodes[static_cast<size_t>(ref.node)].name});
-  requireMemory(static_cast<size_t>(graph.parameterFloats) * sizeof(float), "the model's parameters");
+      fail(Code::Unsupported,
+           graph.nodes[static_cast<size_t>(ref.node)].name + ": an output must be float32",
+           {.layer = graph.nodes[static_cast<size_t>(ref.node)].name});
+  requireMemory(static_cast<size_t>(graph.parameterFloats) * sizeof(float),
+                "the model's parameters");
   return graph;
 }
 
@@ -226,7 +259,8 @@ int Graph::findParameter(const std::string& name) const {
 void Graph::setTrainable(const std::string& layer, bool trainable) {
   const Node* node = findNode(layer);
   if (node == nullptr)
-    fail(Code::InvalidArgument, cat("there is no layer '", layer, "'"), {.layer = layer, .received = layer});
+    fail(Code::InvalidArgument, cat("there is no layer '", layer, "'"),
+         {.layer = layer, .received = layer});
   for (const int p : node->parameters) parameters[static_cast<size_t>(p)].frozen = !trainable;
 }
 

@@ -42,16 +42,17 @@ struct Parameter {
 };
 
 struct State {
-  std::string name;   // "gru/state"
+  std::string name;  // "gru/state"
   std::string layer;
-  int64_t size = 0;   // floats a row
+  int64_t size = 0;  // floats a row
   bool carried = false;
 };
 
 struct NodeOutput {
   Shape shape;  // with the batch axis; symbolic
   DType dtype = DType::Float32;
-  // Whether it has steps (axis 1), and whether the masks of those steps are known when each input has one.
+  // Whether it has steps (axis 1), and whether the masks of those steps are known when each input
+  // has one.
   bool sequence = false;
   bool masked = false;
 };

@@ -14,7 +14,8 @@ double member(const Value& value, const char* name, double otherwise, const std:
   const Value* found = value.find(name);
   if (found == nullptr) return otherwise;
   const double number = found->asNumber(cat(what, ".", name));
-  if (!std::isfinite(number)) fail(Code::Config, cat(what, ".", name, " must be finite"), {.option = what});
+  if (!std::isfinite(number))
+    fail(Code::Config, cat(what, ".", name, " must be finite"), {.option = what});
   return number;
 }
 
@@ -122,13 +123,15 @@ void Initializer::fill(float* values, const Shape& shape, uint64_t seed, uint64_
       std::fill_n(values, n, static_cast<float>(a));
       return;
     case Kind::Uniform:
-      for (int64_t i = 0; i < n; ++i) values[i] = static_cast<float>(a + (b - a) * random.uniform());
+      for (int64_t i = 0; i < n; ++i)
+        values[i] = static_cast<float>(a + (b - a) * random.uniform());
       return;
     case Kind::Normal:
       for (int64_t i = 0; i < n; ++i) values[i] = static_cast<float>(a + b * random.normal());
       return;
     case Kind::TruncatedNormal:
-      for (int64_t i = 0; i < n; ++i) values[i] = static_cast<float>(a + b * truncatedNormal(random));
+      for (int64_t i = 0; i < n; ++i)
+        values[i] = static_cast<float>(a + b * truncatedNormal(random));
       return;
     case Kind::VarianceScalingUniform: {
       const double limit = std::sqrt(3 * a / fans);
@@ -144,7 +147,8 @@ void Initializer::fill(float* values, const Shape& shape, uint64_t seed, uint64_
       return;
     }
     case Kind::Orthogonal: {
-      const int64_t rows = n / columns, small = std::min(rows, columns), large = std::max(rows, columns);
+      const int64_t rows = n / columns, small = std::min(rows, columns),
+                    large = std::max(rows, columns);
       if (small == 0) return;
       std::vector<double> matrix(static_cast<size_t>(n));
       for (double& v : matrix) v = random.normal();

@@ -9,7 +9,15 @@
 namespace sluice {
 
 struct Initializer {
-  enum class Kind { Constant, Uniform, Normal, TruncatedNormal, VarianceScalingUniform, VarianceScalingTruncatedNormal, Orthogonal };
+  enum class Kind {
+    Constant,
+    Uniform,
+    Normal,
+    TruncatedNormal,
+    VarianceScalingUniform,
+    VarianceScalingTruncatedNormal,
+    Orthogonal
+  };
   enum class Fan { In, Average };
   Kind kind = Kind::Constant;
   double a = 0;  // constant; minimum; mean; scale; gain

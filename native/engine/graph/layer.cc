@@ -13,7 +13,8 @@ void LayerBuild::expectInputs(size_t least, size_t most) const {
 
 void LayerBuild::expectFloat(size_t input) const {
   if (inputs[input].dtype == DType::Float32) return;
-  fail(Code::ShapeMismatch, cat(name(), ": input must be float32, received ", dtypeName(inputs[input].dtype)),
+  fail(Code::ShapeMismatch,
+       cat(name(), ": input must be float32, received ", dtypeName(inputs[input].dtype)),
        {.layer = name(), .expected = "float32", .received = dtypeName(inputs[input].dtype)});
 }
 
@@ -21,13 +22,17 @@ void LayerBuild::expectRank(size_t input, int rank, const char* layout) const {
   expectFloat(input);
   const Shape& shape = inputs[input].shape;
   if (shape.rank == rank && !isSymbol(shape.last())) return;
-  fail(Code::ShapeMismatch, cat(name(), ": input must be ", layout, " with a known last extent, received ", describeShape(shape)),
+  fail(Code::ShapeMismatch,
+       cat(name(), ": input must be ", layout, " with a known last extent, received ",
+           describeShape(shape)),
        {.layer = name(), .expected = layout, .received = describeShape(shape)});
 }
 
 std::string describeShape(const Shape& shape) {
   std::string text = "[";
-  for (int i = 0; i < shape.rank; ++i) text += (i > 0 ? "," : "") + (isSymbol(shape[i]) ? std::string("null") : std::to_string(shape[i]));
+  for (int i = 0; i < shape.rank; ++i)
+    text +=
+        (i > 0 ? "," : "") + (isSymbol(shape[i]) ? std::string("null") : std::to_string(shape[i]));
   return text + "]";
 }
 

@@ -43,7 +43,8 @@ class LayerBuild {
   const std::string& name() const { return options.layer(); }
   // CONFIG unless the number of inputs is within bounds.
   void expectInputs(size_t least, size_t most) const;
-  // SHAPE_MISMATCH unless input i is float, has this rank (with the batch axis) and a known last extent.
+  // SHAPE_MISMATCH unless input i is float, has this rank (with the batch axis) and a known last
+  // extent.
   void expectRank(size_t input, int rank, const char* layout) const;
   void expectFloat(size_t input) const;
 };
@@ -71,7 +72,7 @@ class NodeContext {
   virtual ~NodeContext() = default;
 
   virtual const Node& node() const = 0;
-  virtual bool training() const = 0;        // dropout and the like are active
+  virtual bool training() const = 0;          // dropout and the like are active
   virtual bool keepsForBackward() const = 0;  // save what backward needs
   virtual ValueId in(int input) const = 0;
   virtual ValueId mask(int input) const = 0;  // Bool [B,T] or kNoValue
@@ -96,9 +97,10 @@ class NodeContext {
   // Backward only.
   virtual ValueId gradOut(int output) const = 0;  // kNoValue: no gradient
   virtual bool wantsGradIn(int input) const = 0;
-  virtual ValueId gradIn(int input) = 0;              // to be written; created at the call
-  virtual void setGradIn(int input, ValueId value) = 0;  // an existing value, only read from then on
-  virtual ValueId gradParameter(int i) = 0;           // to be written; kNoValue where frozen
+  virtual ValueId gradIn(int input) = 0;  // to be written; created at the call
+  virtual void setGradIn(int input,
+                         ValueId value) = 0;  // an existing value, only read from then on
+  virtual ValueId gradParameter(int i) = 0;   // to be written; kNoValue where frozen
 };
 
 template <typename T>

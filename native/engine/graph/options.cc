@@ -14,7 +14,8 @@ const Value& OptionReader::value(const std::string& name) {
 double OptionReader::number(const std::string& name, double least, double most) {
   const double number = value(name).asNumber(label(name));
   if (!(number >= least && number <= most))
-    fail(Code::Config, cat(label(name), " must be from ", least, " to ", most, ", received ", number),
+    fail(Code::Config,
+         cat(label(name), " must be from ", least, " to ", most, ", received ", number),
          {.layer = layer_,
           .option = name,
           .expected = cat(least, "..", most),
@@ -25,7 +26,8 @@ double OptionReader::number(const std::string& name, double least, double most) 
 int64_t OptionReader::integer(const std::string& name, int64_t least, int64_t most) {
   const int64_t number = value(name).asInteger(label(name));
   if (number < least || number > most)
-    fail(Code::Config, cat(label(name), " must be from ", least, " to ", most, ", received ", number),
+    fail(Code::Config,
+         cat(label(name), " must be from ", least, " to ", most, ", received ", number),
          {.layer = layer_,
           .option = name,
           .expected = cat(least, "..", most),
@@ -59,10 +61,14 @@ void OptionReader::finish() const {
 
 ActivationSpec parseActivation(const Value& value, const std::string& what) {
   static constexpr std::pair<const char*, ActivationKind> kNames[] = {
-      {"linear", ActivationKind::Linear},       {"tanh", ActivationKind::Tanh},
-      {"sigmoid", ActivationKind::Sigmoid},     {"relu", ActivationKind::Relu},
-      {"softsign", ActivationKind::Softsign},   {"softplus", ActivationKind::Softplus},
-      {"elu", ActivationKind::Elu},             {"leakyRelu", ActivationKind::LeakyRelu},
+      {"linear", ActivationKind::Linear},
+      {"tanh", ActivationKind::Tanh},
+      {"sigmoid", ActivationKind::Sigmoid},
+      {"relu", ActivationKind::Relu},
+      {"softsign", ActivationKind::Softsign},
+      {"softplus", ActivationKind::Softplus},
+      {"elu", ActivationKind::Elu},
+      {"leakyRelu", ActivationKind::LeakyRelu},
       {"hardSigmoid", ActivationKind::HardSigmoid}};
   value.asObject(what);
   const Value* name = value.find("name");
@@ -81,7 +87,8 @@ ActivationSpec parseActivation(const Value& value, const std::string& what) {
          {.option = what, .expected = known, .received = name->text()});
   if (const Value* alpha = value.find("alpha")) spec.alpha = alpha->asNumber(what + ".alpha");
   if (const Value* beta = value.find("beta")) spec.beta = beta->asNumber(what + ".beta");
-  const bool fromOutput = spec.kind == ActivationKind::LeakyRelu || spec.kind == ActivationKind::Elu;
+  const bool fromOutput =
+      spec.kind == ActivationKind::LeakyRelu || spec.kind == ActivationKind::Elu;
   if (!std::isfinite(spec.alpha) || !std::isfinite(spec.beta) || (fromOutput && spec.alpha < 0))
     fail(Code::Config, cat(what, ": alpha must be finite and not negative, received ", spec.alpha),
          {.option = what, .received = cat(spec.alpha)});

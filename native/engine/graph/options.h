@@ -13,7 +13,8 @@ namespace sluice {
 
 class OptionReader {
  public:
-  OptionReader(std::string layer, const Value& options) : layer_(std::move(layer)), options_(options) {
+  OptionReader(std::string layer, const Value& options)
+      : layer_(std::move(layer)), options_(options) {
     options.asObject(cat(layer_, ": options"));
   }
 

@@ -18,7 +18,8 @@ class ActivationLayer final : public Layer {
   }
   void backward(NodeContext& node) const override {
     if (spec_.kind == ActivationKind::Linear) return node.setGradIn(0, node.gradOut(0));
-    node.emit(Op::ActivationBackward, attributes(spec_), {node.out(0), node.gradOut(0)}, {node.gradIn(0)});
+    node.emit(Op::ActivationBackward, attributes(spec_), {node.out(0), node.gradOut(0)},
+              {node.gradIn(0)});
   }
 
  private:

@@ -10,38 +10,55 @@ class BidirectionalLayer final : public Layer {
  public:
   void build(LayerBuild& build) override {
     OptionReader& options = build.options;
-    merge_ = static_cast<Merge>(options.choice("mergeMode", {"concat", "sum", "ave", "mul", "none"}));
+    merge_ =
+        static_cast<Merge>(options.choice("mergeMode", {"concat", "sum", "ave", "mul", "none"}));
     options.boolean("trainable");
     const Value& forward = options.value("layer");
     const Value& own = options.value("backwardLayer");
     readCore(build, forward, 0);
     readCore(build, own.isNull() ? forward : own, 1);
-    if (use_[0].returnSequences != use_[1].returnSequences || use_[0].returnState != use_[1].returnState || use_[0].stateful != use_[1].stateful)
-      fail(Code::Config, build.name() + ": both layers must agree in returnSequences, returnState and stateful", {.layer = build.name(), .option = "backwardLayer"});
+    if (use_[0].returnSequences != use_[1].returnSequences ||
+        use_[0].returnState != use_[1].returnState || use_[0].stateful != use_[1].stateful)
+      fail(Code::Config,
+           build.name() + ": both layers must agree in returnSequences, returnState and stateful",
+           {.layer = build.name(), .option = "backwardLayer"});
     if (use_[0].goBackwards || (use_[1].goBackwards && own.isNull()))
-      fail(Code::Config, build.name() + ": the forward layer cannot go backwards", {.layer = build.name(), .option = "goBackwards"});
+      fail(Code::Config, build.name() + ": the forward layer cannot go backwards",
+           {.layer = build.name(), .option = "goBackwards"});
     const int64_t h0 = core_[0]->units(), h1 = core_[1]->units();
     const bool equal = merge_ == Merge::Concat || merge_ == Merge::None;
     if (!equal && h0 != h1)
-      fail(Code::ShapeMismatch, cat(build.name(), ": this mergeMode needs equal units, received ", h0, " and ", h1), {.layer = build.name(), .option = "mergeMode"});
+      fail(Code::ShapeMismatch,
+           cat(build.name(), ": this mergeMode needs equal units, received ", h0, " and ", h1),
+           {.layer = build.name(), .option = "mergeMode"});
 
     const int states = core_[0]->stateCount() + core_[1]->stateCount();
     build.expectInputs(1, static_cast<size_t>(1 + states));
     fromGraph_ = build.inputs.size() > 1;
-    if (fromGraph_) build.expectInputs(static_cast<size_t>(1 + states), static_cast<size_t>(1 + states));
+    if (fromGraph_)
+      build.expectInputs(static_cast<size_t>(1 + states), static_cast<size_t>(1 + states));
     if (fromGraph_ && use_[0].stateful)
-      fail(Code::Config, build.name() + ": a stateful layer carries its own state and takes no initialState", {.layer = build.name(), .option = "stateful"});
+      fail(Code::Config,
+           build.name() + ": a stateful layer carries its own state and takes no initialState",
+           {.layer = build.name(), .option = "stateful"});
     build.expectRank(0, 3, "[batch,steps,features]");
     for (int d = 0, input = 1; d < 2; ++d) {
       core_[d]->declare(build, d == 0 ? "forward/" : "backward/", build.inputs[0].shape[2]);
       for (int s = 0; s < core_[d]->stateCount(); ++s, ++input) {
-        build.states.push_back({cat(d == 0 ? "forward" : "backward", "/state", s == 0 ? "" : cat("_", s)), core_[d]->units(), use_[0].stateful});
+        build.states.push_back(
+            {cat(d == 0 ? "forward" : "backward", "/state", s == 0 ? "" : cat("_", s)),
+             core_[d]->units(), use_[0].stateful});
         if (!fromGraph_) continue;
         build.expectRank(static_cast<size_t>(input), 2, "initialState [batch,units]");
         const int64_t received = build.inputs[static_cast<size_t>(input)].shape[1];
         if (received != core_[d]->units())
-          fail(Code::ShapeMismatch, cat(build.name(), ": initialState ", input - 1, " has ", received, " features, the layer has ", core_[d]->units(), " units"),
-               {.layer = build.name(), .option = "initialState", .expected = cat(core_[d]->units()), .received = cat(received)});
+          fail(Code::ShapeMismatch,
+               cat(build.name(), ": initialState ", input - 1, " has ", received,
+                   " features, the layer has ", core_[d]->units(), " units"),
+               {.layer = build.name(),
+                .option = "initialState",
+                .expected = cat(core_[d]->units()),
+                .received = cat(received)});
       }
     }
 
@@ -56,7 +73,8 @@ class BidirectionalLayer final : public Layer {
     firstStateOutput_ = static_cast<int>(build.outputs.size());
     for (int d = 0; d < 2 && use_[0].returnState; ++d)
       for (int s = 0; s < core_[d]->stateCount(); ++s)
-        build.outputs.push_back({makeShape(kBatchExtent, core_[d]->units()), DType::Float32, false, false});
+        build.outputs.push_back(
+            {makeShape(kBatchExtent, core_[d]->units()), DType::Float32, false, false});
   }
 
   void forward(NodeContext& node) const override {
@@ -64,16 +82,20 @@ class BidirectionalLayer final : public Layer {
     for (int d = 0, output = firstStateOutput_; d < 2; ++d) {
       std::vector<ValueId> final;
       for (int s = 0; s < core_[d]->stateCount(); ++s, ++output) {
-        final.push_back(use_[0].returnState ? node.out(output) : node.newValue(makeShape(kBatchExtent, core_[d]->units())));
+        final.push_back(use_[0].returnState
+                            ? node.out(output)
+                            : node.newValue(makeShape(kBatchExtent, core_[d]->units())));
         node.setStateOut(firstState(d) + s, final.back());
       }
       ValueId sequence = kNoValue;
-      if (use_[0].returnSequences) sequence = merge_ == Merge::None ? node.out(d) : node.newValue(direction_[d].shape);
+      if (use_[0].returnSequences)
+        sequence = merge_ == Merge::None ? node.out(d) : node.newValue(direction_[d].shape);
       core_[d]->forward(node, call(node, d), sequence, final);
       result[d] = use_[0].returnSequences ? sequence : final[0];
       if (merge_ == Merge::None && !use_[0].returnSequences) node.setOut(d, final[0]);
     }
-    if (merge_ == Merge::Concat) node.emit(Op::Concat, concat(), {result[0], result[1]}, {node.out(0)});
+    if (merge_ == Merge::Concat)
+      node.emit(Op::Concat, concat(), {result[0], result[1]}, {node.out(0)});
     if (merges()) node.emit(Op::Merge, mergeAttributes(), {result[0], result[1]}, {node.out(0)});
     node.saved().push_back(result[0]);
     node.saved().push_back(result[1]);
@@ -90,7 +112,9 @@ class BidirectionalLayer final : public Layer {
       if (merge_ == Merge::Concat)
         node.emit(Op::Split, concat(), {node.gradOut(0)}, {gradient[0], gradient[1]});
       else
-        node.emit(Op::MergeBackward, mergeAttributes(), {node.saved()[base], node.saved()[base + 1], node.gradOut(0)}, {gradient[0], gradient[1]});
+        node.emit(Op::MergeBackward, mergeAttributes(),
+                  {node.saved()[base], node.saved()[base + 1], node.gradOut(0)},
+                  {gradient[0], gradient[1]});
     }
     ValueId dx[2] = {kNoValue, kNoValue};
     for (int d = 0, output = firstStateOutput_, input = 1; d < 2; ++d) {
@@ -101,7 +125,8 @@ class BidirectionalLayer final : public Layer {
       }
       if (!use_[0].returnSequences) dFinal[0] = sumOf(node, dFinal[0], gradient[d]);
       if (node.wantsGradIn(0)) dx[d] = node.newValue(node.shapeOf(node.in(0)));
-      core_[d]->backward(node, call(node, d), d == 0 ? 0 : static_cast<size_t>(core_[0]->savedCount()),
+      core_[d]->backward(node, call(node, d),
+                         d == 0 ? 0 : static_cast<size_t>(core_[0]->savedCount()),
                          use_[0].returnSequences ? gradient[d] : kNoValue, dFinal, dx[d], dInitial);
     }
     if (node.wantsGradIn(0)) node.setGradIn(0, sumOf(node, dx[0], dx[1]));
@@ -117,7 +142,8 @@ class BidirectionalLayer final : public Layer {
     description.asObject(what);
     const Value *kind = description.find("kind"), *options = description.find("options");
     if (kind == nullptr || options == nullptr)
-      fail(Code::Config, what + " must be { kind, options }", {.layer = build.name(), .option = "layer"});
+      fail(Code::Config, what + " must be { kind, options }",
+           {.layer = build.name(), .option = "layer"});
     OptionReader reader(build.name(), *options);
     core_[d] = makeRecurrentCore(kind->asString(what), reader, use_[d]);
     if (reader.has("trainable")) reader.boolean("trainable");
@@ -125,7 +151,8 @@ class BidirectionalLayer final : public Layer {
   }
 
   NodeOutput outputOf(NodeOutput input, int64_t units) const {
-    if (!use_[0].returnSequences) return {makeShape(kBatchExtent, units), DType::Float32, false, false};
+    if (!use_[0].returnSequences)
+      return {makeShape(kBatchExtent, units), DType::Float32, false, false};
     input.shape[2] = units;
     return input;
   }
@@ -137,13 +164,16 @@ class BidirectionalLayer final : public Layer {
     call.x = node.in(0);
     call.mask = node.mask(0);
     for (int s = 0; s < core_[d]->stateCount(); ++s)
-      call.initial.push_back(fromGraph_ ? node.in(1 + firstState(d) + s) : node.stateIn(firstState(d) + s));
+      call.initial.push_back(fromGraph_ ? node.in(1 + firstState(d) + s)
+                                        : node.stateIn(firstState(d) + s));
     call.reverse = d == 1;
     call.firstParameter = d == 0 ? 0 : core_[0]->parameterCount();
     return call;
   }
 
-  bool merges() const { return merge_ == Merge::Sum || merge_ == Merge::Average || merge_ == Merge::Multiply; }
+  bool merges() const {
+    return merge_ == Merge::Sum || merge_ == Merge::Average || merge_ == Merge::Multiply;
+  }
   std::shared_ptr<const void> mergeAttributes() const {
     return attributes(MergeAttributes{merge_ == Merge::Sum       ? MergeMode::Sum
                                       : merge_ == Merge::Average ? MergeMode::Average

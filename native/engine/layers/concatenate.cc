@@ -14,7 +14,9 @@ class ConcatenateLayer final : public Layer {
     const auto axis = static_cast<int>(build.options.integer("axis", -kMaxRank, kMaxRank));
     const int resolved = axis < 0 ? axis + rank : axis;
     if (resolved < 1 || resolved >= rank)
-      fail(Code::Config, cat(build.name(), ": option axis ", axis, " is not an axis of ", describeShape(output.shape), " behind the batch"),
+      fail(Code::Config,
+           cat(build.name(), ": option axis ", axis, " is not an axis of ",
+               describeShape(output.shape), " behind the batch"),
            {.layer = build.name(), .option = "axis", .received = cat(axis)});
     attributes_.axis = resolved;
     attributes_.parts = static_cast<int32_t>(build.inputs.size());
@@ -26,10 +28,16 @@ class ConcatenateLayer final : public Layer {
       bool fits = input.shape.rank == rank && !isSymbol(input.shape[resolved]);
       // Two symbols may stand for one number: the run checks it.
       for (int d = 1; fits && d < rank; ++d)
-        fits = d == resolved || input.shape[d] == output.shape[d] || isSymbol(input.shape[d]) || isSymbol(output.shape[d]);
+        fits = d == resolved || input.shape[d] == output.shape[d] || isSymbol(input.shape[d]) ||
+               isSymbol(output.shape[d]);
       if (!fits)
-        fail(Code::ShapeMismatch, cat(build.name(), ": input ", i, " is ", describeShape(input.shape), ", input 0 is ", describeShape(build.inputs[0].shape), "; they may differ along axis ", resolved, " only, whose extents must be known"),
-             {.layer = build.name(), .expected = describeShape(build.inputs[0].shape), .received = describeShape(input.shape)});
+        fail(Code::ShapeMismatch,
+             cat(build.name(), ": input ", i, " is ", describeShape(input.shape), ", input 0 is ",
+                 describeShape(build.inputs[0].shape), "; they may differ along axis ", resolved,
+                 " only, whose extents must be known"),
+             {.layer = build.name(),
+              .expected = describeShape(build.inputs[0].shape),
+              .received = describeShape(input.shape)});
       for (int d = 1; d < rank; ++d)
         if (isSymbol(output.shape[d])) output.shape[d] = input.shape[d];
       attributes_.extents[i] = input.shape[resolved];
@@ -61,7 +69,8 @@ class ConcatenateLayer final : public Layer {
 
   void backward(NodeContext& node) const override {
     std::vector<ValueId> parts;
-    for (int i = 0; i < attributes_.parts; ++i) parts.push_back(node.wantsGradIn(i) ? node.gradIn(i) : kNoValue);
+    for (int i = 0; i < attributes_.parts; ++i)
+      parts.push_back(node.wantsGradIn(i) ? node.gradIn(i) : kNoValue);
     node.emit(Op::Split, attributes(attributes_), {node.gradOut(0)}, parts);
   }
 

@@ -21,7 +21,9 @@ class DenseLayer final : public Layer {
     NodeOutput output = build.inputs[0];
     const int64_t features = output.shape.last();
     if (output.shape.rank < 2 || isSymbol(features))
-      fail(Code::ShapeMismatch, cat(build.name(), ": the last extent of the input must be known, received ", describeShape(output.shape)),
+      fail(Code::ShapeMismatch,
+           cat(build.name(), ": the last extent of the input must be known, received ",
+               describeShape(output.shape)),
            {.layer = build.name(), .received = describeShape(output.shape)});
     output.shape[output.shape.rank - 1] = units;
     build.outputs.push_back(output);
@@ -32,7 +34,8 @@ class DenseLayer final : public Layer {
   void forward(NodeContext& node) const override {
     const bool linear = activation_.kind == ActivationKind::Linear;
     const ValueId y = linear ? node.out(0) : node.newValue(node.node().outputs[0].shape);
-    node.emit(Op::Dense, nullptr, {node.in(0), node.parameter(0), useBias_ ? node.parameter(1) : kNoValue}, {y});
+    node.emit(Op::Dense, nullptr,
+              {node.in(0), node.parameter(0), useBias_ ? node.parameter(1) : kNoValue}, {y});
     if (!linear) node.emit(Op::Activation, attributes(activation_), {y}, {node.out(0)});
   }
 
@@ -46,7 +49,8 @@ class DenseLayer final : public Layer {
     const ValueId dx = node.wantsGradIn(0) ? node.gradIn(0) : kNoValue;
     const ValueId dKernel = node.gradParameter(0);
     const ValueId dBias = useBias_ ? node.gradParameter(1) : kNoValue;
-    node.emit(Op::DenseBackward, nullptr, {node.in(0), node.parameter(0), dy}, {dx, dKernel, dBias});
+    node.emit(Op::DenseBackward, nullptr, {node.in(0), node.parameter(0), dy},
+              {dx, dKernel, dBias});
   }
 
  private:

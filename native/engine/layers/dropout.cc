@@ -12,7 +12,8 @@ class DropoutLayer final : public Layer {
     build.expectFloat(0);
     attributes_.rate = build.options.number("rate", 0, 1);
     if (attributes_.rate == 1)
-      fail(Code::Config, build.name() + ": option rate must be below 1, received 1", {.layer = build.name(), .option = "rate"});
+      fail(Code::Config, build.name() + ": option rate must be below 1, received 1",
+           {.layer = build.name(), .option = "rate"});
     attributes_.stream = randomStream(build.name());
     build.outputs.push_back(build.inputs[0]);
   }

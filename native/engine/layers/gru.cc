@@ -29,9 +29,12 @@ class GruCore final : public RecurrentCore {
   void declare(LayerBuild& build, const std::string& prefix, int64_t features) const override {
     const int64_t columns = 3 * units_;
     build.parameters.push_back({prefix + "kernel", makeShape(features, columns), kernel_, true});
-    build.parameters.push_back({prefix + "recurrent_kernel", makeShape(units_, columns), recurrent_, true});
+    build.parameters.push_back(
+        {prefix + "recurrent_kernel", makeShape(units_, columns), recurrent_, true});
     if (useBias_)
-      build.parameters.push_back({prefix + "bias", attributes_.resetAfter ? makeShape(2, columns) : makeShape(columns), bias_, true});
+      build.parameters.push_back(
+          {prefix + "bias", attributes_.resetAfter ? makeShape(2, columns) : makeShape(columns),
+           bias_, true});
   }
 
   void forward(NodeContext& node, const RecurrentCall& call, ValueId sequence,
@@ -41,7 +44,8 @@ class GruCore final : public RecurrentCore {
     const int group = keep ? node.newGroup() : -1;
     const int p = call.firstParameter;
     node.emit(Op::Gru, attributes(with(call)),
-              {call.x, node.parameter(p), node.parameter(p + 1), useBias_ ? node.parameter(p + 2) : kNoValue, call.mask, call.initial[0]},
+              {call.x, node.parameter(p), node.parameter(p + 1),
+               useBias_ ? node.parameter(p + 2) : kNoValue, call.mask, call.initial[0]},
               {sequence, final[0], reserve}, group);
     // The group number rides along, so that backward runs where forward's reserve was written.
     node.saved().push_back(reserve);
@@ -56,8 +60,11 @@ class GruCore final : public RecurrentCore {
     const int group = node.saved()[saved + 1];
     const ValueId bias = useBias_ ? node.parameter(p + 2) : kNoValue;
     node.emit(Op::GruBackward, attributes(with(call)),
-              {call.x, node.parameter(p), node.parameter(p + 1), bias, call.mask, call.initial[0], reserve, dSequence, dFinal[0]},
-              {dx, node.gradParameter(p), node.gradParameter(p + 1), useBias_ ? node.gradParameter(p + 2) : kNoValue, dInitial[0]}, group);
+              {call.x, node.parameter(p), node.parameter(p + 1), bias, call.mask, call.initial[0],
+               reserve, dSequence, dFinal[0]},
+              {dx, node.gradParameter(p), node.gradParameter(p + 1),
+               useBias_ ? node.gradParameter(p + 2) : kNoValue, dInitial[0]},
+              group);
   }
 
  private:
@@ -75,6 +82,8 @@ class GruCore final : public RecurrentCore {
 
 }  // namespace
 
-std::unique_ptr<RecurrentCore> makeGruCore(OptionReader& options) { return std::make_unique<GruCore>(options); }
+std::unique_ptr<RecurrentCore> makeGruCore(OptionReader& options) {
+  return std::make_unique<GruCore>(options);
+}
 
 }  // namespace sluice

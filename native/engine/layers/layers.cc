@@ -4,10 +4,14 @@ namespace sluice {
 
 std::span<const LayerEntry> layerTable() {
   static constexpr LayerEntry kTable[] = {
-      {"activation", makeActivationLayer},       {"bidirectional", makeBidirectionalLayer},
-      {"concatenate", makeConcatenateLayer},     {"dense", makeDenseLayer},
-      {"dropout", makeDropoutLayer},             {"gru", makeGruLayer},
-      {"normalization", makeNormalizationLayer}, {"reverse", makeReverseLayer},
+      {"activation", makeActivationLayer},
+      {"bidirectional", makeBidirectionalLayer},
+      {"concatenate", makeConcatenateLayer},
+      {"dense", makeDenseLayer},
+      {"dropout", makeDropoutLayer},
+      {"gru", makeGruLayer},
+      {"normalization", makeNormalizationLayer},
+      {"reverse", makeReverseLayer},
   };
   return kTable;
 }

@@ -15,7 +15,9 @@ class NormalizationLayer final : public Layer {
     if (build.options.has("trainable")) build.options.boolean("trainable");
     const int64_t features = build.inputs[0].shape.last();
     if (isSymbol(features))
-      fail(Code::ShapeMismatch, cat(build.name(), ": the last extent of the input must be known, received ", describeShape(build.inputs[0].shape)),
+      fail(Code::ShapeMismatch,
+           cat(build.name(), ": the last extent of the input must be known, received ",
+               describeShape(build.inputs[0].shape)),
            {.layer = build.name(), .received = describeShape(build.inputs[0].shape)});
     Initializer one;
     one.a = 1;
@@ -24,11 +26,13 @@ class NormalizationLayer final : public Layer {
     build.outputs.push_back(build.inputs[0]);
   }
   void forward(NodeContext& node) const override {
-    node.emit(Op::Normalize, attributes(attributes_), {node.in(0), node.parameter(0), node.parameter(1)}, {node.out(0)});
+    node.emit(Op::Normalize, attributes(attributes_),
+              {node.in(0), node.parameter(0), node.parameter(1)}, {node.out(0)});
   }
   void backward(NodeContext& node) const override {
     if (!node.wantsGradIn(0)) return;
-    node.emit(Op::NormalizeBackward, attributes(attributes_), {node.parameter(1), node.gradOut(0)}, {node.gradIn(0)});
+    node.emit(Op::NormalizeBackward, attributes(attributes_), {node.parameter(1), node.gradOut(0)},
+              {node.gradIn(0)});
   }
 
  private:

@@ -26,17 +26,25 @@ class RecurrentLayer final : public Layer {
     fromGraph_ = build.inputs.size() > 1;
     if (fromGraph_) build.expectInputs(1 + states, 1 + states);
     if (fromGraph_ && use_.stateful)
-      fail(Code::Config, build.name() + ": a stateful layer carries its own state and takes no initialState", {.layer = build.name(), .option = "stateful"});
+      fail(Code::Config,
+           build.name() + ": a stateful layer carries its own state and takes no initialState",
+           {.layer = build.name(), .option = "stateful"});
     build.expectRank(0, 3, "[batch,steps,features]");
     const int64_t units = core_->units();
     for (size_t s = 0; s < states && fromGraph_; ++s) {
       build.expectRank(1 + s, 2, "initialState [batch,units]");
       if (build.inputs[1 + s].shape[1] != units)
-        fail(Code::ShapeMismatch, cat(build.name(), ": initialState has ", build.inputs[1 + s].shape[1], " features, the layer has ", units, " units"),
-             {.layer = build.name(), .option = "initialState", .expected = cat(units), .received = cat(build.inputs[1 + s].shape[1])});
+        fail(Code::ShapeMismatch,
+             cat(build.name(), ": initialState has ", build.inputs[1 + s].shape[1],
+                 " features, the layer has ", units, " units"),
+             {.layer = build.name(),
+              .option = "initialState",
+              .expected = cat(units),
+              .received = cat(build.inputs[1 + s].shape[1])});
     }
     core_->declare(build, "", build.inputs[0].shape[2]);
-    for (size_t s = 0; s < states; ++s) build.states.push_back({s == 0 ? "state" : cat("state_", s), units, use_.stateful});
+    for (size_t s = 0; s < states; ++s)
+      build.states.push_back({s == 0 ? "state" : cat("state_", s), units, use_.stateful});
 
     NodeOutput state{makeShape(kBatchExtent, units), DType::Float32, false, false};
     NodeOutput sequence = build.inputs[0];
@@ -49,11 +57,14 @@ class RecurrentLayer final : public Layer {
     std::vector<ValueId> final;
     for (int s = 0; s < core_->stateCount(); ++s) final.push_back(finalState(node, s));
     ValueId sequence = kNoValue;
-    if (use_.returnSequences) sequence = use_.goBackwards ? node.newValue(node.node().outputs[0].shape) : node.out(0);
+    if (use_.returnSequences)
+      sequence = use_.goBackwards ? node.newValue(node.node().outputs[0].shape) : node.out(0);
     core_->forward(node, call(node), sequence, final);
-    if (use_.returnSequences && use_.goBackwards) node.emit(Op::Reverse, nullptr, {sequence, node.mask(0)}, {node.out(0)});
+    if (use_.returnSequences && use_.goBackwards)
+      node.emit(Op::Reverse, nullptr, {sequence, node.mask(0)}, {node.out(0)});
     if (!use_.returnSequences && use_.returnState) node.setOut(1, final[0]);
-    for (int s = 0; s < core_->stateCount(); ++s) node.setStateOut(s, final[static_cast<size_t>(s)]);
+    for (int s = 0; s < core_->stateCount(); ++s)
+      node.setStateOut(s, final[static_cast<size_t>(s)]);
   }
 
   void backward(NodeContext& node) const override {
@@ -72,7 +83,8 @@ class RecurrentLayer final : public Layer {
         node.emit(Op::Reverse, nullptr, {node.gradOut(0), node.mask(0)}, {dSequence});
       }
     }
-    core_->backward(node, call(node), 0, dSequence, dFinal, node.wantsGradIn(0) ? node.gradIn(0) : kNoValue, dInitial);
+    core_->backward(node, call(node), 0, dSequence, dFinal,
+                    node.wantsGradIn(0) ? node.gradIn(0) : kNoValue, dInitial);
   }
 
   std::string whyNotStreamable(const Node&) const override {
@@ -86,7 +98,8 @@ class RecurrentLayer final : public Layer {
     RecurrentCall call;
     call.x = node.in(0);
     call.mask = node.mask(0);
-    for (int s = 0; s < core_->stateCount(); ++s) call.initial.push_back(fromGraph_ ? node.in(1 + s) : node.stateIn(s));
+    for (int s = 0; s < core_->stateCount(); ++s)
+      call.initial.push_back(fromGraph_ ? node.in(1 + s) : node.stateIn(s));
     call.reverse = use_.goBackwards;
     return call;
   }
@@ -106,7 +119,8 @@ class RecurrentLayer final : public Layer {
 
 }  // namespace
 
-std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options, RecurrentUse& use) {
+std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options,
+                                                 RecurrentUse& use) {
   for (const CoreEntry& entry : kCores) {
     if (kind != entry.kind) continue;
     use.returnSequences = options.boolean("returnSequences");
@@ -115,7 +129,8 @@ std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, Option
     use.stateful = options.boolean("stateful");
     return entry.make(options);
   }
-  fail(Code::Unsupported, cat(options.layer(), ": '", kind, "' is not a recurrent layer"), {.layer = options.layer(), .received = kind});
+  fail(Code::Unsupported, cat(options.layer(), ": '", kind, "' is not a recurrent layer"),
+       {.layer = options.layer(), .received = kind});
 }
 
 ValueId sumOf(NodeContext& node, ValueId a, ValueId b) {

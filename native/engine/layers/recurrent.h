@@ -28,7 +28,8 @@ class RecurrentCore {
   virtual int stateCount() const = 0;
   // Adds parameters and states; `prefix` is "" or "forward/".
   virtual void declare(LayerBuild& build, const std::string& prefix, int64_t features) const = 0;
-  // `sequence` or kNoValue; `final` has one value a state. What backward needs goes to node.saved().
+  // `sequence` or kNoValue; `final` has one value a state. What backward needs goes to
+  // node.saved().
   virtual void forward(NodeContext& node, const RecurrentCall& call, ValueId sequence,
                        const std::vector<ValueId>& final) const = 0;
   // `saved` is where forward's values begin in node.saved(). Absent gradients are kNoValue.

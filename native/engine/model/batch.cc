@@ -8,16 +8,20 @@ namespace sluice {
 namespace {
 
 const char* roleName(SlotRole role) {
-  static constexpr const char* kNames[] = {"input", "mask", "lengths", "target", "weight", "cotangent"};
+  static constexpr const char* kNames[] = {"input",  "mask",   "lengths",
+                                           "target", "weight", "cotangent"};
   return kNames[static_cast<size_t>(role)];
 }
 
-[[noreturn]] void mismatch(const std::string& where, const std::string& expected, const std::string& received) {
-  fail(Code::ShapeMismatch, cat(where, " needs ", expected, ", received ", received), {.layer = where, .expected = expected, .received = received});
+[[noreturn]] void mismatch(const std::string& where, const std::string& expected,
+                           const std::string& received) {
+  fail(Code::ShapeMismatch, cat(where, " needs ", expected, ", received ", received),
+       {.layer = where, .expected = expected, .received = received});
 }
 
 // Binds the symbols of `expected` (with the batch axis, which is skipped) to the row's extents.
-void bind(const Shape& expected, int expectedRank, const Shape& row, std::vector<int64_t>& symbols, const std::string& where) {
+void bind(const Shape& expected, int expectedRank, const Shape& row, std::vector<int64_t>& symbols,
+          const std::string& where) {
   bool fits = row.rank == expectedRank - 1;
   for (int i = 1; fits && i < expectedRank; ++i) {
     const int64_t extent = expected[i], received = row[i - 1];
@@ -33,32 +37,46 @@ void bind(const Shape& expected, int expectedRank, const Shape& row, std::vector
   Shape shown = expected;
   shown.rank = expectedRank;
   for (int i = 1; i < expectedRank; ++i)
-    if (isSymbol(shown[i]) && symbols[static_cast<size_t>(symbolNumber(shown[i]))] >= 0) shown[i] = symbols[static_cast<size_t>(symbolNumber(shown[i]))];
+    if (isSymbol(shown[i]) && symbols[static_cast<size_t>(symbolNumber(shown[i]))] >= 0)
+      shown[i] = symbols[static_cast<size_t>(symbolNumber(shown[i]))];
   mismatch(where, "rows of " + describeShape(shown) + " without its first axis", toString(row));
 }
 
 }  // namespace
 
-Batch::Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots) : rows_(rows), slots_(std::move(slots)), symbols_(static_cast<size_t>(graph.symbols), -1) {
+Batch::Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots)
+    : rows_(rows), slots_(std::move(slots)), symbols_(static_cast<size_t>(graph.symbols), -1) {
   constexpr int64_t kMaxRows = int64_t{1} << 31;
-  if (rows < 0 || rows > kMaxRows) fail(Code::InvalidArgument, cat("a batch has 0 to 2^31 rows, received ", rows), {.received = cat(rows)});
+  if (rows < 0 || rows > kMaxRows)
+    fail(Code::InvalidArgument, cat("a batch has 0 to 2^31 rows, received ", rows),
+         {.received = cat(rows)});
   // Inputs first: they tell what the symbols are.
   for (const bool inputs : {true, false})
     for (const SlotSpec& slot : slots_) {
-      const bool ofInput = slot.role == SlotRole::Input || slot.role == SlotRole::Mask || slot.role == SlotRole::Lengths;
+      const bool ofInput = slot.role == SlotRole::Input || slot.role == SlotRole::Mask ||
+                           slot.role == SlotRole::Lengths;
       const size_t count = ofInput ? graph.inputs.size() : graph.outputs.size();
       if (slot.index < 0 || static_cast<size_t>(slot.index) >= count)
-        fail(Code::InvalidArgument, cat("there is no ", roleName(slot.role), " number ", slot.index), {.received = cat(slot.index)});
+        fail(Code::InvalidArgument,
+             cat("there is no ", roleName(slot.role), " number ", slot.index),
+             {.received = cat(slot.index)});
       if ((slot.role == SlotRole::Input) != inputs) continue;
-      const ValueRef ref = ofInput ? ValueRef{graph.inputs[static_cast<size_t>(slot.index)], 0} : graph.outputs[static_cast<size_t>(slot.index)];
+      const ValueRef ref = ofInput ? ValueRef{graph.inputs[static_cast<size_t>(slot.index)], 0}
+                                   : graph.outputs[static_cast<size_t>(slot.index)];
       const NodeOutput& value = graph.at(ref);
       const std::string& name = graph.nodes[static_cast<size_t>(ref.node)].name;
-      const std::string where = slot.role == SlotRole::Input ? name : cat(name, ": ", roleName(slot.role));
-      if (slot.rowShape.rank < 0 || slot.rowShape.rank >= kMaxRank) mismatch(where, "a shape", toString(slot.rowShape));
+      const std::string where =
+          slot.role == SlotRole::Input ? name : cat(name, ": ", roleName(slot.role));
+      if (slot.rowShape.rank < 0 || slot.rowShape.rank >= kMaxRank)
+        mismatch(where, "a shape", toString(slot.rowShape));
       int64_t elements = rows;
       for (int i = 0; i < slot.rowShape.rank; ++i)
-        if (slot.rowShape[i] < 0 || __builtin_mul_overflow(elements, slot.rowShape[i], &elements) || elements > (int64_t{1} << 40))
-          fail(Code::OutOfMemory, cat(where, ": ", rows, " rows of ", toString(slot.rowShape), " are more than any machine holds"), {.layer = name, .received = toString(slot.rowShape)});
+        if (slot.rowShape[i] < 0 || __builtin_mul_overflow(elements, slot.rowShape[i], &elements) ||
+            elements > (int64_t{1} << 40))
+          fail(Code::OutOfMemory,
+               cat(where, ": ", rows, " rows of ", toString(slot.rowShape),
+                   " are more than any machine holds"),
+               {.layer = name, .received = toString(slot.rowShape)});
       DType dtype = value.dtype;
       switch (slot.role) {
         case SlotRole::Input:
@@ -68,11 +86,13 @@ Batch::Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots) : ro
         case SlotRole::Target:
           // Sparse classes have no last axis; which it is depends on the loss, checked by the run.
           dtype = slot.dtype == DType::Int32 ? DType::Int32 : DType::Float32;
-          bind(value.shape, dtype == DType::Int32 ? value.shape.rank - 1 : value.shape.rank, slot.rowShape, symbols_, where);
+          bind(value.shape, dtype == DType::Int32 ? value.shape.rank - 1 : value.shape.rank,
+               slot.rowShape, symbols_, where);
           break;
         case SlotRole::Weight:
           dtype = DType::Float32;
-          bind(value.shape, slot.rowShape.rank == 0 ? 1 : value.shape.rank - 1, slot.rowShape, symbols_, where);
+          bind(value.shape, slot.rowShape.rank == 0 ? 1 : value.shape.rank - 1, slot.rowShape,
+               symbols_, where);
           break;
         case SlotRole::Mask:
         case SlotRole::Lengths:

@@ -1,4 +1,5 @@
-// The rows of one run, in memory of the engine's own. Filled on the caller's thread, read by the run.
+// The rows of one run, in memory of the engine's own. Filled on the caller's thread, read by the
+// run.
 #pragma once
 
 #include <atomic>
@@ -17,8 +18,9 @@ enum class SlotRole { Input, Mask, Lengths, Target, Weight, Cotangent };
 
 struct SlotSpec {
   SlotRole role = SlotRole::Input;
-  int32_t index = 0;  // of the input (Input, Mask, Lengths) or the output (Target, Weight, Cotangent)
-  Shape rowShape;     // without the batch axis
+  int32_t index =
+      0;           // of the input (Input, Mask, Lengths) or the output (Target, Weight, Cotangent)
+  Shape rowShape;  // without the batch axis
   DType dtype = DType::Float32;
 };
 

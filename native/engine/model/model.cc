@@ -15,7 +15,11 @@ std::shared_ptr<Model> Model::create(const Value& description, uint64_t seed) {
   return std::shared_ptr<Model>(new Model(description, seed));
 }
 
-Model::Model(const Value& description, uint64_t seed) : description_(description), graph_(Graph::parse(description)), seed_(seed), plans_(std::make_unique<PlanCache>(graph_)) {}
+Model::Model(const Value& description, uint64_t seed)
+    : description_(description),
+      graph_(Graph::parse(description)),
+      seed_(seed),
+      plans_(std::make_unique<PlanCache>(graph_)) {}
 
 Model::~Model() = default;
 
@@ -25,7 +29,8 @@ std::shared_ptr<Snapshot> Model::currentWeights() const {
     // At the first use, not at construction: a loaded model never needs it, and an orthogonal
     // matrix takes a while.
     weights_ = std::make_shared<Snapshot>(static_cast<size_t>(graph_.parameterFloats));
-    for (const Parameter& p : graph_.parameters) p.initializer.fill(weights_->values() + p.offset, p.shape, seed_, randomStream(p.name));
+    for (const Parameter& p : graph_.parameters)
+      p.initializer.fill(weights_->values() + p.offset, p.shape, seed_, randomStream(p.name));
   }
   return weights_;
 }
@@ -42,23 +47,34 @@ void Model::publish(std::shared_ptr<Snapshot> next) {
 
 void Model::requireIdle(const char* what) const {
   const std::lock_guard lock(mutex_);
-  if (trains_ || others_ > 0) fail(Code::Busy, cat(what, " while a training, evaluation or gradient call is under way"), {.option = what});
+  if (trains_ || others_ > 0)
+    fail(Code::Busy, cat(what, " while a training, evaluation or gradient call is under way"),
+         {.option = what});
 }
 
 void Model::setWeights(const std::vector<WeightUpdate>& weights) {
   requireIdle("setWeights");
   for (const WeightUpdate& update : weights) {
     const int p = graph_.findParameter(update.name);
-    if (p < 0) fail(Code::InvalidArgument, cat("there is no weight '", update.name, "'"), {.received = update.name});
+    if (p < 0)
+      fail(Code::InvalidArgument, cat("there is no weight '", update.name, "'"),
+           {.received = update.name});
     const Shape& shape = graph_.parameters[static_cast<size_t>(p)].shape;
     if (static_cast<int64_t>(update.count) != shape.elements())
-      fail(Code::ShapeMismatch, cat(update.name, " is ", toString(shape), ", received ", update.count, " elements"), {.layer = graph_.parameters[static_cast<size_t>(p)].layer, .expected = toString(shape), .received = cat(update.count)});
+      fail(Code::ShapeMismatch,
+           cat(update.name, " is ", toString(shape), ", received ", update.count, " elements"),
+           {.layer = graph_.parameters[static_cast<size_t>(p)].layer,
+            .expected = toString(shape),
+            .received = cat(update.count)});
   }
   const auto current = currentWeights();
   auto next = std::make_shared<Snapshot>(current->floats());
   std::copy_n(current->values(), current->floats(), next->values());
   for (const WeightUpdate& update : weights)
-    std::copy_n(update.values, update.count, next->values() + graph_.parameters[static_cast<size_t>(graph_.findParameter(update.name))].offset);
+    std::copy_n(
+        update.values, update.count,
+        next->values() +
+            graph_.parameters[static_cast<size_t>(graph_.findParameter(update.name))].offset);
   publish(std::move(next));
 }
 
@@ -113,7 +129,8 @@ RunResult Model::run(RunKind kind, Batch& batch, const RunOptions& options) {
   return ModelRun(*this, kind, batch, options).execute();
 }
 
-std::shared_ptr<const BoundPlan> Model::boundForQuery(RunKind kind, int64_t rows, int64_t steps, const std::string& device) const {
+std::shared_ptr<const BoundPlan> Model::boundForQuery(RunKind kind, int64_t rows, int64_t steps,
+                                                      const std::string& device) const {
   PlanRequest request;
   request.real = device == "reference" ? DType::Float64 : DType::Float32;
   request.training = kind == RunKind::Train;
@@ -124,22 +141,26 @@ std::shared_ptr<const BoundPlan> Model::boundForQuery(RunKind kind, int64_t rows
   request.cotangents = request.backward && !request.losses;
   const Extents extents{rows, std::vector<int64_t>(static_cast<size_t>(graph_.symbols), steps)};
   const std::vector<OutputObjective> none;
-  return plans_->bound(request, request.losses ? current->objectives() : none, extents, BackendRegistry::instance().require(device), threadInfo().count, false);
+  return plans_->bound(request, request.losses ? current->objectives() : none, extents,
+                       BackendRegistry::instance().require(device), threadInfo().count, false);
 }
 
 MemoryEstimate Model::estimate(RunKind kind, int64_t rows, int64_t steps) const {
   const auto bound = boundForQuery(kind, rows, steps, "cpu");
   const auto weights = static_cast<size_t>(graph_.parameterFloats) * sizeof(float);
   // Training holds two snapshots, gradients and at most two slots.
-  return {bound->arenaBytes() + bound->packedBytes() + weights * (kind == RunKind::Train ? 5 : 1), availableMemory()};
+  return {bound->arenaBytes() + bound->packedBytes() + weights * (kind == RunKind::Train ? 5 : 1),
+          availableMemory()};
 }
 
-PlanInfo Model::explain(RunKind kind, int64_t rows, int64_t steps, const std::string& device) const {
+PlanInfo Model::explain(RunKind kind, int64_t rows, int64_t steps,
+                        const std::string& device) const {
   const auto bound = boundForQuery(kind, rows, steps, device);
   PlanInfo info;
   for (size_t i = 0; i < bound->ops().size(); ++i) {
     const BoundOp& op = bound->ops()[i];
-    info.ops.push_back({bound->plan().ops[i].layer, opName(bound->plan().ops[i].op), op.backend->name(), op.kernel->name, op.fallback});
+    info.ops.push_back({bound->plan().ops[i].layer, opName(bound->plan().ops[i].op),
+                        op.backend->name(), op.kernel->name, op.fallback});
   }
   info.arenaBytes = bound->arenaBytes();
   info.parameterBytes = static_cast<size_t>(graph_.parameterFloats) * sizeof(float);
@@ -160,14 +181,22 @@ void Model::storeCarried(std::vector<CarriedState> states) {
 
 void Model::setCarriedStates(const std::vector<CarriedState>& states) {
   for (const CarriedState& given : states) {
-    const auto found = std::find_if(graph_.states.begin(), graph_.states.end(), [&](const State& s) { return s.carried && s.name == given.name; });
-    if (found == graph_.states.end()) fail(Code::InvalidArgument, cat("there is no carried state '", given.name, "'"), {.received = given.name});
+    const auto found =
+        std::find_if(graph_.states.begin(), graph_.states.end(),
+                     [&](const State& s) { return s.carried && s.name == given.name; });
+    if (found == graph_.states.end())
+      fail(Code::InvalidArgument, cat("there is no carried state '", given.name, "'"),
+           {.received = given.name});
     if (given.rows < 0 || static_cast<int64_t>(given.values.size()) != given.rows * found->size)
-      fail(Code::ShapeMismatch, cat(given.name, ": ", given.rows, " rows of ", found->size, " need ", given.rows * found->size, " elements, received ", given.values.size()), {.layer = found->layer, .received = cat(given.values.size())});
+      fail(Code::ShapeMismatch,
+           cat(given.name, ": ", given.rows, " rows of ", found->size, " need ",
+               given.rows * found->size, " elements, received ", given.values.size()),
+           {.layer = found->layer, .received = cat(given.values.size())});
   }
   const std::lock_guard lock(mutex_);
   for (const CarriedState& given : states) {
-    const auto old = std::find_if(carried_.begin(), carried_.end(), [&](const CarriedState& s) { return s.name == given.name; });
+    const auto old = std::find_if(carried_.begin(), carried_.end(),
+                                  [&](const CarriedState& s) { return s.name == given.name; });
     if (old == carried_.end())
       carried_.push_back(given);
     else
@@ -180,7 +209,9 @@ void Model::resetCarriedStates() { storeCarried({}); }
 size_t Model::residentBytes() const {
   const auto current = trainer();
   const std::lock_guard lock(mutex_);
-  return static_cast<size_t>(graph_.parameterFloats) * sizeof(float) + (weights_ ? weights_->packedBytes() : 0) + (current ? current->residentBytes() : 0) + plans_->residentBytes();
+  return static_cast<size_t>(graph_.parameterFloats) * sizeof(float) +
+         (weights_ ? weights_->packedBytes() : 0) + (current ? current->residentBytes() : 0) +
+         plans_->residentBytes();
 }
 
 }  // namespace sluice

@@ -123,7 +123,8 @@ class Model {
   Model(const Value& description, uint64_t seed);
   // BUSY while a run that uses the optimizer, or any but predict, is under way.
   void requireIdle(const char* what) const;
-  std::shared_ptr<const BoundPlan> boundForQuery(RunKind kind, int64_t rows, int64_t steps, const std::string& device) const;
+  std::shared_ptr<const BoundPlan> boundForQuery(RunKind kind, int64_t rows, int64_t steps,
+                                                 const std::string& device) const;
 
   const Value description_;
   Graph graph_;

@@ -13,24 +13,30 @@ constexpr size_t kMaxIdleArenas = 2;
 
 }  // namespace
 
-std::shared_ptr<const BoundPlan> PlanCache::bound(const PlanRequest& request, const std::vector<OutputObjective>& objectives,
-                                                  const Extents& extents, const Backend& device, int threads, bool strict) {
+std::shared_ptr<const BoundPlan> PlanCache::bound(const PlanRequest& request,
+                                                  const std::vector<OutputObjective>& objectives,
+                                                  const Extents& extents, const Backend& device,
+                                                  int threads, bool strict) {
   const std::lock_guard lock(mutex_);
-  auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.request == request; });
+  auto entry = std::find_if(entries_.begin(), entries_.end(),
+                            [&](const Entry& e) { return e.request == request; });
   if (entry == entries_.end()) {
-    entries_.push_front({request, std::make_shared<Plan>(compilePlan(graph_, request, objectives)), {}});
+    entries_.push_front(
+        {request, std::make_shared<Plan>(compilePlan(graph_, request, objectives)), {}});
     if (entries_.size() > kMaxPlans) entries_.pop_back();
   } else {
     entries_.splice(entries_.begin(), entries_, entry);
   }
   auto& bindings = entries_.front().bindings;
   const auto found = std::find_if(bindings.begin(), bindings.end(), [&](const auto& b) {
-    return b->extents() == extents && &b->device() == &device && b->threads() == threads && b->strict() == strict;
+    return b->extents() == extents && &b->device() == &device && b->threads() == threads &&
+           b->strict() == strict;
   });
   if (found != bindings.end()) {
     bindings.splice(bindings.begin(), bindings, found);
   } else {
-    bindings.push_front(std::make_shared<BoundPlan>(entries_.front().plan, extents, device, threads, strict));
+    bindings.push_front(
+        std::make_shared<BoundPlan>(entries_.front().plan, extents, device, threads, strict));
     if (bindings.size() > kMaxBindings) bindings.pop_back();
   }
   return bindings.front();
@@ -53,7 +59,8 @@ void PlanCache::returnArena(Buffer arena) {
   const std::lock_guard lock(mutex_);
   arenas_.push_back(std::move(arena));
   // The largest comes out first; few are kept.
-  std::sort(arenas_.begin(), arenas_.end(), [](const Buffer& a, const Buffer& b) { return a.bytes() < b.bytes(); });
+  std::sort(arenas_.begin(), arenas_.end(),
+            [](const Buffer& a, const Buffer& b) { return a.bytes() < b.bytes(); });
   if (arenas_.size() > kMaxIdleArenas) arenas_.erase(arenas_.begin());
 }
 

@@ -16,8 +16,10 @@ class PlanCache {
  public:
   explicit PlanCache(const Graph& graph) : graph_(graph) {}
 
-  std::shared_ptr<const BoundPlan> bound(const PlanRequest& request, const std::vector<OutputObjective>& objectives,
-                                         const Extents& extents, const Backend& device, int threads, bool strict);
+  std::shared_ptr<const BoundPlan> bound(const PlanRequest& request,
+                                         const std::vector<OutputObjective>& objectives,
+                                         const Extents& extents, const Backend& device, int threads,
+                                         bool strict);
 
   // A buffer of at least this size, to be given back. OUT_OF_MEMORY before it is allocated.
   Buffer takeArena(size_t bytes);

@@ -28,17 +28,23 @@ void copyToFloats(const TensorView& from, float* to) {
 
 void addInto(void* sum, const void* part, size_t n, DType real) {
   if (real == DType::Float64)
-    for (size_t i = 0; i < n; ++i) static_cast<double*>(sum)[i] += static_cast<const double*>(part)[i];
+    for (size_t i = 0; i < n; ++i)
+      static_cast<double*>(sum)[i] += static_cast<const double*>(part)[i];
   else
-    for (size_t i = 0; i < n; ++i) static_cast<float*>(sum)[i] += static_cast<const float*>(part)[i];
+    for (size_t i = 0; i < n; ++i)
+      static_cast<float*>(sum)[i] += static_cast<const float*>(part)[i];
 }
 
-bool hasLosses(RunKind kind) { return kind == RunKind::Train || kind == RunKind::Evaluate || kind == RunKind::Gradients; }
+bool hasLosses(RunKind kind) {
+  return kind == RunKind::Train || kind == RunKind::Evaluate || kind == RunKind::Gradients;
+}
 bool hasOutputs(RunKind kind) { return kind == RunKind::Predict || kind == RunKind::Vjp; }
 
 }  // namespace
 
-CarriedRun::CarriedRun(const Graph& graph, std::vector<CarriedState> before, int64_t rows, DType real) : real_(real) {
+CarriedRun::CarriedRun(const Graph& graph, std::vector<CarriedState> before, int64_t rows,
+                       DType real)
+    : real_(real) {
   for (const State& state : graph.states) {
     index_.push_back(state.carried ? static_cast<int>(after_.size()) : -1);
     if (!state.carried) continue;
@@ -47,7 +53,9 @@ CarriedRun::CarriedRun(const Graph& graph, std::vector<CarriedState> before, int
     for (CarriedState& old : before) {
       if (old.name != state.name) continue;
       if (old.rows != rows)
-        fail(Code::InvalidArgument, cat(state.layer, ": the layer is stateful and carries the states of ", old.rows, " rows, the batch has ", rows, "; keep the batch size or call resetStates()"),
+        fail(Code::InvalidArgument,
+             cat(state.layer, ": the layer is stateful and carries the states of ", old.rows,
+                 " rows, the batch has ", rows, "; keep the batch size or call resetStates()"),
              {.layer = state.layer, .expected = cat(old.rows), .received = cat(rows)});
       next.values = std::move(old.values);
     }
@@ -69,7 +77,8 @@ void CarriedRun::bind(RunMemory& memory, int64_t first) {
     }
     const CarriedState& state = after_[static_cast<size_t>(i)];
     const size_t size = state.rows > 0 ? state.values.size() / static_cast<size_t>(state.rows) : 0;
-    memory.statesIn.push_back(before_[static_cast<size_t>(i)].as<std::byte>() + static_cast<size_t>(first) * size * dtypeBytes(real_));
+    memory.statesIn.push_back(before_[static_cast<size_t>(i)].as<std::byte>() +
+                              static_cast<size_t>(first) * size * dtypeBytes(real_));
   }
 }
 
@@ -98,11 +107,14 @@ ModelRun::ModelRun(Model& model, RunKind kind, Batch& batch, const RunOptions& o
       weights_(model.currentWeights()),
       carried_(graph_, model.carriedStates(), batch.rows(), real_),
       slice_(std::max<int64_t>(1, batch.rows())) {
-  if (losses_ && !trainer_) fail(Code::InvalidArgument, "the model is not compiled: call compile({ optimizer, loss }) first");
+  if (losses_ && !trainer_)
+    fail(Code::InvalidArgument,
+         "the model is not compiled: call compile({ optimizer, loss }) first");
   if (losses_) checkObjectives(graph_, batch, trainer_->spec());
   if (is(RunKind::Vjp))
     for (size_t k = 0; k < graph_.outputs.size(); ++k)
-      if (batch.find(SlotRole::Cotangent, static_cast<int>(k)) < 0) fail(Code::InvalidArgument, cat("the gradient of output ", k, " is missing"));
+      if (batch.find(SlotRole::Cotangent, static_cast<int>(k)) < 0)
+        fail(Code::InvalidArgument, cat("the gradient of output ", k, " is missing"));
   if (is(RunKind::Train) && options.microBatch > 0) slice_ = std::min(slice_, options.microBatch);
   if (options.cancel) options.cancel->check();
 }
@@ -123,7 +135,8 @@ PlanRequest ModelRun::request() const {
 
 std::shared_ptr<const BoundPlan> ModelRun::boundFor(int64_t rows) const {
   static const std::vector<OutputObjective> kNone;
-  return model_.plans().bound(request(), losses_ ? trainer_->objectives() : kNone, {rows, batch_.symbols()}, device_, threads_, options_.strict);
+  return model_.plans().bound(request(), losses_ ? trainer_->objectives() : kNone,
+                              {rows, batch_.symbols()}, device_, threads_, options_.strict);
 }
 
 // What all slices share. The first slice is the largest, so that its arena serves the others too.
@@ -157,17 +170,20 @@ void ModelRun::prepare() {
 
 RunResult ModelRun::execute() {
   prepare();
-  for (int64_t first = 0; first == 0 || first < batch_.rows(); first += slice_) runSlice(first, std::min(slice_, batch_.rows() - first));
+  for (int64_t first = 0; first == 0 || first < batch_.rows(); first += slice_)
+    runSlice(first, std::min(slice_, batch_.rows() - first));
   if (losses_ && options_.requireFinite) requireFinite();
   if (is(RunKind::Train)) {
     RunContext context;
     context.threads = threads_;
-    model_.publish(trainer_->update(graph_, weights_, real_, bound_->plan().parameterHasGradient, device_, context));
+    model_.publish(trainer_->update(graph_, weights_, real_, bound_->plan().parameterHasGradient,
+                                    device_, context));
     trainer_->recycle(std::move(weights_));
   } else if (bound_->plan().request.backward) {
     collectGradients();
   }
-  if (is(RunKind::Train) || is(RunKind::Predict) || is(RunKind::Evaluate)) model_.storeCarried(carried_.take());
+  if (is(RunKind::Train) || is(RunKind::Predict) || is(RunKind::Evaluate))
+    model_.storeCarried(carried_.take());
   return std::move(result_);
 }
 
@@ -209,14 +225,17 @@ void ModelRun::clearUnwritten(const Plan& plan, void* gradients) const {
   const size_t size = dtypeBytes(real_);
   for (size_t p = 0; p < graph_.parameters.size(); ++p)
     if (!plan.parameterHasGradient[p])
-      std::memset(static_cast<std::byte*>(gradients) + static_cast<size_t>(graph_.parameters[p].offset) * size, 0, static_cast<size_t>(graph_.parameters[p].shape.elements()) * size);
+      std::memset(static_cast<std::byte*>(gradients) +
+                      static_cast<size_t>(graph_.parameters[p].offset) * size,
+                  0, static_cast<size_t>(graph_.parameters[p].shape.elements()) * size);
 }
 
 void ModelRun::collectOutputs(const Frame& frame) {
   batch_.outputs.clear();
   for (const ValueId id : frame.bound().plan().outputs) {
     const TensorView view = frame.value(id);
-    batch_.outputs.push_back({view.shape, DType::Float32, Buffer(static_cast<size_t>(view.shape.elements()) * sizeof(float))});
+    batch_.outputs.push_back({view.shape, DType::Float32,
+                              Buffer(static_cast<size_t>(view.shape.elements()) * sizeof(float))});
     copyToFloats(view, batch_.outputs.back().buffer.as<float>());
   }
 }
@@ -225,10 +244,13 @@ void ModelRun::collectInputGradients(const Frame& frame) {
   const Plan& plan = frame.bound().plan();
   for (size_t i = 0; i < graph_.inputs.size(); ++i) {
     result_.inputGradients.emplace_back();
-    const TensorView input = batch_.view(static_cast<size_t>(batch_.find(SlotRole::Input, static_cast<int>(i))));
+    const TensorView input =
+        batch_.view(static_cast<size_t>(batch_.find(SlotRole::Input, static_cast<int>(i))));
     if (input.dtype != DType::Float32) continue;
-    auto& gradient = result_.inputGradients.back().emplace(static_cast<size_t>(input.shape.elements()), 0.0f);
-    if (plan.inputGradients[i] != kNoValue) copyToFloats(frame.value(plan.inputGradients[i]), gradient.data());
+    auto& gradient =
+        result_.inputGradients.back().emplace(static_cast<size_t>(input.shape.elements()), 0.0f);
+    if (plan.inputGradients[i] != kNoValue)
+      copyToFloats(frame.value(plan.inputGradients[i]), gradient.data());
   }
 }
 
@@ -236,7 +258,8 @@ void ModelRun::collectGradients() {
   for (const Parameter& p : graph_.parameters) {
     if (!p.trained()) continue;
     NamedFloats named{p.name, std::vector<float>(static_cast<size_t>(p.shape.elements()))};
-    void* at = static_cast<std::byte*>(gradients_) + static_cast<size_t>(p.offset) * dtypeBytes(real_);
+    void* at =
+        static_cast<std::byte*>(gradients_) + static_cast<size_t>(p.offset) * dtypeBytes(real_);
     copyToFloats({at, real_, p.shape}, named.values.data());
     result_.gradients.push_back(std::move(named));
   }
@@ -247,7 +270,8 @@ void ModelRun::requireFinite() const {
   for (size_t k = 0; k < graph_.outputs.size(); ++k) {
     const std::string& name = graph_.nodes[static_cast<size_t>(graph_.outputs[k].node)].name;
     if (!std::isfinite(result_.sums[position]))
-      fail(Code::NonFinite, cat("the loss of output ", name, " is ", result_.sums[position]), {.layer = name, .received = cat(result_.sums[position])});
+      fail(Code::NonFinite, cat("the loss of output ", name, " is ", result_.sums[position]),
+           {.layer = name, .received = cat(result_.sums[position])});
     position += 2 + 2 * trainer_->objectives()[k].metrics.size();
   }
 }

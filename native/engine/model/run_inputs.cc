@@ -6,26 +6,32 @@
 
 namespace sluice {
 
-RunInputs::RunInputs(const Graph& graph, Batch& batch, DType real) : graph_(graph), rows_(batch.rows()), symbols_(batch.symbols()) {
+RunInputs::RunInputs(const Graph& graph, Batch& batch, DType real)
+    : graph_(graph), rows_(batch.rows()), symbols_(batch.symbols()) {
   inputs_.resize(graph.inputs.size());
   masks_.resize(graph.inputs.size());
   for (auto* rows : {&targets_, &weights_, &cotangents_}) rows->resize(graph.outputs.size());
-  for (size_t i = 0; i < graph.inputs.size(); ++i) prepareInput(graph, batch, static_cast<int>(i), real);
+  for (size_t i = 0; i < graph.inputs.size(); ++i)
+    prepareInput(graph, batch, static_cast<int>(i), real);
   for (size_t k = 0; k < graph.outputs.size(); ++k) {
     const int index = static_cast<int>(k);
-    if (const int slot = batch.find(SlotRole::Target, index); slot >= 0) targets_[k] = this->real(batch, static_cast<size_t>(slot), real);
-    if (const int slot = batch.find(SlotRole::Cotangent, index); slot >= 0) cotangents_[k] = this->real(batch, static_cast<size_t>(slot), real);
+    if (const int slot = batch.find(SlotRole::Target, index); slot >= 0)
+      targets_[k] = this->real(batch, static_cast<size_t>(slot), real);
+    if (const int slot = batch.find(SlotRole::Cotangent, index); slot >= 0)
+      cotangents_[k] = this->real(batch, static_cast<size_t>(slot), real);
     if (const int slot = batch.find(SlotRole::Weight, index); slot >= 0) {
       weights_[k] = this->real(batch, static_cast<size_t>(slot), real);
       weighted_ |= uint64_t{1} << k;
-      if (batch.slots()[static_cast<size_t>(slot)].rowShape.rank > 0) stepWeights_ |= uint64_t{1} << k;
+      if (batch.slots()[static_cast<size_t>(slot)].rowShape.rank > 0)
+        stepWeights_ |= uint64_t{1} << k;
     }
   }
 }
 
 // A slot's rows in the plan's real type.
 RunInputs::Rows RunInputs::real(Batch& batch, size_t slot, DType real) {
-  if (batch.slots()[slot].dtype != DType::Float32 || real == DType::Float32) return {batch.row(slot, 0), batch.rowBytes(slot)};
+  if (batch.slots()[slot].dtype != DType::Float32 || real == DType::Float32)
+    return {batch.row(slot, 0), batch.rowBytes(slot)};
   const size_t n = static_cast<size_t>(rows_) * batch.rowBytes(slot) / sizeof(float);
   owned_.emplace_back(n * sizeof(double));
   const float* from = reinterpret_cast<const float*>(batch.row(slot, 0));
@@ -37,19 +43,30 @@ void RunInputs::prepareInput(const Graph& graph, Batch& batch, int input, DType 
   const auto i = static_cast<size_t>(input);
   const std::string& name = graph.nodes[static_cast<size_t>(graph.inputs[i])].name;
   const int slot = batch.find(SlotRole::Input, input);
-  if (slot < 0) fail(Code::InvalidArgument, cat("input '", name, "' is missing"), {.layer = name, .expected = name});
+  if (slot < 0)
+    fail(Code::InvalidArgument, cat("input '", name, "' is missing"),
+         {.layer = name, .expected = name});
   const auto inputSlot = static_cast<size_t>(slot);
-  const int mask = batch.find(SlotRole::Mask, input), lengths = batch.find(SlotRole::Lengths, input);
+  const int mask = batch.find(SlotRole::Mask, input),
+            lengths = batch.find(SlotRole::Lengths, input);
   if (mask >= 0) {
-    masks_[i] = {batch.row(static_cast<size_t>(mask), 0), batch.rowBytes(static_cast<size_t>(mask))};
+    masks_[i] = {batch.row(static_cast<size_t>(mask), 0),
+                 batch.rowBytes(static_cast<size_t>(mask))};
   } else if (lengths >= 0) {
     const int64_t steps = batch.slots()[inputSlot].rowShape[0];
     owned_.emplace_back(static_cast<size_t>(rows_ * steps));
     masks_[i] = {owned_.back().as<std::byte>(), static_cast<size_t>(steps)};
-    const auto* length = reinterpret_cast<const int32_t*>(batch.row(static_cast<size_t>(lengths), 0));
+    const auto* length =
+        reinterpret_cast<const int32_t*>(batch.row(static_cast<size_t>(lengths), 0));
     for (int64_t r = 0; r < rows_; ++r) {
       if (length[r] < 0 || length[r] > steps)
-        fail(Code::InvalidArgument, cat(name, ": the length of row ", r, " must be from 0 to ", steps, ", received ", length[r]), {.layer = name, .option = "lengths", .expected = cat("0..", steps), .received = cat(length[r])});
+        fail(Code::InvalidArgument,
+             cat(name, ": the length of row ", r, " must be from 0 to ", steps, ", received ",
+                 length[r]),
+             {.layer = name,
+              .option = "lengths",
+              .expected = cat("0..", steps),
+              .received = cat(length[r])});
       for (int64_t t = 0; t < steps; ++t) masks_[i].at(r)[t] = std::byte{t < length[r]};
     }
   }
@@ -59,7 +76,8 @@ void RunInputs::prepareInput(const Graph& graph, Batch& batch, int input, DType 
     const size_t stepBytes = steps > 0 ? batch.rowBytes(inputSlot) / static_cast<size_t>(steps) : 0;
     for (int64_t r = 0; r < rows_; ++r)
       for (int64_t t = 0; t < steps; ++t)
-        if (masks_[i].at(r)[t] == std::byte{0}) std::memset(batch.row(inputSlot, r) + static_cast<size_t>(t) * stepBytes, 0, stepBytes);
+        if (masks_[i].at(r)[t] == std::byte{0})
+          std::memset(batch.row(inputSlot, r) + static_cast<size_t>(t) * stepBytes, 0, stepBytes);
   }
   inputs_[i] = this->real(batch, inputSlot, real);
 }
@@ -110,7 +128,9 @@ double RunInputs::denominator(const Plan& plan, int output) const {
       continue;
     }
     const int64_t w = stepWeights_ >> k & 1 ? i : i / perRow;
-    sum += plan.request.real == DType::Float64 ? reinterpret_cast<const double*>(weights_[k].data)[w] : static_cast<double>(reinterpret_cast<const float*>(weights_[k].data)[w]);
+    sum += plan.request.real == DType::Float64
+               ? reinterpret_cast<const double*>(weights_[k].data)[w]
+               : static_cast<double>(reinterpret_cast<const float*>(weights_[k].data)[w]);
   }
   return sum;
 }
@@ -120,11 +140,17 @@ void checkObjectives(const Graph& graph, const Batch& batch, const TrainingSpec&
   for (size_t k = 0; k < graph.outputs.size(); ++k) {
     const std::string& name = graph.nodes[static_cast<size_t>(graph.outputs[k].node)].name;
     const int slot = batch.find(SlotRole::Target, static_cast<int>(k));
-    if (slot < 0) fail(Code::InvalidArgument, cat(name, ": its targets are missing"), {.layer = name});
+    if (slot < 0)
+      fail(Code::InvalidArgument, cat(name, ": its targets are missing"), {.layer = name});
     const TensorView target = batch.view(static_cast<size_t>(slot));
     const bool sparse = spec.losses[k].loss.kind == LossKind::SparseCategoricalCrossentropy;
     if (sparse != (target.dtype == DType::Int32))
-      fail(Code::ShapeMismatch, cat(name, ": this loss takes ", sparse ? "int32 classes" : "float32 targets", ", received ", dtypeName(target.dtype)), {.layer = name, .expected = sparse ? "int32" : "float32", .received = dtypeName(target.dtype)});
+      fail(Code::ShapeMismatch,
+           cat(name, ": this loss takes ", sparse ? "int32 classes" : "float32 targets",
+               ", received ", dtypeName(target.dtype)),
+           {.layer = name,
+            .expected = sparse ? "int32" : "float32",
+            .received = dtypeName(target.dtype)});
     if (sparse) {
       const int64_t classes = graph.at(graph.outputs[k]).shape.last();
       const int64_t perRow = batch.rows() > 0 ? target.shape.elements() / batch.rows() : 1;
@@ -132,14 +158,20 @@ void checkObjectives(const Graph& graph, const Batch& batch, const TrainingSpec&
         const int32_t c = target.as<int32_t>()[i];
         // -1 marks what the mask or the weights leave out; the loss does not look there.
         if (c < -1 || c >= classes)
-          fail(Code::InvalidArgument, cat(name, ": class ", c, " in row ", i / std::max<int64_t>(1, perRow), " of the batch is not one of the ", classes, " classes"), {.layer = name, .expected = cat("0..", classes - 1), .received = cat(c)});
+          fail(Code::InvalidArgument,
+               cat(name, ": class ", c, " in row ", i / std::max<int64_t>(1, perRow),
+                   " of the batch is not one of the ", classes, " classes"),
+               {.layer = name, .expected = cat("0..", classes - 1), .received = cat(c)});
       }
     }
     if (const int weight = batch.find(SlotRole::Weight, static_cast<int>(k)); weight >= 0) {
       const TensorView w = batch.view(static_cast<size_t>(weight));
       for (int64_t i = 0; i < w.shape.elements(); ++i)
         if (!(w.as<float>()[i] >= 0) || std::isinf(w.as<float>()[i]))
-          fail(Code::InvalidArgument, cat(name, ": a sample weight must be finite and not negative, received ", w.as<float>()[i]), {.layer = name, .option = "sampleWeight", .received = cat(w.as<float>()[i])});
+          fail(Code::InvalidArgument,
+               cat(name, ": a sample weight must be finite and not negative, received ",
+                   w.as<float>()[i]),
+               {.layer = name, .option = "sampleWeight", .received = cat(w.as<float>()[i])});
     }
   }
 }

@@ -31,7 +31,9 @@ class RunInputs {
   struct Rows {
     std::byte* data = nullptr;
     size_t rowBytes = 0;
-    std::byte* at(int64_t row) const { return data ? data + static_cast<size_t>(row) * rowBytes : nullptr; }
+    std::byte* at(int64_t row) const {
+      return data ? data + static_cast<size_t>(row) * rowBytes : nullptr;
+    }
   };
   Rows real(Batch& batch, size_t slot, DType real);
   void prepareInput(const Graph& graph, Batch& batch, int input, DType real);

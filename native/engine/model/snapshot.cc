@@ -2,7 +2,8 @@
 
 namespace sluice {
 
-const void* Snapshot::packed(uint64_t key, size_t bytes, const std::function<void(void*)>& pack) const {
+const void* Snapshot::packed(uint64_t key, size_t bytes,
+                             const std::function<void(void*)>& pack) const {
   const std::lock_guard lock(mutex_);
   Packed* slot = nullptr;
   for (const auto& entry : packed_)

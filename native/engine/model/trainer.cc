@@ -29,10 +29,17 @@ Buffer zeros(size_t bytes) {
 
 }  // namespace
 
-Trainer::Trainer(const Graph& graph, TrainingSpec spec) : spec_(std::move(spec)), floats_(static_cast<size_t>(graph.parameterFloats)) {
+Trainer::Trainer(const Graph& graph, TrainingSpec spec)
+    : spec_(std::move(spec)), floats_(static_cast<size_t>(graph.parameterFloats)) {
   if (spec_.losses.size() != graph.outputs.size() || spec_.metrics.size() != graph.outputs.size())
-    fail(Code::InvalidArgument, cat("the model has ", graph.outputs.size(), " outputs, received ", spec_.losses.size(), " losses"), {.option = "loss", .expected = cat(graph.outputs.size()), .received = cat(spec_.losses.size())});
-  for (size_t k = 0; k < spec_.losses.size(); ++k) objectives_.push_back({spec_.losses[k].loss, spec_.metrics[k]});
+    fail(Code::InvalidArgument,
+         cat("the model has ", graph.outputs.size(), " outputs, received ", spec_.losses.size(),
+             " losses"),
+         {.option = "loss",
+          .expected = cat(graph.outputs.size()),
+          .received = cat(spec_.losses.size())});
+  for (size_t k = 0; k < spec_.losses.size(); ++k)
+    objectives_.push_back({spec_.losses[k].loss, spec_.metrics[k]});
   const size_t bytes = floats_ * sizeof(float);
   const int slots = slotCount(spec_.optimizer);
   requireMemory(bytes * static_cast<size_t>(2 + slots), "the optimizer's state");
@@ -40,7 +47,8 @@ Trainer::Trainer(const Graph& graph, TrainingSpec spec) : spec_(std::move(spec))
 }
 
 size_t Trainer::residentBytes() const {
-  return gradients_.bytes() + more_.bytes() + slots_[0].bytes() + slots_[1].bytes() + (spare_ ? spare_->floats() * sizeof(float) : 0);
+  return gradients_.bytes() + more_.bytes() + slots_[0].bytes() + slots_[1].bytes() +
+         (spare_ ? spare_->floats() * sizeof(float) : 0);
 }
 
 void* Trainer::gradients(DType real) {
@@ -55,15 +63,18 @@ void* Trainer::moreGradients(DType real) {
   return more_.data();
 }
 
-std::shared_ptr<Snapshot> Trainer::update(const Graph& graph, const std::shared_ptr<Snapshot>& current, DType real,
-                                          const std::vector<bool>& hasGradient, const Backend& device, const RunContext& context) {
+std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
+                                          const std::shared_ptr<Snapshot>& current, DType real,
+                                          const std::vector<bool>& hasGradient,
+                                          const Backend& device, const RunContext& context) {
   const auto n = static_cast<int64_t>(floats_);
   std::vector<float> narrowed;
   if (real == DType::Float64) narrowed.assign(gradients_.as<double>(), gradients_.as<double>() + n);
   float* gradients = real == DType::Float64 ? narrowed.data() : gradients_.as<float>();
   segments_.clear();
   for (size_t p = 0; p < graph.parameters.size(); ++p)
-    segments_.push_back({graph.parameters[p].offset, graph.parameters[p].shape.elements(), hasGradient[p] && graph.parameters[p].trained()});
+    segments_.push_back({graph.parameters[p].offset, graph.parameters[p].shape.elements(),
+                         hasGradient[p] && graph.parameters[p].trained()});
 
   std::shared_ptr<Snapshot> next = std::move(spare_);
   if (next && next.use_count() == 1) {
@@ -77,15 +88,20 @@ std::shared_ptr<Snapshot> Trainer::update(const Graph& graph, const std::shared_
   attributes.iteration = iterations_ + 1;
   attributes.segments = segments_.data();
   attributes.segmentCount = static_cast<int64_t>(segments_.size());
-  const auto flat = [n](void* data) { return TensorView{data, DType::Float32, data ? makeShape(n) : Shape{}}; };
+  const auto flat = [n](void* data) {
+    return TensorView{data, DType::Float32, data ? makeShape(n) : Shape{}};
+  };
   const TensorView in[optimize::kInCount] = {flat(current->values()), flat(gradients)};
-  const TensorView out[optimize::kOutCount] = {flat(next->values()), flat(slots_[0].data()), flat(slots_[1].data())};
+  const TensorView out[optimize::kOutCount] = {flat(next->values()), flat(slots_[0].data()),
+                                               flat(slots_[1].data())};
   const Kernel& kernel = (*device.kernels(DType::Float32))[static_cast<size_t>(Op::Optimize)];
-  OpCall call{Op::Optimize, &attributes, in, optimize::kInCount, out, optimize::kOutCount, nullptr, nullptr, &context};
+  OpCall call{Op::Optimize, &attributes, in,      optimize::kInCount, out, optimize::kOutCount,
+              nullptr,      nullptr,     &context};
   const Buffer scratch(kernel.scratchBytes ? kernel.scratchBytes(call) : 0);
   call.scratch = const_cast<void*>(scratch.data());
   const int32_t status = kernel.launch(call);
-  if (status != 0) fail(Code::Internal, "the optimizer's update failed: " + device.statusText(status));
+  if (status != 0)
+    fail(Code::Internal, "the optimizer's update failed: " + device.statusText(status));
   ++iterations_;
   return next;
 }

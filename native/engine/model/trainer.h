@@ -25,8 +25,9 @@ class Trainer {
   // Where further micro-batches are written before they are added.
   void* moreGradients(DType real);
   // One update from `current` and gradients(real): the new weights, not yet published.
-  std::shared_ptr<Snapshot> update(const Graph& graph, const std::shared_ptr<Snapshot>& current, DType real,
-                                   const std::vector<bool>& hasGradient, const Backend& device, const RunContext& context);
+  std::shared_ptr<Snapshot> update(const Graph& graph, const std::shared_ptr<Snapshot>& current,
+                                   DType real, const std::vector<bool>& hasGradient,
+                                   const Backend& device, const RunContext& context);
   // Weights that were published before and may be written again once nobody reads them.
   void recycle(std::shared_ptr<Snapshot> old) { spare_ = std::move(old); }
 

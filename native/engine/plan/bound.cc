@@ -19,8 +19,13 @@ const Kernel* kernelOf(const Backend& backend, DType real, Op op) {
 
 }  // namespace
 
-BoundPlan::BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Backend& device, int threads, bool strict)
-    : plan_(std::move(plan)), extents_(std::move(extents)), device_(device), threads_(threads), strict_(strict) {
+BoundPlan::BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Backend& device,
+                     int threads, bool strict)
+    : plan_(std::move(plan)),
+      extents_(std::move(extents)),
+      device_(device),
+      threads_(threads),
+      strict_(strict) {
   bindShapes();
   chooseKernels();
   placeInArena();
@@ -46,13 +51,19 @@ void BoundPlan::bindShapes() {
     // Two unknown extents may have been taken for one; here they are numbers.
     if (op.op == Op::Concat || op.op == Op::MaskAnd) {
       const Shape& out = views_[bound.firstView + op.in.size()].shape;
-      const int axis = op.op == Op::Concat ? static_cast<const ConcatAttributes*>(op.attributes.get())->axis : -1;
+      const int axis = op.op == Op::Concat
+                           ? static_cast<const ConcatAttributes*>(op.attributes.get())->axis
+                           : -1;
       for (size_t i = 0; i < op.in.size(); ++i) {
         Shape in = views_[bound.firstView + i].shape;
         if (axis >= 0) in[axis] = out[axis];
         if (!(in == out))
-          fail(Code::ShapeMismatch, cat(op.layer, ": input ", i, " is ", toString(views_[bound.firstView + i].shape), ", the other inputs need ", toString(out)),
-               {.layer = op.layer, .expected = toString(out), .received = toString(views_[bound.firstView + i].shape)});
+          fail(Code::ShapeMismatch,
+               cat(op.layer, ": input ", i, " is ", toString(views_[bound.firstView + i].shape),
+                   ", the other inputs need ", toString(out)),
+               {.layer = op.layer,
+                .expected = toString(out),
+                .received = toString(views_[bound.firstView + i].shape)});
       }
     }
     ops_.push_back(bound);
@@ -79,32 +90,44 @@ void BoundPlan::chooseKernels() {
   context.training = plan_->request.training;
   const auto reasonAgainst = [&](size_t i) -> std::string {
     const Kernel* kernel = kernelOf(device_, real, plan_->ops[i].op);
-    if (kernel == nullptr) return cat(device_.name(), " has no kernel for ", opName(plan_->ops[i].op));
+    if (kernel == nullptr)
+      return cat(device_.name(), " has no kernel for ", opName(plan_->ops[i].op));
     const char* why = kernel->whyNot ? kernel->whyNot(call(i, context)) : nullptr;
     return why ? why : "";
   };
-  // Ops of one group share an opaque buffer: one that cannot run on the device takes the others along.
+  // Ops of one group share an opaque buffer: one that cannot run on the device takes the others
+  // along.
   std::map<int, std::string> groupFallback;
   for (size_t i = 0; i < ops_.size(); ++i) {
     ops_[i].fallback = reasonAgainst(i);
-    if (plan_->ops[i].group >= 0 && !ops_[i].fallback.empty()) groupFallback[plan_->ops[i].group] = ops_[i].fallback;
+    if (plan_->ops[i].group >= 0 && !ops_[i].fallback.empty())
+      groupFallback[plan_->ops[i].group] = ops_[i].fallback;
   }
   const Backend* reference = BackendRegistry::instance().find("reference");
   for (size_t i = 0; i < ops_.size(); ++i) {
     const PlanOp& op = plan_->ops[i];
     BoundOp& bound = ops_[i];
-    if (const auto found = groupFallback.find(op.group); op.group >= 0 && found != groupFallback.end()) bound.fallback = found->second;
+    if (const auto found = groupFallback.find(op.group);
+        op.group >= 0 && found != groupFallback.end())
+      bound.fallback = found->second;
     bound.backend = bound.fallback.empty() ? &device_ : reference;
     bound.kernel = bound.backend ? kernelOf(*bound.backend, real, op.op) : nullptr;
     if (bound.kernel == nullptr || (strict_ && !bound.fallback.empty()))
-      fail(Code::Unsupported, cat(op.layer, ": ", opName(op.op), " cannot run on ", device_.name(), ": ", bound.fallback), {.layer = op.layer, .option = "device", .received = device_.name()});
+      fail(Code::Unsupported,
+           cat(op.layer, ": ", opName(op.op), " cannot run on ", device_.name(), ": ",
+               bound.fallback),
+           {.layer = op.layer, .option = "device", .received = device_.name()});
     const OpCall query = call(i, context);
     if (bound.kernel->scratchBytes) bound.scratchBytes = bound.kernel->scratchBytes(query);
     if (bound.kernel->packedBytes) bound.packedBytes = bound.kernel->packedBytes(query);
-    if (bound.packedBytes > 0) bound.packedKey = randomStream(op.layer) ^ reinterpret_cast<uintptr_t>(bound.kernel) * 0x9E3779B97F4A7C15ull;
+    if (bound.packedBytes > 0)
+      bound.packedKey = randomStream(op.layer) ^
+                        reinterpret_cast<uintptr_t>(bound.kernel) * 0x9E3779B97F4A7C15ull;
     for (size_t k = 0; k < op.in.size(); ++k)
-      if (bound.packedBytes > 0 && op.in[k] != kNoValue && plan_->values[static_cast<size_t>(op.in[k])].storage == Storage::Parameter)
-        bound.packedKey = bound.packedKey * 31 + static_cast<uint64_t>(plan_->values[static_cast<size_t>(op.in[k])].index);
+      if (bound.packedBytes > 0 && op.in[k] != kNoValue &&
+          plan_->values[static_cast<size_t>(op.in[k])].storage == Storage::Parameter)
+        bound.packedKey = bound.packedKey * 31 +
+                          static_cast<uint64_t>(plan_->values[static_cast<size_t>(op.in[k])].index);
     for (size_t k = 0; k < op.out.size(); ++k) {
       const ValueId id = op.out[k];
       if (id == kNoValue || !plan_->values[static_cast<size_t>(id)].opaque) continue;
@@ -135,7 +158,8 @@ void BoundPlan::placeInArena() {
   const auto keep = [&](ValueId id) {
     if (id != kNoValue) last[static_cast<size_t>(id)] = end;
   };
-  for (const auto* ids : {&plan_->outputs, &plan_->outputMasks, &plan_->lossSums, &plan_->inputGradients, &plan_->statesOut})
+  for (const auto* ids : {&plan_->outputs, &plan_->outputMasks, &plan_->lossSums,
+                          &plan_->inputGradients, &plan_->statesOut})
     for (const ValueId id : *ids) keep(id);
   for (const auto& sums : plan_->metricSums)
     for (const ValueId id : sums) keep(id);
@@ -145,8 +169,10 @@ void BoundPlan::placeInArena() {
     if (plan_->values[v].storage == Storage::Arena && values_[v].bytes() > 0)
       blocks.push_back({alignUp(values_[v].bytes()), first[v], last[v], &offsets_[v]});
   for (size_t i = 0; i < ops_.size(); ++i)
-    if (ops_[i].scratchBytes > 0) blocks.push_back({alignUp(ops_[i].scratchBytes), i, i, &ops_[i].scratchOffset});
-  std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
+    if (ops_[i].scratchBytes > 0)
+      blocks.push_back({alignUp(ops_[i].scratchBytes), i, i, &ops_[i].scratchOffset});
+  std::stable_sort(blocks.begin(), blocks.end(),
+                   [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
   std::vector<const Block*> placed;  // by offset
   for (const Block& block : blocks) {
     size_t offset = 0;
@@ -157,7 +183,10 @@ void BoundPlan::placeInArena() {
     }
     *block.offset = offset;
     arenaBytes_ = std::max(arenaBytes_, offset + block.bytes);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), &block, [](const Block* a, const Block* b) { return *a->offset < *b->offset; }), &block);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), &block,
+                         [](const Block* a, const Block* b) { return *a->offset < *b->offset; }),
+        &block);
   }
 }
 
@@ -165,7 +194,8 @@ size_t BoundPlan::packedBytes() const {
   size_t bytes = 0;
   std::vector<uint64_t> seen;
   for (const BoundOp& op : ops_) {
-    if (op.packedBytes == 0 || std::find(seen.begin(), seen.end(), op.packedKey) != seen.end()) continue;
+    if (op.packedBytes == 0 || std::find(seen.begin(), seen.end(), op.packedKey) != seen.end())
+      continue;
     seen.push_back(op.packedKey);
     bytes += op.packedBytes;
   }

@@ -1,5 +1,5 @@
-// A plan with its symbols bound: every shape known, every op with its kernel, every arena value with
-// its place. Immutable and shared; what runs it is a Frame.
+// A plan with its symbols bound: every shape known, every op with its kernel, every arena value
+// with its place. Immutable and shared; what runs it is a Frame.
 #pragma once
 
 #include <memory>
@@ -37,7 +37,8 @@ class BoundPlan {
  public:
   // UNSUPPORTED where neither the device nor the reference has a kernel, or with `strict` where the
   // device has none; SHAPE_MISMATCH where two symbols must be equal and are not.
-  BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Backend& device, int threads, bool strict);
+  BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Backend& device, int threads,
+            bool strict);
 
   const Plan& plan() const { return *plan_; }
   const Extents& extents() const { return extents_; }

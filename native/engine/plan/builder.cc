@@ -6,7 +6,8 @@ namespace sluice {
 
 class PlanBuilder::Context final : public NodeContext {
  public:
-  Context(PlanBuilder& builder, int node) : builder_(builder), index_(node), own_(builder.values(node)) {}
+  Context(PlanBuilder& builder, int node)
+      : builder_(builder), index_(node), own_(builder.values(node)) {}
 
   const Node& node() const override { return builder_.graph_.nodes[static_cast<size_t>(index_)]; }
   bool training() const override { return builder_.request_.training; }
@@ -30,7 +31,10 @@ class PlanBuilder::Context final : public NodeContext {
   ValueId stateIn(int i) const override {
     const int s = node().states[static_cast<size_t>(i)];
     if (!passes(s)) return kNoValue;
-    return builder_.external(Storage::StateIn, s, makeShape(kBatchExtent, builder_.graph_.states[static_cast<size_t>(s)].size), DType::Float32);
+    return builder_.external(
+        Storage::StateIn, s,
+        makeShape(kBatchExtent, builder_.graph_.states[static_cast<size_t>(s)].size),
+        DType::Float32);
   }
   void setStateOut(int i, ValueId value) override {
     const int s = node().states[static_cast<size_t>(i)];
@@ -44,17 +48,26 @@ class PlanBuilder::Context final : public NodeContext {
     }
     return value;
   }
-  void setOut(int output, ValueId value) override { own_.outputs[static_cast<size_t>(output)] = value; }
-  void setOutMask(int output, ValueId mask) override { own_.masks[static_cast<size_t>(output)] = mask; }
+  void setOut(int output, ValueId value) override {
+    own_.outputs[static_cast<size_t>(output)] = value;
+  }
+  void setOutMask(int output, ValueId mask) override {
+    own_.masks[static_cast<size_t>(output)] = mask;
+  }
 
-  ValueId newValue(const Shape& shape, DType dtype) override { return builder_.add(shape, dtype, Storage::Arena, 0); }
+  ValueId newValue(const Shape& shape, DType dtype) override {
+    return builder_.add(shape, dtype, Storage::Arena, 0);
+  }
   ValueId newOpaque() override {
     const ValueId value = builder_.add(makeShape(0), DType::Bool, Storage::Arena, 0);
     builder_.plan_.values[static_cast<size_t>(value)].opaque = true;
     return value;
   }
-  const Shape& shapeOf(ValueId value) const override { return builder_.plan_.values[static_cast<size_t>(value)].shape; }
-  void emit(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in, std::vector<ValueId> out, int group) override {
+  const Shape& shapeOf(ValueId value) const override {
+    return builder_.plan_.values[static_cast<size_t>(value)].shape;
+  }
+  void emit(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in,
+            std::vector<ValueId> out, int group) override {
     builder_.emit({op, std::move(attributes), std::move(in), std::move(out), node().name, group});
   }
   int newGroup() override { return builder_.groups_++; }
@@ -96,7 +109,8 @@ class PlanBuilder::Context final : public NodeContext {
 
  private:
   bool passes(int state) const {
-    return builder_.request_.allStates || builder_.graph_.states[static_cast<size_t>(state)].carried;
+    return builder_.request_.allStates ||
+           builder_.graph_.states[static_cast<size_t>(state)].carried;
   }
 
   PlanBuilder& builder_;
@@ -106,7 +120,8 @@ class PlanBuilder::Context final : public NodeContext {
   std::vector<std::pair<ValueId, ValueId>> additions_;
 };
 
-PlanBuilder::PlanBuilder(const Graph& graph, const PlanRequest& request) : graph_(graph), request_(request) {
+PlanBuilder::PlanBuilder(const Graph& graph, const PlanRequest& request)
+    : graph_(graph), request_(request) {
   plan_.request = request;
   nodes_.resize(graph.nodes.size());
   for (size_t i = 0; i < nodes_.size(); ++i) {
@@ -136,8 +151,10 @@ void PlanBuilder::markWanted() {
   for (size_t i = 0; i < graph_.nodes.size(); ++i) {
     const Node& node = graph_.nodes[i];
     bool wanted = !node.layer && request_.inputGradients && node.outputs[0].dtype == DType::Float32;
-    for (const int p : node.parameters) wanted = wanted || graph_.parameters[static_cast<size_t>(p)].trained();
-    for (const ValueRef ref : node.inputs) wanted = wanted || wanted_[static_cast<size_t>(ref.node)];
+    for (const int p : node.parameters)
+      wanted = wanted || graph_.parameters[static_cast<size_t>(p)].trained();
+    for (const ValueRef ref : node.inputs)
+      wanted = wanted || wanted_[static_cast<size_t>(ref.node)];
     wanted_[i] = wanted;
   }
 }
@@ -150,7 +167,8 @@ Plan PlanBuilder::build(const std::vector<OutputObjective>& objectives) {
     const int index = static_cast<int>(i);
     input.outputs[0] = external(Storage::Input, index, spec.shape, spec.dtype);
     if (request_.maskedInputs >> i & 1)
-      input.masks[0] = external(Storage::Mask, index, makeShape(spec.shape[0], spec.shape[1]), DType::Bool);
+      input.masks[0] =
+          external(Storage::Mask, index, makeShape(spec.shape[0], spec.shape[1]), DType::Bool);
   }
   for (size_t i = 0; i < graph_.nodes.size(); ++i)
     if (graph_.nodes[i].layer) forward(static_cast<int>(i));
@@ -174,7 +192,8 @@ void PlanBuilder::forward(int index) {
   const Node& node = graph_.nodes[static_cast<size_t>(index)];
   // A mask goes on with the steps unless the layer says otherwise.
   for (size_t k = 0; k < node.outputs.size(); ++k)
-    if (node.outputs[k].sequence && !node.inputs.empty()) nodes_[static_cast<size_t>(index)].masks[k] = context.mask(0);
+    if (node.outputs[k].sequence && !node.inputs.empty())
+      nodes_[static_cast<size_t>(index)].masks[k] = context.mask(0);
   node.layer->forward(context);
 }
 
@@ -189,22 +208,33 @@ void PlanBuilder::addLosses(const std::vector<OutputObjective>& objectives) {
     Shape rows = shape;  // one number a row of the loss
     --rows.rank;
     const bool sparse = objective.loss.kind == LossKind::SparseCategoricalCrossentropy;
-    const ValueId target = external(Storage::Target, index, sparse ? rows : shape, sparse ? DType::Int32 : DType::Float32);
+    const ValueId target = external(Storage::Target, index, sparse ? rows : shape,
+                                    sparse ? DType::Int32 : DType::Float32);
     const ValueId mask = plan_.outputMasks[k];
     const Shape weights = request_.stepWeights >> k & 1 ? rows : makeShape(kBatchExtent);
-    const ValueId weight = request_.weightedOutputs >> k & 1 ? external(Storage::Weight, index, weights, DType::Float32) : kNoValue;
+    const ValueId weight = request_.weightedOutputs >> k & 1
+                               ? external(Storage::Weight, index, weights, DType::Float32)
+                               : kNoValue;
     const ValueId scale = external(Storage::Scale, index, makeShape(1), DType::Float64);
     ValueId gradient = kNoValue;
     if (request_.backward && wanted_[static_cast<size_t>(ref.node)]) {
       gradient = add(shape, DType::Float32, Storage::Arena, 0);
     }
     plan_.lossSums.push_back(add(makeShape(2), DType::Float64, Storage::Arena, 0));
-    emit({Op::Loss, attributes(objective.loss), {plan_.outputs[k], target, weight, mask, scale}, {plan_.lossSums[k], gradient}, node.name});
+    emit({Op::Loss,
+          attributes(objective.loss),
+          {plan_.outputs[k], target, weight, mask, scale},
+          {plan_.lossSums[k], gradient},
+          node.name});
     if (gradient != kNoValue) contribute(ref, gradient, node.name);
     for (const MetricAttributes& metric : objective.metrics) {
       const ValueId sums = add(makeShape(2), DType::Float64, Storage::Arena, 0);
       plan_.metricSums[k].push_back(sums);
-      emit({Op::Metric, attributes(metric), {plan_.outputs[k], target, weight, mask}, {sums}, node.name});
+      emit({Op::Metric,
+            attributes(metric),
+            {plan_.outputs[k], target, weight, mask},
+            {sums},
+            node.name});
     }
   }
 }
@@ -213,7 +243,8 @@ void PlanBuilder::addCotangents() {
   for (size_t k = 0; k < graph_.outputs.size(); ++k) {
     const ValueRef ref = graph_.outputs[k];
     if (!wanted_[static_cast<size_t>(ref.node)]) continue;
-    const ValueId cotangent = external(Storage::Cotangent, static_cast<int>(k), graph_.at(ref).shape, DType::Float32);
+    const ValueId cotangent =
+        external(Storage::Cotangent, static_cast<int>(k), graph_.at(ref).shape, DType::Float32);
     contribute(ref, cotangent, graph_.nodes[static_cast<size_t>(ref.node)].name);
   }
 }
@@ -225,21 +256,24 @@ void PlanBuilder::contribute(ValueRef ref, ValueId gradient, const std::string& 
     return;
   }
   // Into a fresh value: either of the two may also be the gradient of something else.
-  const ValueId both = add(plan_.values[static_cast<size_t>(gradient)].shape, DType::Float32, Storage::Arena, 0);
+  const ValueId both =
+      add(plan_.values[static_cast<size_t>(gradient)].shape, DType::Float32, Storage::Arena, 0);
   emit({Op::Merge, attributes(MergeAttributes{MergeMode::Sum}), {sum, gradient}, {both}, layer});
   sum = both;
 }
 
 void PlanBuilder::backward(int index) {
   bool flows = false;
-  for (const ValueId gradient : nodes_[static_cast<size_t>(index)].gradients) flows = flows || gradient != kNoValue;
+  for (const ValueId gradient : nodes_[static_cast<size_t>(index)].gradients)
+    flows = flows || gradient != kNoValue;
   if (!flows) return;
   Context context(*this, index);
   graph_.nodes[static_cast<size_t>(index)].layer->backward(context);
   context.finishBackward();
 }
 
-Plan compilePlan(const Graph& graph, const PlanRequest& request, const std::vector<OutputObjective>& objectives) {
+Plan compilePlan(const Graph& graph, const PlanRequest& request,
+                 const std::vector<OutputObjective>& objectives) {
   return PlanBuilder(graph, request).build(objectives);
 }
 

@@ -8,7 +8,8 @@ namespace sluice {
 Frame::Frame(std::shared_ptr<const BoundPlan> plan, const std::vector<Parameter>& parameters)
     : plan_(std::move(plan)), views_(plan_->views()) {
   const size_t real = dtypeBytes(plan_->plan().request.real);
-  for (const Parameter& parameter : parameters) parameterOffsets_.push_back(static_cast<size_t>(parameter.offset) * real);
+  for (const Parameter& parameter : parameters)
+    parameterOffsets_.push_back(static_cast<size_t>(parameter.offset) * real);
   const auto& ops = plan_->plan().ops;
   for (size_t i = 0; i < ops.size(); ++i) {
     OpCall call;
@@ -29,7 +30,8 @@ void* Frame::locate(ValueId id, const RunMemory& memory) const {
     case Storage::Arena:
       return static_cast<std::byte*>(memory.arena) + plan_->offset(id);
     case Storage::Parameter:
-      return static_cast<std::byte*>(const_cast<void*>(memory.parameters)) + parameterOffsets_[index];
+      return static_cast<std::byte*>(const_cast<void*>(memory.parameters)) +
+             parameterOffsets_[index];
     case Storage::Gradient:
       return static_cast<std::byte*>(memory.gradients) + parameterOffsets_[index];
     case Storage::Input:
@@ -59,13 +61,20 @@ void Frame::run(const RunMemory& memory, const RunContext& context) {
     const BoundOp& bound = plan_->ops()[i];
     OpCall& call = calls_[i];
     call.context = &context;
-    call.scratch = bound.scratchBytes > 0 ? static_cast<std::byte*>(memory.arena) + bound.scratchOffset : nullptr;
+    call.scratch = bound.scratchBytes > 0
+                       ? static_cast<std::byte*>(memory.arena) + bound.scratchOffset
+                       : nullptr;
     call.packed = nullptr;
     if (bound.packedBytes > 0)
-      call.packed = memory.snapshot->packed(bound.packedKey, bound.packedBytes, [&](void* target) { bound.kernel->pack(call, target); });
+      call.packed = memory.snapshot->packed(bound.packedKey, bound.packedBytes, [&](void* target) {
+        bound.kernel->pack(call, target);
+      });
     const int32_t status = bound.kernel->launch(call);
     if (status != 0)
-      fail(Code::Internal, cat(plan_->plan().ops[i].layer, ": ", opName(call.op), " failed on ", bound.backend->name(), ": ", bound.backend->statusText(status)), {.layer = plan_->plan().ops[i].layer});
+      fail(Code::Internal,
+           cat(plan_->plan().ops[i].layer, ": ", opName(call.op), " failed on ",
+               bound.backend->name(), ": ", bound.backend->statusText(status)),
+           {.layer = plan_->plan().ops[i].layer});
     if (memory.cancel) memory.cancel->check();
     if (memory.yields) Scheduler::instance().yieldToInference();
   }

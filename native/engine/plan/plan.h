@@ -27,7 +27,7 @@ enum class Storage {
 };
 
 struct PlanValue {
-  Shape shape;  // symbolic
+  Shape shape;                   // symbolic
   DType dtype = DType::Float32;  // Float32 stands for the plan's real type
   Storage storage = Storage::Arena;
   int index = 0;
@@ -45,13 +45,13 @@ struct PlanOp {
 // What a plan is compiled for; together with the graph it determines the plan.
 struct PlanRequest {
   DType real = DType::Float32;
-  bool training = false;        // dropout is active
-  bool losses = false;          // losses and metrics
-  bool backward = false;        // gradients of the parameters
-  bool cotangents = false;      // gradients start from given cotangents, not from the losses
+  bool training = false;    // dropout is active
+  bool losses = false;      // losses and metrics
+  bool backward = false;    // gradients of the parameters
+  bool cotangents = false;  // gradients start from given cotangents, not from the losses
   bool inputGradients = false;
-  bool allStates = false;       // every state comes in and goes out, not only carried ones
-  uint64_t maskedInputs = 0;    // bit i: input i comes with a mask
+  bool allStates = false;        // every state comes in and goes out, not only carried ones
+  uint64_t maskedInputs = 0;     // bit i: input i comes with a mask
   uint64_t weightedOutputs = 0;  // bit k: output k comes with sample weights
   uint64_t stepWeights = 0;      // bit k: one a row of the loss, else one a row of the batch
 
@@ -69,12 +69,12 @@ struct Plan {
   std::vector<PlanValue> values;
   std::vector<PlanOp> ops;
   std::vector<ValueId> outputs;
-  std::vector<ValueId> outputMasks;                 // kNoValue where no mask reaches the output
-  std::vector<ValueId> lossSums;                    // per output
-  std::vector<std::vector<ValueId>> metricSums;     // per output
-  std::vector<ValueId> inputGradients;              // per input, kNoValue where none flows
-  std::vector<ValueId> statesOut;                   // per state, kNoValue where not asked
-  std::vector<bool> parameterHasGradient;           // per parameter
+  std::vector<ValueId> outputMasks;              // kNoValue where no mask reaches the output
+  std::vector<ValueId> lossSums;                 // per output
+  std::vector<std::vector<ValueId>> metricSums;  // per output
+  std::vector<ValueId> inputGradients;           // per input, kNoValue where none flows
+  std::vector<ValueId> statesOut;                // per state, kNoValue where not asked
+  std::vector<bool> parameterHasGradient;        // per parameter
 };
 
 Plan compilePlan(const Graph& graph, const PlanRequest& request,

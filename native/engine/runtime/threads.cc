@@ -54,7 +54,8 @@ ThreadInfo threadInfo() {
   info.affinity = affinity;
   info.cgroupQuota = quota;
   info.count = affinity;
-  if (quota) info.count = std::min(affinity, std::max(1, static_cast<int>(std::floor(*quota + 0.5))));
+  if (quota)
+    info.count = std::min(affinity, std::max(1, static_cast<int>(std::floor(*quota + 0.5))));
   if (const int requested = requestedThreads.load()) {
     info.requested = requested;
     info.count = requested;

@@ -7,8 +7,8 @@
 namespace sluice {
 
 struct ThreadInfo {
-  int count = 1;     // what runs use
-  int affinity = 1;  // processors this process may run on
+  int count = 1;                      // what runs use
+  int affinity = 1;                   // processors this process may run on
   std::optional<double> cgroupQuota;  // processors' worth of time, where one is set
   std::optional<int> requested;       // setThreads
 };

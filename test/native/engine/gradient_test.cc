@@ -27,9 +27,12 @@ class DoubleModel {
     request.training = true;
     if (masked)
       for (size_t i = 0; i < graph_.inputs.size(); ++i)
-        if (graph_.nodes[static_cast<size_t>(graph_.inputs[i])].outputs[0].sequence) request.maskedInputs |= uint64_t{1} << i;
+        if (graph_.nodes[static_cast<size_t>(graph_.inputs[i])].outputs[0].sequence)
+          request.maskedInputs |= uint64_t{1} << i;
     const Extents extents{kRows, std::vector<int64_t>(static_cast<size_t>(graph_.symbols), kSteps)};
-    bound_ = std::make_shared<BoundPlan>(std::make_shared<Plan>(compilePlan(graph_, request, {})), extents, BackendRegistry::instance().require("reference"), 1, false);
+    bound_ = std::make_shared<BoundPlan>(std::make_shared<Plan>(compilePlan(graph_, request, {})),
+                                         extents, BackendRegistry::instance().require("reference"),
+                                         1, false);
     frame_ = std::make_unique<Frame>(bound_, graph_.parameters);
     arena_ = Buffer(bound_->arenaBytes());
     parameters.assign(static_cast<size_t>(graph_.parameterFloats), 0);
@@ -37,16 +40,20 @@ class DoubleModel {
     RandomSequence random(1, 1);
     for (const Parameter& p : graph_.parameters)
       // Positive for a variance' sake, else centred.
-      for (int64_t i = 0; i < p.shape.elements(); ++i) parameters[static_cast<size_t>(p.offset + i)] = p.name.ends_with("variance") ? 0.5 + random.uniform() : 1.6 * random.uniform() - 0.8;
+      for (int64_t i = 0; i < p.shape.elements(); ++i)
+        parameters[static_cast<size_t>(p.offset + i)] =
+            p.name.ends_with("variance") ? 0.5 + random.uniform() : 1.6 * random.uniform() - 0.8;
     for (size_t i = 0; i < graph_.inputs.size(); ++i) {
       Shape shape = graph_.nodes[static_cast<size_t>(graph_.inputs[i])].outputs[0].shape;
       for (int d = 0; d < shape.rank; ++d) shape[d] = extents(shape[d]);
       inputs.emplace_back(static_cast<size_t>(shape.elements()));
-      const auto perStep = static_cast<size_t>(shape.rank >= 3 ? shape.elements() / (kRows * kSteps) : 1);
+      const auto perStep =
+          static_cast<size_t>(shape.rank >= 3 ? shape.elements() / (kRows * kSteps) : 1);
       for (size_t k = 0; k < inputs.back().size(); ++k) {
         inputs.back()[k] = 2 * random.uniform() - 1;
         // The engine zeroes what is masked before a plan sees it.
-        if (masked && shape.rank >= 3 && kMask[k / perStep / kSteps][k / perStep % kSteps] == 0) inputs.back()[k] = 0;
+        if (masked && shape.rank >= 3 && kMask[k / perStep / kSteps][k / perStep % kSteps] == 0)
+          inputs.back()[k] = 0;
       }
     }
     for (const ValueId id : bound_->plan().outputs) {
@@ -82,7 +89,9 @@ class DoubleModel {
     for (size_t i = 0; i < inputs.size(); ++i) {
       const ValueId id = bound_->plan().inputGradients[i];
       inputGradients.emplace_back(inputs[i].size(), 0.0);
-      if (id != kNoValue) std::copy_n(frame_->value(id).as<double>(), inputs[i].size(), inputGradients.back().begin());
+      if (id != kNoValue)
+        std::copy_n(frame_->value(id).as<double>(), inputs[i].size(),
+                    inputGradients.back().begin());
     }
     for (size_t p = 0; p < graph_.parameters.size(); ++p) {
       const Parameter& parameter = graph_.parameters[p];
@@ -97,7 +106,9 @@ class DoubleModel {
       const auto perStep = inputs[i].size() / (spec.sequence ? kRows * kSteps : kRows);
       for (size_t k = 0; k < inputs[i].size(); ++k) {
         // A masked input is a constant zero.
-        if (spec.sequence && (bound_->plan().request.maskedInputs >> i & 1) && kMask[k / perStep / kSteps][k / perStep % kSteps] == 0) continue;
+        if (spec.sequence && (bound_->plan().request.maskedInputs >> i & 1) &&
+            kMask[k / perStep / kSteps][k / perStep % kSteps] == 0)
+          continue;
         compare(name + ": input " + std::to_string(i), inputs[i][k], inputGradients[i][k]);
       }
     }
@@ -128,7 +139,8 @@ class DoubleModel {
 };
 
 void check(const std::string& name, const Value& description) {
-  for (const bool masked : {false, true}) DoubleModel(description, masked).check(name + (masked ? " masked" : ""));
+  for (const bool masked : {false, true})
+    DoubleModel(description, masked).check(name + (masked ? " masked" : ""));
 }
 
 Value yes() { return Value::boolean(true); }
@@ -140,51 +152,110 @@ TEST(LayerGradients, Gru) {
       for (const bool sequences : {true, false})
         for (const bool backwards : {true, false})
           for (const char* output : {"zero", "repeat"}) {
-            const Members options = gruOptions(2, {{"resetAfter", Value::boolean(resetAfter)}, {"updateGate", Value::string(gate)}, {"returnSequences", Value::boolean(sequences)}, {"goBackwards", Value::boolean(backwards)}, {"maskedOutput", Value::string(output)}});
-            check(std::string("gru ") + gate, description({x(), node("gru", "gru", {{"x", 0}}, options)}, {{"gru", 0}}));
+            const Members options = gruOptions(2, {{"resetAfter", Value::boolean(resetAfter)},
+                                                   {"updateGate", Value::string(gate)},
+                                                   {"returnSequences", Value::boolean(sequences)},
+                                                   {"goBackwards", Value::boolean(backwards)},
+                                                   {"maskedOutput", Value::string(output)}});
+            check(std::string("gru ") + gate,
+                  description({x(), node("gru", "gru", {{"x", 0}}, options)}, {{"gru", 0}}));
           }
 }
 
 TEST(LayerGradients, GruStates) {
   for (const bool sequences : {true, false}) {
-    const Members options = gruOptions(2, {{"returnSequences", Value::boolean(sequences)}, {"returnState", yes()}, {"useBias", Value::boolean(sequences)}});
+    const Members options = gruOptions(2, {{"returnSequences", Value::boolean(sequences)},
+                                           {"returnState", yes()},
+                                           {"useBias", Value::boolean(sequences)}});
     const Value start = inputNode("s", {2});
-    check("gru states", description({x(), start, node("gru", "gru", {{"x", 0}, {"s", 0}}, options)}, {{"gru", 0}, {"gru", 1}}));
-    check("gru state alone", description({x(), start, node("gru", "gru", {{"x", 0}, {"s", 0}}, options)}, {{"gru", 1}}));
+    check("gru states", description({x(), start, node("gru", "gru", {{"x", 0}, {"s", 0}}, options)},
+                                    {{"gru", 0}, {"gru", 1}}));
+    check(
+        "gru state alone",
+        description({x(), start, node("gru", "gru", {{"x", 0}, {"s", 0}}, options)}, {{"gru", 1}}));
   }
 }
 
 TEST(LayerGradients, GruActivations) {
-  for (const auto& [name, alpha, beta] : {std::tuple{"softsign", 0.0, 0.0}, {"softplus", 0.0, 0.0}, {"elu", 0.7, 0.0}, {"leakyRelu", 0.3, 0.0}, {"linear", 0.0, 0.0}, {"sigmoid", 0.0, 0.0}})
-    check(name, description({x(), node("gru", "gru", {{"x", 0}}, gruOptions(2, {{"activation", activationValue(name, alpha, beta)}, {"recurrentActivation", activationValue("hardSigmoid", 0.1, 0.5)}}))}, {{"gru", 0}}));
+  for (const auto& [name, alpha, beta] : {std::tuple{"softsign", 0.0, 0.0},
+                                          {"softplus", 0.0, 0.0},
+                                          {"elu", 0.7, 0.0},
+                                          {"leakyRelu", 0.3, 0.0},
+                                          {"linear", 0.0, 0.0},
+                                          {"sigmoid", 0.0, 0.0}})
+    check(name,
+          description({x(), node("gru", "gru", {{"x", 0}},
+                                 gruOptions(2, {{"activation", activationValue(name, alpha, beta)},
+                                                {"recurrentActivation",
+                                                 activationValue("hardSigmoid", 0.1, 0.5)}}))},
+                      {{"gru", 0}}));
 }
 
 TEST(LayerGradients, Bidirectional) {
   for (const char* merge : {"concat", "sum", "ave", "mul"})
     for (const bool sequences : {true, false})
-      check(std::string("bidirectional ") + merge, description({x(), node("bidirectional", "b", {{"x", 0}}, bidirectionalOptions(gruOptions(2, {{"returnSequences", Value::boolean(sequences)}}), merge))}, {{"b", 0}}));
+      check(std::string("bidirectional ") + merge,
+            description(
+                {x(),
+                 node("bidirectional", "b", {{"x", 0}},
+                      bidirectionalOptions(
+                          gruOptions(2, {{"returnSequences", Value::boolean(sequences)}}), merge))},
+                {{"b", 0}}));
   const Members layer = gruOptions(2, {{"returnSequences", yes()}, {"returnState", yes()}});
-  check("bidirectional none", description({x(), inputNode("f", {2}), inputNode("g", {2}), node("bidirectional", "b", {{"x", 0}, {"f", 0}, {"g", 0}}, bidirectionalOptions(layer, "none"))}, {{"b", 0}, {"b", 1}, {"b", 2}, {"b", 3}}));
-  check("bidirectional one direction", description({x(), node("bidirectional", "b", {{"x", 0}}, bidirectionalOptions(layer, "none"))}, {{"b", 1}}));
+  check("bidirectional none",
+        description({x(), inputNode("f", {2}), inputNode("g", {2}),
+                     node("bidirectional", "b", {{"x", 0}, {"f", 0}, {"g", 0}},
+                          bidirectionalOptions(layer, "none"))},
+                    {{"b", 0}, {"b", 1}, {"b", 2}, {"b", 3}}));
+  check("bidirectional one direction", description({x(), node("bidirectional", "b", {{"x", 0}},
+                                                              bidirectionalOptions(layer, "none"))},
+                                                   {{"b", 1}}));
 }
 
 TEST(LayerGradients, TheOthers) {
-  check("dense", description({x(), node("dense", "d", {{"x", 0}}, denseOptions(2, {{"activation", activationValue("tanh")}})), node("dense", "e", {{"d", 0}}, denseOptions(2, {{"useBias", Value::boolean(false)}}))}, {{"e", 0}}));
-  check("activation", description({x(), node("activation", "a", {{"x", 0}}, {{"activation", activationValue("softplus")}})}, {{"a", 0}}));
-  check("dropout", description({x(), node("dense", "d", {{"x", 0}}, denseOptions(4)), node("dropout", "o", {{"d", 0}}, {{"rate", Value::number(0.4)}})}, {{"o", 0}}));
-  check("reverse", description({x(), node("dense", "d", {{"x", 0}}, denseOptions(2)), node("reverse", "r", {{"d", 0}}, {})}, {{"r", 0}}));
+  check("dense", description({x(),
+                              node("dense", "d", {{"x", 0}},
+                                   denseOptions(2, {{"activation", activationValue("tanh")}})),
+                              node("dense", "e", {{"d", 0}},
+                                   denseOptions(2, {{"useBias", Value::boolean(false)}}))},
+                             {{"e", 0}}));
+  check("activation", description({x(), node("activation", "a", {{"x", 0}},
+                                             {{"activation", activationValue("softplus")}})},
+                                  {{"a", 0}}));
+  check("dropout", description({x(), node("dense", "d", {{"x", 0}}, denseOptions(4)),
+                                node("dropout", "o", {{"d", 0}}, {{"rate", Value::number(0.4)}})},
+                               {{"o", 0}}));
+  check("reverse", description({x(), node("dense", "d", {{"x", 0}}, denseOptions(2)),
+                                node("reverse", "r", {{"d", 0}}, {})},
+                               {{"r", 0}}));
   for (const bool invert : {false, true})
-    check("normalization", description({x(), node("normalization", "n", {{"x", 0}}, {{"epsilon", Value::number(1e-7)}, {"invert", Value::boolean(invert)}, {"trainable", Value::boolean(false)}})}, {{"n", 0}}));
-  check("concatenate", description({x(), inputNode("y", {-1, 2}), node("concatenate", "c", {{"x", 0}, {"y", 0}, {"x", 0}}, {{"axis", Value::number(-1)}}), node("gru", "gru", {{"c", 0}}, gruOptions(2))}, {{"gru", 0}}));
+    check("normalization", description({x(), node("normalization", "n", {{"x", 0}},
+                                                  {{"epsilon", Value::number(1e-7)},
+                                                   {"invert", Value::boolean(invert)},
+                                                   {"trainable", Value::boolean(false)}})},
+                                       {{"n", 0}}));
+  check("concatenate", description({x(), inputNode("y", {-1, 2}),
+                                    node("concatenate", "c", {{"x", 0}, {"y", 0}, {"x", 0}},
+                                         {{"axis", Value::number(-1)}}),
+                                    node("gru", "gru", {{"c", 0}}, gruOptions(2))},
+                                   {{"gru", 0}}));
 }
 
 TEST(LayerGradients, OneValueReadTwice) {
-  check("two readers", description({x(), node("gru", "g", {{"x", 0}}, gruOptions(2, {{"returnSequences", yes()}, {"returnState", yes()}})), node("gru", "h", {{"g", 0}, {"g", 1}}, gruOptions(2)), node("concatenate", "c", {{"h", 0}, {"g", 1}}, {{"axis", Value::number(-1)}})}, {{"c", 0}, {"g", 0}}));
+  check("two readers",
+        description({x(),
+                     node("gru", "g", {{"x", 0}},
+                          gruOptions(2, {{"returnSequences", yes()}, {"returnState", yes()}})),
+                     node("gru", "h", {{"g", 0}, {"g", 1}}, gruOptions(2)),
+                     node("concatenate", "c", {{"h", 0}, {"g", 1}}, {{"axis", Value::number(-1)}})},
+                    {{"c", 0}, {"g", 0}}));
 }
 
 TEST(LayerGradients, SharedLayers) {
   const Members options = gruOptions(3, {{"returnSequences", yes()}});
-  check("shared", description({x(), node("gru", "g", {{"x", 0}}, options), node("gru", "h", {{"g", 0}}, options, "g")}, {{"h", 0}}));
+  check("shared", description({x(), node("gru", "g", {{"x", 0}}, options),
+                               node("gru", "h", {{"g", 0}}, options, "g")},
+                              {{"h", 0}}));
 }
 
 }  // namespace

@@ -20,7 +20,10 @@ Code codeOf(const Value& value) {
 }
 
 TEST(Graph, TheReferenceModel) {
-  const Graph graph = Graph::parse(description({inputNode("x", {100, 10}), node("gru", "gru", {{"x", 0}}, gruOptions(64)), node("dense", "dense", {{"gru", 0}}, denseOptions(1))}, {{"dense", 0}}));
+  const Graph graph = Graph::parse(
+      description({inputNode("x", {100, 10}), node("gru", "gru", {{"x", 0}}, gruOptions(64)),
+                   node("dense", "dense", {{"gru", 0}}, denseOptions(1))},
+                  {{"dense", 0}}));
   ASSERT_EQ(graph.parameters.size(), 5u);
   EXPECT_EQ(graph.parameters[0].name, "gru/kernel");
   EXPECT_EQ(graph.parameters[0].shape, makeShape(10, 192));
@@ -32,13 +35,22 @@ TEST(Graph, TheReferenceModel) {
 }
 
 TEST(Graph, OrderInTheDescriptionDoesNotMatter) {
-  const Graph graph = Graph::parse(description({node("dense", "dense", {{"gru", 0}}, denseOptions(1)), node("gru", "gru", {{"x", 0}}, gruOptions(4)), inputNode("x", {-1, 2})}, {{"dense", 0}}));
+  const Graph graph = Graph::parse(
+      description({node("dense", "dense", {{"gru", 0}}, denseOptions(1)),
+                   node("gru", "gru", {{"x", 0}}, gruOptions(4)), inputNode("x", {-1, 2})},
+                  {{"dense", 0}}));
   EXPECT_EQ(graph.nodes[0].name, "x");
   EXPECT_EQ(graph.nodes[2].name, "dense");
 }
 
 TEST(Graph, BidirectionalNamesAndShapes) {
-  const Graph graph = Graph::parse(description({inputNode("x", {-1, 2}), node("bidirectional", "bidirectional", {{"x", 0}}, bidirectionalOptions(gruOptions(4, {{"returnSequences", Value::boolean(true)}, {"returnState", Value::boolean(true)}}), "concat"))}, {{"bidirectional", 0}, {"bidirectional", 2}}));
+  const Graph graph = Graph::parse(description(
+      {inputNode("x", {-1, 2}),
+       node("bidirectional", "bidirectional", {{"x", 0}},
+            bidirectionalOptions(gruOptions(4, {{"returnSequences", Value::boolean(true)},
+                                                {"returnState", Value::boolean(true)}}),
+                                 "concat"))},
+      {{"bidirectional", 0}, {"bidirectional", 2}}));
   EXPECT_EQ(graph.parameters[0].name, "bidirectional/forward/kernel");
   EXPECT_EQ(graph.parameters[5].name, "bidirectional/backward/bias");
   EXPECT_EQ(describeShape(graph.at(graph.outputs[0]).shape), "[null,null,8]");
@@ -46,39 +58,69 @@ TEST(Graph, BidirectionalNamesAndShapes) {
 }
 
 TEST(Graph, SharedLayersHaveOneSetOfParameters) {
-  const Graph graph = Graph::parse(description({inputNode("x", {3}), node("dense", "a", {{"x", 0}}, denseOptions(3)), node("dense", "b", {{"a", 0}}, denseOptions(3), "a")}, {{"b", 0}}));
+  const Graph graph = Graph::parse(
+      description({inputNode("x", {3}), node("dense", "a", {{"x", 0}}, denseOptions(3)),
+                   node("dense", "b", {{"a", 0}}, denseOptions(3), "a")},
+                  {{"b", 0}}));
   EXPECT_EQ(graph.parameters.size(), 2u);
-  EXPECT_EQ(codeOf(description({inputNode("x", {3}), node("dense", "a", {{"x", 0}}, denseOptions(2)), node("dense", "b", {{"a", 0}}, denseOptions(3), "a")}, {{"b", 0}})), Code::ShapeMismatch);
+  EXPECT_EQ(
+      codeOf(description({inputNode("x", {3}), node("dense", "a", {{"x", 0}}, denseOptions(2)),
+                          node("dense", "b", {{"a", 0}}, denseOptions(3), "a")},
+                         {{"b", 0}})),
+      Code::ShapeMismatch);
 }
 
 TEST(Graph, RefusesHostileDescriptions) {
   const Value x = inputNode("x", {-1, 3});
-  const auto dense = [](const char* name, const char* from) { return node("dense", name, {{from, 0}}, denseOptions(3)); };
+  const auto dense = [](const char* name, const char* from) {
+    return node("dense", name, {{from, 0}}, denseOptions(3));
+  };
   EXPECT_EQ(codeOf(Value()), Code::Config);
   EXPECT_EQ(codeOf(description({}, {})), Code::Config);
   EXPECT_EQ(codeOf(description({x}, {})), Code::Config);
-  EXPECT_EQ(codeOf(description({x, dense("a", "b"), dense("b", "a")}, {{"a", 0}})), Code::Config);  // a cycle
+  EXPECT_EQ(codeOf(description({x, dense("a", "b"), dense("b", "a")}, {{"a", 0}})),
+            Code::Config);  // a cycle
   EXPECT_EQ(codeOf(description({x, dense("a", "a")}, {{"a", 0}})), Code::Config);
   EXPECT_EQ(codeOf(description({x, x}, {{"x", 0}})), Code::Config);
   EXPECT_EQ(codeOf(description({x, dense("a", "nowhere")}, {{"a", 0}})), Code::Config);
   EXPECT_EQ(codeOf(description({x, dense("a/b", "x")}, {{"a/b", 0}})), Code::Config);
   EXPECT_EQ(codeOf(description({x, dense("a", "x")}, {{"a", 1}})), Code::Config);
   EXPECT_EQ(codeOf(description({x, dense("a", "x")}, {{"a", -1}})), Code::Config);
-  EXPECT_EQ(codeOf(description({x, node("nonsense", "a", {{"x", 0}}, {})}, {{"a", 0}})), Code::Unsupported);
-  EXPECT_EQ(codeOf(description({x, node("dense", "a", {{"x", 0}}, denseOptions(3, {{"extra", Value()}}))}, {{"a", 0}})), Code::Config);
+  EXPECT_EQ(codeOf(description({x, node("nonsense", "a", {{"x", 0}}, {})}, {{"a", 0}})),
+            Code::Unsupported);
+  EXPECT_EQ(
+      codeOf(description({x, node("dense", "a", {{"x", 0}}, denseOptions(3, {{"extra", Value()}}))},
+                         {{"a", 0}})),
+      Code::Config);
   EXPECT_EQ(codeOf(description({x, node("dense", "a", {{"x", 0}}, {})}, {{"a", 0}})), Code::Config);
   for (const double units : {0.0, -1.0, 1.5, 2147483648.0, 1e300})
-    EXPECT_EQ(codeOf(description({x, node("gru", "g", {{"x", 0}}, gruOptions(1, {{"units", Value::number(units)}}))}, {{"g", 0}})), Code::Config) << units;
-  EXPECT_EQ(codeOf(description({x, node("gru", "g", {{"x", 0}}, gruOptions(1 << 30))}, {{"g", 0}})), Code::OutOfMemory);
-  EXPECT_EQ(codeOf(description({inputNode("x", {int64_t{1} << 50}), dense("a", "x")}, {{"a", 0}})), Code::Config);
-  EXPECT_EQ(codeOf(description({inputNode("x", {3}), node("gru", "g", {{"x", 0}}, gruOptions(2))}, {{"g", 0}})), Code::ShapeMismatch);
-  EXPECT_EQ(codeOf(description({x, node("gru", "g", {{"x", 0}}, gruOptions(2)), node("gru", "h", {{"x", 0}, {"g", 0}}, gruOptions(3))}, {{"h", 0}})), Code::ShapeMismatch);
-  EXPECT_EQ(codeOf(description({x, node("dropout", "d", {{"x", 0}}, {{"rate", Value::number(1)}})}, {{"d", 0}})), Code::Config);
+    EXPECT_EQ(codeOf(description({x, node("gru", "g", {{"x", 0}},
+                                          gruOptions(1, {{"units", Value::number(units)}}))},
+                                 {{"g", 0}})),
+              Code::Config)
+        << units;
+  EXPECT_EQ(codeOf(description({x, node("gru", "g", {{"x", 0}}, gruOptions(1 << 30))}, {{"g", 0}})),
+            Code::OutOfMemory);
+  EXPECT_EQ(codeOf(description({inputNode("x", {int64_t{1} << 50}), dense("a", "x")}, {{"a", 0}})),
+            Code::Config);
+  EXPECT_EQ(codeOf(description({inputNode("x", {3}), node("gru", "g", {{"x", 0}}, gruOptions(2))},
+                               {{"g", 0}})),
+            Code::ShapeMismatch);
+  EXPECT_EQ(codeOf(description({x, node("gru", "g", {{"x", 0}}, gruOptions(2)),
+                                node("gru", "h", {{"x", 0}, {"g", 0}}, gruOptions(3))},
+                               {{"h", 0}})),
+            Code::ShapeMismatch);
+  EXPECT_EQ(codeOf(description({x, node("dropout", "d", {{"x", 0}}, {{"rate", Value::number(1)}})},
+                               {{"d", 0}})),
+            Code::Config);
 }
 
 TEST(Graph, DeepChainsDoNotRecurse) {
   std::vector<Value> nodes{inputNode("x", {3})};
-  for (int i = 0; i < 9000; ++i) nodes.push_back(node("dropout", "d" + std::to_string(i), {{i == 0 ? "x" : "d" + std::to_string(i - 1), 0}}, {{"rate", Value::number(0.1)}}));
+  for (int i = 0; i < 9000; ++i)
+    nodes.push_back(node("dropout", "d" + std::to_string(i),
+                         {{i == 0 ? "x" : "d" + std::to_string(i - 1), 0}},
+                         {{"rate", Value::number(0.1)}}));
   EXPECT_EQ(Graph::parse(description(std::move(nodes), {{"d8999", 0}})).nodes.size(), 9001u);
 }
 

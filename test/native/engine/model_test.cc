@@ -15,7 +15,10 @@ namespace sluice::test {
 namespace {
 
 Value referenceModel(int64_t features = 3, const Members& gru = {}) {
-  return description({inputNode("x", {-1, features}), node("gru", "gru", {{"x", 0}}, gruOptions(5, gru)), node("dense", "dense", {{"gru", 0}}, denseOptions(2))}, {{"dense", 0}});
+  return description(
+      {inputNode("x", {-1, features}), node("gru", "gru", {{"x", 0}}, gruOptions(5, gru)),
+       node("dense", "dense", {{"gru", 0}}, denseOptions(2))},
+      {{"dense", 0}});
 }
 
 void fillRandom(Batch& batch, uint64_t seed) {
@@ -23,7 +26,9 @@ void fillRandom(Batch& batch, uint64_t seed) {
   for (size_t s = 0; s < batch.slots().size(); ++s) {
     if (batch.slots()[s].dtype != DType::Float32) continue;
     auto* values = reinterpret_cast<float*>(batch.row(s, 0));
-    for (size_t i = 0; i < static_cast<size_t>(batch.rows()) * batch.rowBytes(s) / sizeof(float); ++i) values[i] = static_cast<float>(2 * random.uniform() - 1);
+    for (size_t i = 0; i < static_cast<size_t>(batch.rows()) * batch.rowBytes(s) / sizeof(float);
+         ++i)
+      values[i] = static_cast<float>(2 * random.uniform() - 1);
   }
 }
 
@@ -36,8 +41,12 @@ TrainingSpec adam(double learningRate) {
   return spec;
 }
 
-std::unique_ptr<Batch> trainingBatch(const Model& model, int64_t rows, int64_t steps, uint64_t seed) {
-  auto batch = std::make_unique<Batch>(model.graph(), rows, std::vector<SlotSpec>{{SlotRole::Input, 0, makeShape(steps, 3), DType::Float32}, {SlotRole::Target, 0, makeShape(2), DType::Float32}});
+std::unique_ptr<Batch> trainingBatch(const Model& model, int64_t rows, int64_t steps,
+                                     uint64_t seed) {
+  auto batch = std::make_unique<Batch>(
+      model.graph(), rows,
+      std::vector<SlotSpec>{{SlotRole::Input, 0, makeShape(steps, 3), DType::Float32},
+                            {SlotRole::Target, 0, makeShape(2), DType::Float32}});
   fillRandom(*batch, seed);
   return batch;
 }
@@ -52,7 +61,8 @@ RunOptions on(const std::string& device) {
 class Devices : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    if (BackendRegistry::instance().find(GetParam()) == nullptr) GTEST_SKIP() << "no " << GetParam();
+    if (BackendRegistry::instance().find(GetParam()) == nullptr)
+      GTEST_SKIP() << "no " << GetParam();
   }
 };
 
@@ -96,11 +106,20 @@ TEST_P(Devices, PredictKeepsItsSnapshotWhileTrainingPublishes) {
 TEST_P(Devices, PushInSequenceEqualsPredict) {
   if (std::string(GetParam()) == "reference") GTEST_SKIP() << "a session runs on the cpu";
   for (const bool sequences : {false, true}) {
-    const auto model = Model::create(description({inputNode("x", {9, 3}), node("gru", "gru", {{"x", 0}}, gruOptions(5, {{"returnSequences", Value::boolean(true)}})), node("gru", "gru_1", {{"gru", 0}}, gruOptions(7, {{"returnSequences", Value::boolean(sequences)}})), node("dense", "dense", {{"gru_1", 0}}, denseOptions(2))}, {{"dense", 0}}), 3);
+    const auto model = Model::create(
+        description({inputNode("x", {9, 3}),
+                     node("gru", "gru", {{"x", 0}},
+                          gruOptions(5, {{"returnSequences", Value::boolean(true)}})),
+                     node("gru", "gru_1", {{"gru", 0}},
+                          gruOptions(7, {{"returnSequences", Value::boolean(sequences)}})),
+                     node("dense", "dense", {{"gru_1", 0}}, denseOptions(2))},
+                    {{"dense", 0}}),
+        3);
     Batch batch(model->graph(), 2, {{SlotRole::Input, 0, makeShape(9, 3), DType::Float32}});
     fillRandom(batch, 5);
     model->run(RunKind::Predict, batch, on(GetParam()));
-    const float* expected = batch.outputs[0].buffer.as<float>() + batch.outputs[0].shape.elements() / 2;
+    const float* expected =
+        batch.outputs[0].buffer.as<float>() + batch.outputs[0].shape.elements() / 2;
     Session session(model);
     ASSERT_EQ(session.stateSize(), 12);
     float out[2];
@@ -115,16 +134,20 @@ TEST_P(Devices, PushInSequenceEqualsPredict) {
 }
 
 TEST_P(Devices, StatefulLayersCarryTheirStates) {
-  const auto whole = Model::create(referenceModel(), 1), parts = Model::create(referenceModel(3, {{"stateful", Value::boolean(true)}}), 1);
+  const auto whole = Model::create(referenceModel(), 1),
+             parts = Model::create(referenceModel(3, {{"stateful", Value::boolean(true)}}), 1);
   const auto batch = trainingBatch(*whole, 4, 6, 1);
   Batch x(whole->graph(), 4, {{SlotRole::Input, 0, makeShape(6, 3), DType::Float32}});
   fillRandom(x, 2);
   whole->run(RunKind::Predict, x, on(GetParam()));
   for (int half = 0; half < 2; ++half) {
     Batch part(parts->graph(), 4, {{SlotRole::Input, 0, makeShape(3, 3), DType::Float32}});
-    for (int r = 0; r < 4; ++r) std::memcpy(part.row(0, r), x.row(0, r) + half * 9 * sizeof(float), 9 * sizeof(float));
+    for (int r = 0; r < 4; ++r)
+      std::memcpy(part.row(0, r), x.row(0, r) + half * 9 * sizeof(float), 9 * sizeof(float));
     parts->run(RunKind::Predict, part, on(GetParam()));
-    if (half == 1) EXPECT_EQ(0, std::memcmp(part.outputs[0].buffer.data(), x.outputs[0].buffer.data(), 8 * sizeof(float)));
+    if (half == 1)
+      EXPECT_EQ(0, std::memcmp(part.outputs[0].buffer.data(), x.outputs[0].buffer.data(),
+                               8 * sizeof(float)));
   }
   EXPECT_EQ(parts->carriedStates()[0].rows, 4);
   Batch other(parts->graph(), 3, {{SlotRole::Input, 0, makeShape(3, 3), DType::Float32}});
@@ -134,11 +157,20 @@ TEST_P(Devices, StatefulLayersCarryTheirStates) {
 }
 
 TEST_P(Devices, WhatStandsInPaddingIsNeverLookedAt) {
-  const auto model = Model::create(description({inputNode("x", {-1, 3}), node("dense", "embed", {{"x", 0}}, denseOptions(4)), node("gru", "gru", {{"embed", 0}}, gruOptions(5, {{"returnSequences", Value::boolean(true)}})), node("dense", "dense", {{"gru", 0}}, denseOptions(2))}, {{"dense", 0}}), 1);
+  const auto model = Model::create(
+      description({inputNode("x", {-1, 3}), node("dense", "embed", {{"x", 0}}, denseOptions(4)),
+                   node("gru", "gru", {{"embed", 0}},
+                        gruOptions(5, {{"returnSequences", Value::boolean(true)}})),
+                   node("dense", "dense", {{"gru", 0}}, denseOptions(2))},
+                  {{"dense", 0}}),
+      1);
   model->compile(adam(0.01));
   RunResult results[2];
   for (const bool poison : {false, true}) {
-    Batch batch(model->graph(), 3, {{SlotRole::Input, 0, makeShape(4, 3), DType::Float32}, {SlotRole::Target, 0, makeShape(4, 2), DType::Float32}, {SlotRole::Mask, 0, makeShape(4), DType::Bool}});
+    Batch batch(model->graph(), 3,
+                {{SlotRole::Input, 0, makeShape(4, 3), DType::Float32},
+                 {SlotRole::Target, 0, makeShape(4, 2), DType::Float32},
+                 {SlotRole::Mask, 0, makeShape(4), DType::Bool}});
     fillRandom(batch, 9);
     const uint8_t mask[3][4] = {{1, 1, 0, 0}, {0, 1, 0, 1}, {0, 0, 0, 0}};
     for (int r = 0; r < 3; ++r)
@@ -153,7 +185,8 @@ TEST_P(Devices, WhatStandsInPaddingIsNeverLookedAt) {
   EXPECT_EQ(results[0].sums, results[1].sums);
   EXPECT_EQ(results[0].sums[1], 4);
   for (size_t p = 0; p < results[0].gradients.size(); ++p) {
-    EXPECT_EQ(results[0].gradients[p].values, results[1].gradients[p].values) << results[0].gradients[p].name;
+    EXPECT_EQ(results[0].gradients[p].values, results[1].gradients[p].values)
+        << results[0].gradients[p].name;
     for (const float g : results[1].gradients[p].values) ASSERT_TRUE(std::isfinite(g));
   }
 }
@@ -167,7 +200,8 @@ TEST_P(Devices, FrozenLayersStay) {
   for (int i = 0; i < 3; ++i) model->run(RunKind::Train, *batch, on(GetParam()));
   const auto after = model->snapshot();
   for (const Parameter& p : model->graph().parameters) {
-    const bool same = 0 == std::memcmp(before->values() + p.offset, after->values() + p.offset, static_cast<size_t>(p.shape.elements()) * sizeof(float));
+    const bool same = 0 == std::memcmp(before->values() + p.offset, after->values() + p.offset,
+                                       static_cast<size_t>(p.shape.elements()) * sizeof(float));
     EXPECT_EQ(same, p.layer == "gru") << p.name;
   }
 }
@@ -197,14 +231,28 @@ TEST_P(Devices, ZeroRows) {
 
 TEST_P(Devices, SharedLayersAddTheirGradients) {
   // Two uses of one dense layer against one use on the sum: d(sum)/dW is the sum of both parts.
-  const auto model = Model::create(description({inputNode("a", {3}), inputNode("b", {3}), node("dense", "dense", {{"a", 0}}, denseOptions(2)), node("dense", "again", {{"b", 0}}, denseOptions(2), "dense"), node("concatenate", "both", {{"dense", 0}, {"again", 0}}, {{"axis", Value::number(-1)}})}, {{"both", 0}}), 1);
+  const auto model =
+      Model::create(description({inputNode("a", {3}), inputNode("b", {3}),
+                                 node("dense", "dense", {{"a", 0}}, denseOptions(2)),
+                                 node("dense", "again", {{"b", 0}}, denseOptions(2), "dense"),
+                                 node("concatenate", "both", {{"dense", 0}, {"again", 0}},
+                                      {{"axis", Value::number(-1)}})},
+                                {{"both", 0}}),
+                    1);
   ASSERT_EQ(model->graph().parameters.size(), 2u);
-  Batch batch(model->graph(), 1, {{SlotRole::Input, 0, makeShape(3), DType::Float32}, {SlotRole::Input, 1, makeShape(3), DType::Float32}, {SlotRole::Cotangent, 0, makeShape(4), DType::Float32}});
+  Batch batch(model->graph(), 1,
+              {{SlotRole::Input, 0, makeShape(3), DType::Float32},
+               {SlotRole::Input, 1, makeShape(3), DType::Float32},
+               {SlotRole::Cotangent, 0, makeShape(4), DType::Float32}});
   fillRandom(batch, 4);
   const RunResult result = model->run(RunKind::Vjp, batch, on(GetParam()));
-  const auto *a = reinterpret_cast<float*>(batch.row(0, 0)), *b = reinterpret_cast<float*>(batch.row(1, 0)), *d = reinterpret_cast<float*>(batch.row(2, 0));
+  const auto *a = reinterpret_cast<float*>(batch.row(0, 0)),
+             *b = reinterpret_cast<float*>(batch.row(1, 0)),
+             *d = reinterpret_cast<float*>(batch.row(2, 0));
   for (int i = 0; i < 3; ++i)
-    for (int o = 0; o < 2; ++o) EXPECT_NEAR(result.gradients[0].values[static_cast<size_t>(i * 2 + o)], a[i] * d[o] + b[i] * d[2 + o], 1e-6);
+    for (int o = 0; o < 2; ++o)
+      EXPECT_NEAR(result.gradients[0].values[static_cast<size_t>(i * 2 + o)],
+                  a[i] * d[o] + b[i] * d[2 + o], 1e-6);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Devices, testing::Values("reference", "cpu"));
