@@ -1,0 +1,73 @@
+#include "cpu/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/activation.cc"
+#include "hwy/foreach_target.h"
+// after foreach_target.h
+#include "cpu/loop-inl.h"
+#include "cpu/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice::cpu::HWY_NAMESPACE {
+
+void ActivateRange(const ActivationSpec& spec, const float* x, float* y, int64_t n) {
+  const hn::ScalableTag<float> d;
+  WithActivation(d, spec, [&](const auto& activation) HWY_ATTR {
+    Transform(
+        d, n, y, [&](auto v) HWY_ATTR { return activation.of(v); }, x);
+  });
+}
+
+void ActivateBackwardRange(const ActivationSpec& spec, const float* y, const float* dy, float* dx,
+                           int64_t n) {
+  const hn::ScalableTag<float> d;
+  WithActivation(d, spec, [&](const auto& activation) HWY_ATTR {
+    const auto slope = [&](auto out, auto g) HWY_ATTR { return hn::Mul(g, activation.slope(out)); };
+    Transform(d, n, dx, slope, y, dy);
+  });
+}
+
+}  // namespace sluice::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include "cpu/arguments.h"
+#include "cpu/kernels.h"
+#include "cpu/parallel.h"
+
+namespace sluice::cpu {
+HWY_EXPORT(ActivateRange);
+HWY_EXPORT(ActivateBackwardRange);
+namespace {
+
+int32_t forward(const OpCall& call) noexcept {
+  using namespace activation;
+  const float* x = input(call, kX);
+  float* y = output(call, kY);
+  parallelFor(call.context->threads, call.out[kY].shape.elements(), kCostlyGrain,
+              [&](int64_t begin, int64_t end) {
+                HWY_DYNAMIC_DISPATCH(ActivateRange)
+                (call.attr<ActivationSpec>(), x + begin, y + begin, end - begin);
+              });
+  return 0;
+}
+
+int32_t backward(const OpCall& call) noexcept {
+  using namespace activationBackward;
+  const float *y = input(call, kY), *dy = input(call, kDy);
+  float* dx = output(call, kDx);
+  parallelFor(call.context->threads, call.out[kDx].shape.elements(), kCheapGrain,
+              [&](int64_t begin, int64_t end) {
+                HWY_DYNAMIC_DISPATCH(ActivateBackwardRange)
+                (call.attr<ActivationSpec>(), y + begin, dy + begin, dx + begin, end - begin);
+              });
+  return 0;
+}
+
+}  // namespace
+
+const Kernel kActivation = {.name = "cpu.activation", .launch = forward};
+const Kernel kActivationBackward = {.name = "cpu.activationBackward", .launch = backward};
+
+}  // namespace sluice::cpu
+#endif  // HWY_ONCE

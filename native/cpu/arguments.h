@@ -1,0 +1,23 @@
+// Short forms for the arguments of a call.
+#pragma once
+
+#include "engine/backend/op.h"
+
+namespace sluice::cpu {
+
+// The data of an argument; nullptr where it is absent.
+template <typename T = float>
+const T* input(const OpCall& call, int index) {
+  return index < call.inCount && call.in[index].present() ? call.in[index].as<const T>() : nullptr;
+}
+template <typename T = float>
+T* output(const OpCall& call, int index) {
+  return index < call.outCount && call.out[index].present() ? call.out[index].as<T>() : nullptr;
+}
+
+// How many elements a thread takes at least, so that a region is worth its start: functions of a
+// few operations an element, and those with exponentials.
+constexpr int64_t kCheapGrain = 1 << 15;
+constexpr int64_t kCostlyGrain = 1 << 14;
+
+}  // namespace sluice::cpu

@@ -1,0 +1,58 @@
+#include "cpu/blas.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "cpu/parallel.h"
+
+namespace sluice::cpu::blas {
+
+// Of another CBLAS nothing is known but the standard calls.
+#ifdef SLUICE_OPENBLAS
+
+const char* whyNotUsable() {
+  // Debian's serial build is compiled without locks: products computed on two threads at the same
+  // time come out wrong now and then.
+  if (openblas_get_parallel() == OPENBLAS_SEQUENTIAL)
+    return "the linked OpenBLAS is its serial build, which is not safe to call from several "
+           "threads; "
+           "link the openmp or the pthread build";
+  return nullptr;
+}
+
+std::string description() {
+  std::istringstream config(openblas_get_config());
+  std::string name, version;
+  config >> name >> version;
+  static constexpr const char* kBuilds[] = {"serial", "pthread", "openmp"};
+  const int build = std::clamp(openblas_get_parallel(), 0, 2);
+  return name + " " + version + " " + kBuilds[build] + ", " + openblas_get_corename();
+}
+
+void useOneThread() {
+  const OneThreadScope scope;  // the openmp build changes OpenMP's setting of the calling thread
+  openblas_set_num_threads(1);
+}
+
+#else
+
+const char* whyNotUsable() { return nullptr; }
+std::string description() { return "CBLAS"; }
+void useOneThread() {}
+
+#endif
+
+void sgemm(Transpose a, Transpose b, int64_t m, int64_t n, int64_t k, const float* A, int64_t lda,
+           const float* B, int64_t ldb, float beta, float* C, int64_t ldc) noexcept {
+  if (m <= 0 || n <= 0) return;
+  const auto integer = [](int64_t value) { return static_cast<int>(std::max<int64_t>(value, 0)); };
+  const OneThreadScope scope;
+  cblas_sgemm(CblasRowMajor, a == Transpose::Yes ? CblasTrans : CblasNoTrans,
+              b == Transpose::Yes ? CblasTrans : CblasNoTrans, integer(m), integer(n), integer(k),
+              1.0f, A, std::max(integer(lda), 1), B, std::max(integer(ldb), 1), beta, C,
+              std::max(integer(ldc), 1));
+}
+
+}  // namespace sluice::cpu::blas

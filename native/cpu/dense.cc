@@ -1,0 +1,142 @@
+// y = x W + b over the last axis, and its gradients.
+#include "cpu/arguments.h"
+#include "cpu/blas.h"
+#include "cpu/gemm.h"
+#include "cpu/kernels.h"
+#include "cpu/pack.h"
+#include "cpu/parallel.h"
+
+namespace sluice::cpu {
+namespace {
+
+struct Extents {
+  int64_t rows, inputs, outputs;
+};
+// The same inputs stand first in both calls.
+Extents extents(const OpCall& call) {
+  const Shape& kernel = call.in[dense::kKernel].shape;
+  const int64_t inputs = kernel[0];
+  const int64_t elements = call.in[dense::kX].shape.elements();
+  return {inputs > 0 ? elements / inputs : 0, inputs, kernel[1]};
+}
+
+size_t bytes(int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); }
+
+// Packed for forward: the bias, padded to vectors, then the kernel.
+size_t packedBytes(const OpCall& call) noexcept {
+  const Extents e = extents(call);
+  const int64_t lanes = tileKernels().lanes;
+  return bytes(packedFloats(lanes, e.inputs + 1, e.outputs));
+}
+void pack(const OpCall& call, void* packed) noexcept {
+  const Extents e = extents(call);
+  const int64_t lanes = tileKernels().lanes;
+  const int64_t padded = roundUp(e.outputs, lanes);
+  float* start = static_cast<float*>(packed);
+  std::fill_n(start, padded, 0.0f);
+  if (const float* bias = input(call, dense::kBias)) std::copy_n(bias, e.outputs, start);
+  packMatrix(lanes, e.inputs, e.outputs, input(call, dense::kKernel), e.outputs, 1, start + padded);
+}
+
+int32_t forward(const OpCall& call) noexcept {
+  const Extents e = extents(call);
+  const float* start = static_cast<const float*>(call.packed);
+  Product product;
+  product.a = input(call, dense::kX);
+  product.lda = e.inputs;
+  product.b = start + roundUp(e.outputs, tileKernels().lanes);
+  product.c = output(call, dense::kY);
+  product.ldc = e.outputs;
+  product.rows = e.rows;
+  product.k = e.inputs;
+  product.n = e.outputs;
+  product.start = start;
+  const FloatingPointMode mode;
+  multiply(call.context->threads, product);
+  return 0;
+}
+
+// Packed for backward: the transposed kernel.
+size_t packedBackwardBytes(const OpCall& call) noexcept {
+  const Extents e = extents(call);
+  return bytes(packedFloats(tileKernels().lanes, e.outputs, e.inputs));
+}
+void packBackward(const OpCall& call, void* packed) noexcept {
+  const Extents e = extents(call);
+  packMatrix(tileKernels().lanes, e.outputs, e.inputs, input(call, denseBackward::kKernel), 1,
+             e.outputs, static_cast<float*>(packed));
+}
+
+void inputGradient(const OpCall& call, const Extents& e, const float* dy, float* dx) {
+  Product product;
+  product.a = dy;
+  product.lda = e.outputs;
+  product.b = static_cast<const float*>(call.packed);
+  product.c = dx;
+  product.ldc = e.inputs;
+  product.rows = e.rows;
+  product.k = e.outputs;
+  product.n = e.inputs;
+  multiply(call.context->threads, product);
+}
+
+// In tiles whose edges follow from the shape alone, because BLAS gives other bits for other cuts.
+void kernelGradient(int threads, const Extents& e, const float* x, const float* dy,
+                    float* dKernel) {
+  constexpr int64_t kTile = 256;
+  constexpr int64_t kWorthATask = 1 << 20;
+  const int64_t across = roundUp(e.outputs, kTile) / kTile;
+  const int64_t tiles = roundUp(e.inputs, kTile) / kTile * across;
+  const int64_t operations = 2 * e.rows * e.inputs * e.outputs;
+  const int useful = static_cast<int>(std::min<int64_t>(threads, 1 + operations / kWorthATask));
+  parallelTasks(useful, tiles, [&](int64_t tile) {
+    const int64_t row = tile / across * kTile;
+    const int64_t column = tile % across * kTile;
+    blas::sgemm(blas::Transpose::Yes, blas::Transpose::No, std::min(kTile, e.inputs - row),
+                std::min(kTile, e.outputs - column), e.rows, x + row, e.inputs, dy + column,
+                e.outputs, 0.0f, dKernel + row * e.outputs + column, e.outputs);
+  });
+}
+
+// Column sums, in blocks of rows so that the rounding errors of a long batch do not add up.
+void biasGradient(int threads, const Extents& e, const float* dy, float* dBias) {
+  constexpr int64_t kRows = 128;
+  constexpr int64_t kColumns = 64;
+  const int useful = e.rows * e.outputs < (1 << 17) ? 1 : threads;
+  parallelFor(useful, e.outputs, kColumns, [&](int64_t begin, int64_t end) {
+    for (int64_t first = begin; first < end; first += kColumns) {
+      const int64_t columns = std::min(kColumns, end - first);
+      std::fill_n(dBias + first, columns, 0.0f);
+      for (int64_t block = 0; block < e.rows; block += kRows) {
+        float sums[kColumns] = {};
+        for (int64_t row = block; row < std::min(block + kRows, e.rows); ++row)
+          for (int64_t j = 0; j < columns; ++j) sums[j] += dy[row * e.outputs + first + j];
+        for (int64_t j = 0; j < columns; ++j) dBias[first + j] += sums[j];
+      }
+    }
+  });
+}
+
+int32_t backward(const OpCall& call) noexcept {
+  const Extents e = extents(call);
+  const float* x = input(call, denseBackward::kX);
+  const float* dy = input(call, denseBackward::kDy);
+  const int threads = call.context->threads;
+  const FloatingPointMode mode;
+  if (float* dx = output(call, denseBackward::kDx)) inputGradient(call, e, dy, dx);
+  if (float* dKernel = output(call, denseBackward::kDKernel))
+    kernelGradient(threads, e, x, dy, dKernel);
+  if (float* dBias = output(call, denseBackward::kDBias)) biasGradient(threads, e, dy, dBias);
+  return 0;
+}
+
+}  // namespace
+
+const Kernel kDense = {
+    .name = "cpu.dense", .packedBytes = packedBytes, .pack = pack, .launch = forward};
+const Kernel kDenseBackward = {.name = "cpu.denseBackward",
+                               .packedBytes = packedBackwardBytes,
+                               .pack = packBackward,
+                               .launch = backward};
+
+}  // namespace sluice::cpu

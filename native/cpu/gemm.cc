@@ -1,0 +1,150 @@
+#include "cpu/gemm.h"
+
+#include <algorithm>
+
+#include "cpu/parallel.h"
+
+namespace sluice::cpu {
+namespace {
+
+// A block of A of this many rows and k stays in the second-level cache while all panels pass; a
+// panel of this many k, 24 or 48 KiB, in the first or second while the rows pass.
+constexpr int64_t kRowBlock = 192;
+constexpr int64_t kDepthBlock = 256;
+
+alignas(64) constexpr float kZeros[kMaxPanel] = {};
+
+class Multiplication {
+ public:
+  explicit Multiplication(const Product& p)
+      : p_(p), kernels_(tileKernels()), panel_(kPanelVectors * kernels_.lanes) {}
+
+  int64_t panels() const { return (roundUp(p_.n, kernels_.lanes) + panel_ - 1) / panel_; }
+
+  void run(int64_t panelBegin, int64_t panelEnd) const {
+    if (p_.rows * p_.outer == 1 || p_.k == 0) {
+      block(0, p_.rows, 0, p_.k, panelBegin, panelEnd);
+      return;
+    }
+    const bool few = p_.rows * p_.outer <= kernels_.maxRows;
+    const int64_t depth = few ? p_.k : kDepthBlock;
+    for (int64_t row = 0; row < p_.rows; row += kRowBlock)
+      for (int64_t k = 0; k < p_.k; k += depth)
+        block(row, std::min(kRowBlock, p_.rows - row), k, std::min(depth, p_.k - k), panelBegin,
+              panelEnd);
+  }
+
+ private:
+  // The vectors of a panel that hold columns.
+  int64_t vectorsOf(int64_t panel) const {
+    const int64_t left = roundUp(p_.n - panel * panel_, kernels_.lanes) / kernels_.lanes;
+    return std::min(left, kPanelVectors);
+  }
+
+  void block(int64_t row, int64_t rows, int64_t k, int64_t depth, int64_t panelBegin,
+             int64_t panelEnd) const {
+    const bool one = p_.rows * p_.outer == 1;
+    // Tiles of nearly equal height: a last tile of one row would leave the arithmetic units idle.
+    const int64_t tiles = (rows + kernels_.maxRows - 1) / kernels_.maxRows;
+    for (int64_t panel = panelBegin; panel < panelEnd;) {
+      int64_t together = 1;
+      if (one && (panel + 1) * panel_ <= p_.n) {
+        const int64_t whole = std::min(p_.n / panel_, panelEnd);
+        together = std::min(kMaxTilePanels, whole - panel);
+      }
+      for (int64_t group = 0; group < p_.outer; ++group) {
+        for (int64_t tile = 0; tile < tiles; ++tile) {
+          const int64_t begin = row + rows * tile / tiles;
+          const int64_t end = row + rows * (tile + 1) / tiles;
+          piece(p_.a + group * p_.outerA + begin * p_.lda,
+                p_.c + group * p_.outerC + begin * p_.ldc, end - begin, k, depth, panel, together);
+        }
+      }
+      panel += together;
+    }
+  }
+
+  // One panel, or for one row up to four, times one tile of rows.
+  void piece(const float* a, float* c, int64_t rows, int64_t k, int64_t depth, int64_t panel,
+             int64_t panels) const {
+    const int64_t lanes = kernels_.lanes;
+    const int64_t vectors = vectorsOf(panel);
+    const int64_t width = vectors * lanes;
+    const int64_t column = panel * panel_;
+    TileArgs args{};
+    args.a = a + k;
+    args.lda = p_.lda;
+    args.aStep = 1;
+    args.b = p_.b + column * p_.k + k * width;
+    args.ldb = panel_ * p_.k;
+    args.bStep = width;
+    args.k = depth;
+    args.out = c + column;
+    args.ldOut = panels > 1 ? panel_ : p_.ldc;
+
+    const bool fromC = k > 0 || (p_.accumulate && !p_.start);
+    args.init = fromC ? args.out : p_.start ? p_.start + column : kZeros;
+    args.ldInit = fromC ? args.ldOut : 0;
+    if (panels > 1 && p_.start && !fromC) args.ldInit = panel_;
+
+    alignas(64) float bounce[kMaxTileRows * kMaxPanel];
+    const int64_t valid = std::min(p_.n - column, panels * panel_);
+    const bool ragged = valid < (panels - 1) * panel_ + width;
+    if (ragged) {
+      if (fromC) {
+        for (int64_t r = 0; r < rows; ++r) {
+          std::copy_n(c + r * p_.ldc + column, valid, bounce + r * width);
+          std::fill_n(bounce + r * width + valid, width - valid, 0.0f);
+        }
+        args.init = bounce;
+        args.ldInit = width;
+      }
+      args.out = bounce;
+      args.ldOut = width;
+    }
+    args.init2 = args.init + 2 * lanes;
+    args.ldInit2 = args.ldInit;
+
+    const TileKernel kernel =
+        panels > 1 ? kernels_.panels[panels - 1] : kernels_.rows[vectors - 1][rows - 1];
+    kernel(args);
+    if (ragged)
+      for (int64_t r = 0; r < rows; ++r)
+        std::copy_n(bounce + r * width, valid, c + r * p_.ldc + column);
+  }
+
+  const Product& p_;
+  const TileKernels& kernels_;
+  const int64_t panel_;
+};
+
+}  // namespace
+
+void multiply(const Product& product) noexcept {
+  if (product.rows <= 0 || product.outer <= 0 || product.n <= 0) return;
+  const Multiplication work(product);
+  work.run(0, work.panels());
+}
+
+void multiply(int threads, const Product& product) noexcept {
+  // Below this many operations a thread is not worth its waking.
+  constexpr int64_t kWorthAThread = 1 << 20;
+  const int64_t operations = 2 * product.rows * product.outer * product.k * product.n;
+  const int useful = static_cast<int>(std::min<int64_t>(threads, operations / kWorthAThread));
+  if (useful <= 1 || product.outer != 1) return multiply(product);
+
+  if (product.rows >= 4 * kMaxTileRows * useful) {
+    parallelFor(useful, product.rows, kMaxTileRows, [&](int64_t begin, int64_t end) {
+      Product part = product;
+      part.a += begin * product.lda;
+      part.c += begin * product.ldc;
+      part.rows = end - begin;
+      multiply(part);
+    });
+    return;
+  }
+  const Multiplication work(product);
+  parallelFor(useful, work.panels(), 1, [&](int64_t begin, int64_t end) { work.run(begin, end); });
+}
+
+}  // namespace sluice::cpu

@@ -1,0 +1,121 @@
+// The gate gradients of one row and step; see gru_gates.h.
+#if defined(SLUICE_CPU_GRU_GATES_BACKWARD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SLUICE_CPU_GRU_GATES_BACKWARD_INL_H_
+#undef SLUICE_CPU_GRU_GATES_BACKWARD_INL_H_
+#else
+#define SLUICE_CPU_GRU_GATES_BACKWARD_INL_H_
+#endif
+
+#include <cstring>
+
+#include "cpu/gru_gates.h"
+#include "cpu/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice::cpu::HWY_NAMESPACE {
+
+// The first `count` lanes from memory that ends there, zeros behind.
+template <class D>
+HWY_INLINE hn::Vec<D> LoadFirst(D d, const float* from, int64_t count) {
+  if (count >= static_cast<int64_t>(hn::Lanes(d))) return hn::LoadU(d, from);
+  alignas(64) float lanes[HWY_MAX_BYTES / sizeof(float)] = {};
+  std::memcpy(lanes, from, static_cast<size_t>(count) * sizeof(float));
+  return hn::Load(d, lanes);
+}
+
+// slopes(i, z, r, n) gives the derivatives of the three activations at column i.
+template <bool kReplace, class Slopes>
+HWY_INLINE void GradientsWith(const GateGradientArgs& args, bool resetAfter, const Slopes& slopes) {
+  const hn::ScalableTag<float> d;
+  const auto one = hn::Set(d, 1.0f);
+  const int64_t width = args.width;
+  float* dq = args.gradients;
+  float* dz = dq + width;
+  float* dr = dz + width;
+  float* dn = dr + width;
+  for (int64_t i = 0; i < width; i += static_cast<int64_t>(hn::Lanes(d))) {
+    const auto z = hn::LoadU(d, args.saved + i);
+    const auto r = hn::LoadU(d, args.saved + width + i);
+    const auto n = hn::LoadU(d, args.saved + 2 * width + i);
+    const auto h = hn::LoadU(d, args.h + i);
+    const auto slope = slopes(i, z, r, n);
+    auto delta = hn::LoadU(d, args.dh + i);
+    if (args.dy) delta = hn::Add(delta, LoadFirst(d, args.dy + i, args.columns - i));
+    const auto rest = hn::Sub(one, z);
+    const auto gn = hn::Mul(hn::Mul(delta, kReplace ? z : rest), slope.n);
+    const auto gz = hn::Mul(hn::Mul(delta, kReplace ? hn::Sub(n, h) : hn::Sub(h, n)), slope.z);
+    hn::StoreU(hn::Mul(delta, kReplace ? rest : z), d, args.dh + i);
+    if (resetAfter) {
+      hn::StoreU(hn::Mul(gn, r), d, dq + i);
+      hn::StoreU(hn::Mul(hn::Mul(gn, hn::LoadU(d, args.saved + 3 * width + i)), slope.r), d,
+                 dr + i);
+    }
+    hn::StoreU(gz, d, dz + i);
+    hn::StoreU(gn, d, dn + i);
+  }
+}
+
+template <class V>
+struct GateSlopes {
+  V z, r, n;
+};
+
+// Plane by plane, for activations that are known at run time only.
+inline void SlopePlane(const ActivationSpec& spec, const float* y, float* slope, int64_t width) {
+  const hn::ScalableTag<float> d;
+  WithActivation(d, spec, [&](const auto& activation) HWY_ATTR {
+    for (int64_t i = 0; i < width; i += static_cast<int64_t>(hn::Lanes(d)))
+      hn::StoreU(activation.slope(hn::LoadU(d, y + i)), d, slope + i);
+  });
+}
+
+template <bool kReplace>
+void GateGradientsOf(const GateGradientArgs& args, const GruAttributes& attributes) {
+  const hn::ScalableTag<float> d;
+  using V = hn::Vec<decltype(d)>;
+  const bool resetAfter = attributes.resetAfter != 0;
+  if (attributes.activation.kind == ActivationKind::Tanh &&
+      attributes.recurrentActivation.kind == ActivationKind::Sigmoid) {
+    const Activation<ActivationKind::Tanh, decltype(d)> tanh(d, attributes.activation);
+    const Activation<ActivationKind::Sigmoid, decltype(d)> sigmoid(d,
+                                                                   attributes.recurrentActivation);
+    GradientsWith<kReplace>(args, resetAfter, [&](int64_t, V z, V r, V n) HWY_ATTR {
+      return GateSlopes<V>{sigmoid.slope(z), sigmoid.slope(r), tanh.slope(n)};
+    });
+    return;
+  }
+  // The slopes wait in the planes that their gradients will fill.
+  const int64_t width = args.width;
+  float* planes = args.gradients + width;
+  SlopePlane(attributes.recurrentActivation, args.saved, planes, 2 * width);
+  SlopePlane(attributes.activation, args.saved + 2 * width, planes + 2 * width, width);
+  GradientsWith<kReplace>(args, resetAfter, [&](int64_t i, V, V, V) HWY_ATTR {
+    return GateSlopes<V>{hn::LoadU(d, planes + i), hn::LoadU(d, planes + width + i),
+                         hn::LoadU(d, planes + 2 * width + i)};
+  });
+}
+
+inline void GateGradients(const GateGradientArgs& args, const GruAttributes& attributes) {
+  attributes.replace ? GateGradientsOf<true>(args, attributes)
+                     : GateGradientsOf<false>(args, attributes);
+}
+
+// dr = dq h slope(r), dh += dq r, where dq is the gradient of r h.
+inline void ResetGradients(const GateGradientArgs& args, const GruAttributes& attributes) {
+  const hn::ScalableTag<float> d;
+  const int64_t width = args.width;
+  const float* r = args.saved + width;
+  float* dr = args.gradients + 2 * width;
+  SlopePlane(attributes.recurrentActivation, r, dr, width);
+  for (int64_t i = 0; i < width; i += static_cast<int64_t>(hn::Lanes(d))) {
+    const auto dq = hn::LoadU(d, args.dq + i);
+    const auto h = hn::LoadU(d, args.h + i);
+    hn::StoreU(hn::Mul(hn::Mul(dq, h), hn::LoadU(d, dr + i)), d, dr + i);
+    hn::StoreU(hn::MulAdd(dq, hn::LoadU(d, r + i), hn::LoadU(d, args.dh + i)), d, args.dh + i);
+  }
+}
+
+}  // namespace sluice::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // SLUICE_CPU_GRU_GATES_BACKWARD_INL_H_

@@ -1,0 +1,137 @@
+#include "cpu/gru_step.h"
+
+#include "cpu/gemm.h"
+#include "cpu/gru_gates.h"
+
+namespace sluice::cpu {
+
+void GruStep::run(const GruStepArgs& args) const {
+  if (!fused_)
+    inPlanes(args);
+  else if (args.rows == 1)
+    oneRow(args);
+  else
+    inTiles(args);
+}
+
+// The products z, r and q of one block of units for rows from `row` on (acrossRows), or of
+// neighbouring blocks for this row alone.
+TileArgs GruStep::products(const GruStepArgs& args, int64_t row, int64_t block, bool acrossRows,
+                           float* out) const {
+  const int64_t panel = kPanelVectors * e_.lanes;
+  TileArgs tile{};
+  tile.a = args.h + row * e_.P;
+  tile.lda = e_.P;
+  tile.aStep = 1;
+  tile.b = args.packed + packed_.recurrent + block * panel * e_.H;
+  tile.ldb = panel * e_.H;
+  tile.bStep = panel;
+  tile.k = e_.H;
+  tile.init = args.projection + row * 3 * e_.P + block * panel;
+  tile.ldInit = acrossRows ? 3 * e_.P : panel;
+  tile.init2 = args.packed + packed_.candidateBias + block * e_.lanes;
+  tile.ldInit2 = acrossRows ? 0 : e_.lanes;
+  tile.out = out;
+  tile.ldOut = panel;
+  return tile;
+}
+
+void GruStep::gates(const GruStepArgs& args, int64_t row, int64_t block, int64_t groups,
+                    bool acrossRows, const float* products) const {
+  const int64_t unit = block * e_.lanes;
+  const int64_t panel = kPanelVectors * e_.lanes;
+  FusedGatesArgs fused{};
+  fused.groups = groups;
+  fused.products = products;
+  fused.ldProducts = panel;
+  fused.x = args.projection + row * 3 * e_.P + block * panel + 2 * e_.lanes;
+  fused.ldX = acrossRows ? 3 * e_.P : panel;
+  fused.h = args.h + row * e_.P + unit;
+  fused.next = args.next + row * e_.P + unit;
+  fused.ldH = acrossRows ? e_.P : e_.lanes;
+  if (args.y) fused.y = args.y + row * args.ldY + unit;
+  fused.ldY = acrossRows ? args.ldY : e_.lanes;
+  fused.columns = std::min(e_.lanes, e_.H - unit);
+  if (args.saved) fused.saved = args.saved + row * GruReserve::kPlanes * e_.P + unit;
+  fused.ldSaved = acrossRows ? GruReserve::kPlanes * e_.P : e_.lanes;
+  fused.plane = e_.P;
+  fused.replace = attributes_.replace != 0;
+  gruGates().fused(fused);
+}
+
+// A block's weights stay in the cache while the tiles of rows pass.
+void GruStep::inTiles(const GruStepArgs& args) const {
+  alignas(64) float out[kMaxTileRows * kMaxPanel];
+  const TileKernels& kernels = tileKernels();
+  const int64_t tiles = (args.rows + kernels.maxRows - 1) / kernels.maxRows;
+  for (int64_t block = 0; block < e_.blocks; ++block) {
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t row = args.rows * tile / tiles;
+      const int64_t count = args.rows * (tile + 1) / tiles - row;
+      kernels.rows[kPanelVectors - 1][count - 1](products(args, row, block, true, out));
+      gates(args, row, block, count, true, out);
+    }
+  }
+}
+
+// One row alone is bound by reading the weights: several panels at a time.
+void GruStep::oneRow(const GruStepArgs& args) const {
+  alignas(64) float out[kMaxTilePanels * kMaxPanel];
+  const TileKernels& kernels = tileKernels();
+  const int64_t whole = e_.H / e_.lanes;
+  for (int64_t block = 0; block < e_.blocks;) {
+    const int64_t count = block < whole ? std::min(kMaxTilePanels, whole - block) : 1;
+    kernels.panels[count - 1](products(args, 0, block, false, out));
+    gates(args, 0, block, count, false, out);
+    block += count;
+  }
+}
+
+// Any activations, and the candidate after the reset: one plane of gates after the other.
+void GruStep::inPlanes(const GruStepArgs& args) const {
+  PlaneArgs planes{};
+  planes.rows = args.rows;
+  planes.width = e_.P;
+  planes.gates = args.projection;
+  planes.ldGates = 3 * e_.P;
+  planes.q = args.q;
+  planes.ldQ = e_.P;
+  planes.h = args.h;
+  planes.next = args.next;
+  planes.ldH = e_.P;
+  planes.saved = args.saved;
+  planes.ldSaved = GruReserve::kPlanes * e_.P;
+  planes.resetAfter = attributes_.resetAfter != 0;
+  planes.replace = attributes_.replace != 0;
+
+  Product product;
+  product.a = args.h;
+  product.lda = e_.P;
+  product.b = args.packed + packed_.recurrent;
+  product.c = args.projection;
+  product.ldc = 3 * e_.P;
+  product.rows = args.rows;
+  product.k = e_.H;
+  product.n = 2 * e_.P;
+  product.accumulate = true;
+  multiply(product);
+  gruGates().recurrentGates(planes, attributes_.recurrentActivation);
+
+  product.b = args.packed + packed_.candidate;
+  product.n = e_.P;
+  if (planes.resetAfter) {
+    product.c = args.q;
+    product.ldc = e_.P;
+    product.start = args.packed + packed_.candidateBias;
+    product.accumulate = false;
+  } else {
+    product.a = args.q;
+    product.c = args.projection + 2 * e_.P;
+  }
+  multiply(product);
+  gruGates().candidate(planes, attributes_.activation);
+  for (int64_t row = 0; row < args.rows && args.y; ++row)
+    std::copy_n(args.next + row * e_.P, e_.H, args.y + row * args.ldY);
+}
+
+}  // namespace sluice::cpu

@@ -1,0 +1,178 @@
+// What may not change a bit of the CPU backend's GRU: threads, batch mates, the cut of a sequence,
+// padding, training.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "cpu/targets.h"
+#include "support/gru.h"
+
+namespace sluice::test {
+namespace {
+
+const Backend& cpu() { return backend("cpu"); }
+
+GruSizes sizesOf(int64_t B, int64_t T, int64_t I, int64_t H) {
+  GruSizes sizes;
+  sizes.B = B;
+  sizes.T = T;
+  sizes.I = I;
+  sizes.H = H;
+  return sizes;
+}
+
+TEST(CpuGruBits, ThreadsDoNotMatter) {
+  uint64_t seed = 1;
+  for (const auto& [B, H] : {std::pair<int64_t, int64_t>{2, 200}, {7, 64}, {33, 70}, {64, 130}}) {
+    for (const int resetAfter : {0, 1}) {
+      GruSizes sizes = sizesOf(B, 30, 37, H);
+      sizes.attributes.resetAfter = resetAfter;
+      sizes.mask = B == 7 ? MaskKind::Holes : MaskKind::None;
+      Random random(seed++);
+      Case forward = gruForward(random, sizes, DType::Float32);
+      expectThreadsDoNotMatter(cpu(), forward);
+      launch(cpu(), forward);
+      expectThreadsDoNotMatter(cpu(), gruBackwardOf(random, sizes, forward));
+    }
+  }
+}
+
+TEST(CpuGruBits, InferenceGivesTheBitsOfTraining) {
+  for (const int resetAfter : {0, 1}) {
+    GruSizes sizes = sizesOf(9, 20, 5, 40);
+    sizes.attributes.resetAfter = resetAfter;
+    Random random(3);
+    Case training = gruForward(random, sizes, DType::Float32);
+    Case inference = training;
+    inference.out[gru::kReserve] = Tensor();
+    launch(cpu(), training);
+    launch(cpu(), inference);
+    EXPECT_TRUE(sameBits(training.out[gru::kSequence], inference.out[gru::kSequence]));
+    EXPECT_TRUE(sameBits(training.out[gru::kFinalState], inference.out[gru::kFinalState]));
+  }
+}
+
+// `count` rows from `row` on of a tensor whose first axis is the batch.
+Tensor rowsOf(const Tensor& tensor, int64_t row, int64_t count) {
+  if (!tensor.present()) return {};
+  Shape shape = tensor.shape();
+  const size_t bytes = static_cast<size_t>(tensor.size() / shape[0]) * dtypeBytes(tensor.dtype());
+  shape[0] = count;
+  Tensor part(tensor.dtype(), shape);
+  std::memcpy(part.data<uint8_t>(), tensor.data<uint8_t>() + static_cast<size_t>(row) * bytes,
+              static_cast<size_t>(count) * bytes);
+  return part;
+}
+
+Case rowsOfCase(const Case& c, int64_t row, int64_t count) {
+  Case part = c;
+  for (const int i : {gru::kX, gru::kMask, gru::kInitialState})
+    part.in[static_cast<size_t>(i)] = rowsOf(c.in[static_cast<size_t>(i)], row, count);
+  for (Tensor& out : part.out) out = rowsOf(out, row, count);
+  return part;
+}
+
+TEST(CpuGruBits, RowsDoNotDependOnTheirBatch) {
+  onEveryTarget([] {
+    for (const int resetAfter : {0, 1}) {
+      for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
+        GruSizes sizes = sizesOf(21, 11, 7, 53);
+        sizes.mask = mask;
+        sizes.reserve = false;
+        sizes.attributes.resetAfter = resetAfter;
+        Random random(5);
+        Case all = gruForward(random, sizes, DType::Float32);
+        all.context.threads = 2;
+        launch(cpu(), all);
+        for (const int64_t count : {1, 2, 3, 4, 5, 7, 8, 9, 13}) {
+          for (int64_t row = 0; row + count <= sizes.B; row += count) {
+            Case some = rowsOfCase(all, row, count);
+            some.context.threads = 1 + static_cast<int>(row % 2);
+            launch(cpu(), some);
+            ASSERT_TRUE(
+                sameBits(some.out[gru::kSequence], rowsOf(all.out[gru::kSequence], row, count)));
+            ASSERT_TRUE(sameBits(some.out[gru::kFinalState],
+                                 rowsOf(all.out[gru::kFinalState], row, count)));
+          }
+        }
+      }
+    }
+  });
+}
+
+// Steps [t, t + count) of a [B,T,...] tensor.
+Tensor stepsOf(const Tensor& tensor, int64_t t, int64_t count) {
+  if (!tensor.present()) return {};
+  Shape shape = tensor.shape();
+  const int64_t B = shape[0], T = shape[1];
+  const size_t bytes = static_cast<size_t>(tensor.size() / (B * T)) * dtypeBytes(tensor.dtype());
+  shape[1] = count;
+  Tensor part(tensor.dtype(), shape);
+  for (int64_t b = 0; b < B; ++b)
+    std::memcpy(part.data<uint8_t>() + static_cast<size_t>(b * count) * bytes,
+                tensor.data<uint8_t>() + static_cast<size_t>(b * T + t) * bytes,
+                static_cast<size_t>(count) * bytes);
+  return part;
+}
+
+TEST(CpuGruBits, PushingPiecesGivesTheBitsOfTheSequence) {
+  onEveryTarget([] {
+    for (const int resetAfter : {0, 1}) {
+      for (const int64_t B : {1, 3, 8, 12}) {
+        GruSizes sizes = sizesOf(B, 24, 9, 70);
+        sizes.reserve = false;
+        sizes.mask = B == 3 ? MaskKind::Holes : MaskKind::None;
+        sizes.attributes.resetAfter = resetAfter;
+        Random random(6);
+        Case whole = gruForward(random, sizes, DType::Float32);
+        launch(cpu(), whole);
+        for (const int64_t piece : {1, 2, 3, 8}) {
+          Tensor state = whole.in[gru::kInitialState];
+          for (int64_t t = 0; t < sizes.T; t += piece) {
+            Case part = whole;
+            part.in[gru::kX] = stepsOf(whole.in[gru::kX], t, piece);
+            part.in[gru::kMask] = stepsOf(whole.in[gru::kMask], t, piece);
+            part.in[gru::kInitialState] = state;
+            part.out[gru::kSequence] = stepsOf(whole.out[gru::kSequence], t, piece);
+            launch(cpu(), part);
+            ASSERT_TRUE(
+                sameBits(part.out[gru::kSequence], stepsOf(whole.out[gru::kSequence], t, piece)));
+            state = part.out[gru::kFinalState];
+          }
+          ASSERT_TRUE(sameBits(state, whole.out[gru::kFinalState]));
+        }
+      }
+    }
+  });
+}
+
+TEST(CpuGruBits, PaddingDoesNotMatter) {
+  for (const int resetAfter : {0, 1}) {
+    GruSizes sizes = sizesOf(6, 12, 5, 33);
+    sizes.mask = MaskKind::Right;
+    sizes.attributes.resetAfter = resetAfter;
+    Random random(8);
+    Case forward = gruForward(random, sizes, DType::Float32);
+    Case other = forward;
+    const Tensor& mask = forward.in[gru::kMask];
+    for (int64_t i = 0; i < mask.size(); ++i) {
+      for (int64_t j = 0; mask.get(i) == 0 && j < sizes.I; ++j)
+        other.in[gru::kX].set(i * sizes.I + j, 1000);
+    }
+    launch(cpu(), forward);
+    launch(cpu(), other);
+    EXPECT_TRUE(sameBits(forward.out[gru::kSequence], other.out[gru::kSequence]));
+    EXPECT_TRUE(sameBits(forward.out[gru::kFinalState], other.out[gru::kFinalState]));
+    Case backward = gruBackwardOf(random, sizes, forward);
+    Case otherBackward = backward;
+    otherBackward.in[gruBackward::kX] = other.in[gru::kX];
+    otherBackward.in[gruBackward::kReserve] = other.out[gru::kReserve];
+    launch(cpu(), backward);
+    launch(cpu(), otherBackward);
+    for (size_t i = 0; i < backward.out.size(); ++i)
+      EXPECT_TRUE(sameBits(backward.out[i], otherBackward.out[i])) << i;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::test

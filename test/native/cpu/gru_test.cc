@@ -1,0 +1,191 @@
+// The CPU backend's GRU against the reference in double, on every instruction set of the machine.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cpu/targets.h"
+#include "support/gru.h"
+
+namespace sluice::test {
+namespace {
+
+constexpr double kForwardBound = 2e-6;
+constexpr double kGradientBound = 5e-6;
+
+const Backend& cpu() { return backend("cpu"); }
+const Backend& reference() { return backend("reference"); }
+
+// max|got - want| / max|want|
+double relativeDifference(const Tensor& got, const Tensor& want) {
+  double largest = 0, worst = 0;
+  for (int64_t i = 0; i < want.size(); ++i) {
+    largest = std::max(largest, std::abs(want.get(i)));
+    const double d = std::abs(got.get(i) - want.get(i));
+    worst = std::max(worst, std::isnan(d) ? INFINITY : d);
+  }
+  return worst == 0 ? 0 : worst / largest;
+}
+
+std::string describe(const GruSizes& s) {
+  std::ostringstream out;
+  out << "B" << s.B << " T" << s.T << " I" << s.I << " H" << s.H << " mask"
+      << static_cast<int>(s.mask) << " after" << s.attributes.resetAfter << " replace"
+      << s.attributes.replace << " reverse" << s.attributes.reverse << " repeat"
+      << s.attributes.repeatMasked << " activations"
+      << static_cast<int>(s.attributes.activation.kind) << ","
+      << static_cast<int>(s.attributes.recurrentActivation.kind);
+  return out.str();
+}
+
+void expectGruAsReference(const GruSizes& sizes, uint64_t seed, int threads = 1) {
+  SCOPED_TRACE(describe(sizes));
+  Random random(seed);
+  Case forward = gruForward(random, sizes, DType::Float32);
+  Case want = inDouble(forward);
+  launch(reference(), want);
+  forward.context.threads = threads;
+  launch(cpu(), forward);
+  for (const size_t out : {gru::kSequence, gru::kFinalState}) {
+    if (!forward.out[out].present()) continue;
+    EXPECT_LE(difference(forward.out[out], want.out[out]), kForwardBound) << "output " << out;
+  }
+
+  Case backward = gruBackwardOf(random, sizes, forward);
+  Case wantBackward = inDouble(backward);
+  wantBackward.in[gruBackward::kReserve] = want.out[gru::kReserve];
+  launch(reference(), wantBackward);
+  backward.context.threads = threads;
+  launch(cpu(), backward);
+  for (size_t i = 0; i < backward.out.size(); ++i) {
+    if (!backward.out[i].present()) continue;
+    EXPECT_LE(relativeDifference(backward.out[i], wantBackward.out[i]), kGradientBound)
+        << "gradient " << i;
+  }
+}
+
+GruSizes sizesOf(int64_t B, int64_t T, int64_t I, int64_t H) {
+  GruSizes sizes;
+  sizes.B = B;
+  sizes.T = T;
+  sizes.I = I;
+  sizes.H = H;
+  return sizes;
+}
+
+TEST(CpuGru, EveryRowCountAndManyWidths) {
+  onEveryTarget([] {
+    for (int64_t B = 1; B <= 9; ++B) {
+      for (const int64_t H :
+           {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 47, 48, 49, 64, 70})
+        expectGruAsReference(sizesOf(B, 1 + (B * H) % 7, 1 + (3 * B + H) % 11, H),
+                             static_cast<uint64_t>(B * 100 + H));
+    }
+  });
+}
+
+TEST(CpuGru, AroundTheBlockSizes) {
+  onEveryTarget([] {
+    for (const int64_t H : {127, 128, 129, 255, 256, 257})
+      expectGruAsReference(sizesOf(5, 3, 40, H), static_cast<uint64_t>(H));
+    for (const int64_t I : {128, 256, 300})
+      expectGruAsReference(sizesOf(3, 4, I, 20), static_cast<uint64_t>(I));
+  });
+}
+
+TEST(CpuGru, LongSequences) {
+  onEveryTarget([] {
+    expectGruAsReference(sizesOf(3, 100, 10, 64), 1);
+    expectGruAsReference(sizesOf(32, 100, 10, 20), 2, 2);
+    expectGruAsReference(sizesOf(1, 1000, 3, 17), 3);
+    expectGruAsReference(sizesOf(300, 40, 4, 40), 4, 2);
+  });
+}
+
+TEST(CpuGru, EveryOption) {
+  onEveryTarget([] {
+    uint64_t seed = 1;
+    for (int bits = 0; bits < 16; ++bits) {
+      for (const MaskKind mask : kMaskKinds) {
+        for (const int64_t H : {5, 16, 33}) {
+          GruSizes sizes = sizesOf(4, 6, 3, H);
+          sizes.mask = mask;
+          sizes.attributes.resetAfter = bits & 1;
+          sizes.attributes.replace = bits >> 1 & 1;
+          sizes.attributes.reverse = bits >> 2 & 1;
+          sizes.attributes.repeatMasked = bits >> 3 & 1;
+          sizes.bias = seed % 3 != 0;
+          sizes.initialState = seed % 4 != 0;
+          sizes.sequence = seed % 5 != 0;
+          expectGruAsReference(sizes, seed, 1 + static_cast<int>(seed % 2));
+          ++seed;
+        }
+      }
+    }
+  });
+}
+
+TEST(CpuGru, EveryActivation) {
+  using Kind = ActivationKind;
+  const ActivationSpec specs[] = {
+      {Kind::Linear},   {Kind::Tanh},           {Kind::Sigmoid},
+      {Kind::Relu},     {Kind::Softsign},       {Kind::Softplus},
+      {Kind::Elu, 0.7}, {Kind::LeakyRelu, 0.3}, {Kind::HardSigmoid, 0.2, 0.5}};
+  onEveryTarget([&] {
+    for (const ActivationSpec& candidate : specs) {
+      for (const ActivationSpec& gates : {specs[2], specs[8], specs[4], candidate}) {
+        for (const int resetAfter : {0, 1}) {
+          // Few steps: with unbounded gates the state grows like a power of a power.
+          GruSizes sizes = sizesOf(3, 2, 4, 19);
+          sizes.attributes.activation = candidate;
+          sizes.attributes.recurrentActivation = gates;
+          sizes.attributes.resetAfter = resetAfter;
+          expectGruAsReference(sizes, 7);
+        }
+      }
+    }
+  });
+}
+
+TEST(CpuGru, EmptyBatchesAndSequences) {
+  for (const auto& [B, T] : {std::pair<int64_t, int64_t>{0, 5}, {3, 0}, {0, 0}}) {
+    expectGruAsReference(sizesOf(B, T, 4, 10), 1, 2);
+  }
+}
+
+TEST(CpuGru, GradientsThatAreNotWantedAreNotWritten) {
+  const GruSizes sizes = sizesOf(5, 9, 6, 20);
+  Random random(9);
+  Case forward = gruForward(random, sizes, DType::Float32);
+  launch(cpu(), forward);
+  Case all = gruBackwardOf(random, sizes, forward);
+  Case frozen = all, first = all;
+  for (const int i : {gruBackward::kDKernel, gruBackward::kDRecurrentKernel, gruBackward::kDBias})
+    frozen.out[static_cast<size_t>(i)] = Tensor();
+  first.out[gruBackward::kDx] = Tensor();
+  first.out[gruBackward::kDInitialState] = Tensor();
+  launch(cpu(), all);
+  launch(cpu(), frozen);
+  launch(cpu(), first);
+  for (const int i : {gruBackward::kDx, gruBackward::kDInitialState})
+    EXPECT_TRUE(sameBits(all.out[static_cast<size_t>(i)], frozen.out[static_cast<size_t>(i)]));
+  for (const int i : {gruBackward::kDKernel, gruBackward::kDRecurrentKernel, gruBackward::kDBias})
+    EXPECT_TRUE(sameBits(all.out[static_cast<size_t>(i)], first.out[static_cast<size_t>(i)]));
+}
+
+TEST(CpuGru, CancelledCallsReturn) {
+  const std::atomic<int32_t> cancel{1};
+  const GruSizes sizes = sizesOf(64, 200, 16, 64);
+  Random random(10);
+  Case forward = gruForward(random, sizes, DType::Float32);
+  launch(cpu(), forward);
+  Case backward = gruBackwardOf(random, sizes, forward);
+  for (Case* c : {&forward, &backward}) {
+    c->context.threads = 3;
+    c->context.cancel = &cancel;
+    launch(cpu(), *c);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::test
