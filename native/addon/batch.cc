@@ -1,0 +1,206 @@
+#include "addon/batch.h"
+
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "addon/model.h"
+#include "engine/core/error.h"
+
+namespace sluice::addon {
+namespace {
+
+constexpr std::pair<std::string_view, SlotRole> kRoles[] = {
+    {"input", SlotRole::Input},   {"mask", SlotRole::Mask},     {"lengths", SlotRole::Lengths},
+    {"target", SlotRole::Target}, {"weight", SlotRole::Weight}, {"cotangent", SlotRole::Cotangent},
+};
+constexpr std::pair<std::string_view, DType> kDTypes[] = {
+    {"float32", DType::Float32}, {"int32", DType::Int32}, {"bool", DType::Bool}};
+
+constexpr size_t kMaxSlots = 4096;
+
+Shape readRowShape(napi_env env, napi_value value, const std::string& what) {
+  Shape shape;
+  // The batch axis is to come in front.
+  shape.rank = static_cast<int32_t>(readArrayLength(env, value, what, kMaxRank - 1));
+  for (int i = 0; i < shape.rank; ++i)
+    shape[i] = readInteger(env, getElement(env, value, static_cast<size_t>(i)),
+                           cat(what, "[", i, "]"), 0, kMaxExtent);
+  return shape;
+}
+
+std::vector<SlotSpec> readSlots(napi_env env, napi_value value) {
+  std::vector<SlotSpec> slots(readArrayLength(env, value, "slots", kMaxSlots));
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const HandleScope scope(env);
+    const Fields fields(env, getElement(env, value, i), cat("slots[", i, "]"),
+                        {"role", "index", "shape", "dtype"});
+    slots[i].role = fields.choice("role", kRoles);
+    slots[i].index = static_cast<int32_t>(fields.integer("index", 0, kMaxSlots));
+    slots[i].rowShape = readRowShape(env, fields.get("shape"), fields.path("shape"));
+    slots[i].dtype = fields.choice("dtype", kDTypes);
+  }
+  return slots;
+}
+
+napi_typedarray_type arrayType(DType dtype) {
+  switch (dtype) {
+    case DType::Int32:
+      return napi_int32_array;
+    case DType::Bool:
+      return napi_uint8_array;
+    default:
+      return napi_float32_array;
+  }
+}
+
+// Rows of `view` when one has `elements`.
+int64_t rowsOf(const ArrayView& view, size_t elements) {
+  return elements == 0 ? kMaxSafeInteger : static_cast<int64_t>(view.length / elements);
+}
+
+[[noreturn]] void outOfRange(const char* what, const std::string& expected, int64_t received) {
+  fail(Code::InvalidArgument, cat(what, " must be ", expected, ", received ", received),
+       {.option = what, .expected = expected, .received = cat(received)});
+}
+
+// Any byte but zero is true in JavaScript; kernels count on 0 and 1.
+void copyRow(std::byte* to, const std::byte* from, size_t bytes, bool boolean) {
+  if (!boolean) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  for (size_t i = 0; i < bytes; ++i) to[i] = from[i] != std::byte{0} ? std::byte{1} : std::byte{0};
+}
+
+}  // namespace
+
+BatchObject::BatchObject(const Call& call) : memory_(call.env) {
+  const int64_t rows = readInteger(call.env, call[1], "rows", 0, kMaxExtent);
+  std::vector<SlotSpec> slots = readSlots(call.env, call[2]);
+  // Only now: reading the slots may have run code that disposed the model.
+  const std::shared_ptr<Model> model = unwrap<ModelObject>(call.env, call[0], "model").model();
+  batch_ = std::make_shared<Batch>(model->graph(), rows, std::move(slots));
+  model_ = model;
+  reportMemory();
+}
+
+const std::shared_ptr<Batch>& BatchObject::forRunOf(const std::shared_ptr<Model>& model) const {
+  if (model_.lock() != model)
+    fail(Code::InvalidArgument, "the batch was made for another model", {.option = "batch"});
+  requireIdle();
+  return batch_;
+}
+
+void BatchObject::reportMemory() {
+  size_t bytes = batch_->bytes();
+  for (const OwnedTensor& output : batch_->outputs) bytes += output.buffer.bytes();
+  memory_.report(bytes);
+}
+
+void BatchObject::requireIdle() const {
+  if (batch_->inUse.load()) fail(Code::Busy, "a run that has not settled yet uses the batch");
+}
+
+napi_value BatchObject::rows(const Call& call) {
+  return jsNumber(call.env, static_cast<double>(batch_->rows()));
+}
+
+napi_value BatchObject::bytes(const Call& call) {
+  return jsNumber(call.env, static_cast<double>(batch_->bytes()));
+}
+
+napi_value BatchObject::gather(const Call& call) {
+  napi_env env = call.env;
+  const auto slotCount = static_cast<int64_t>(batch_->slots().size());
+  const auto slot = static_cast<size_t>(readInteger(env, call[0], "slot", 0, slotCount - 1));
+  const DType dtype = batch_->slots()[slot].dtype;
+  const int64_t offset = readInteger(env, call[3], "offset", 0, kMaxSafeInteger);
+  const int64_t first = readInteger(env, call[4], "first", 0, batch_->rows());
+  const int64_t count = readInteger(env, call[5], "count", 0, batch_->rows() - first);
+  requireIdle();
+  // From here on nothing runs that could move or shrink the buffers.
+  const ArrayView source = readTypedArray(env, call[1], arrayType(dtype), "source");
+  const size_t rowBytes = batch_->rowBytes(slot);
+  const int64_t sourceRows = rowsOf(source, rowBytes / dtypeBytes(dtype));
+  const bool boolean = dtype == DType::Bool;
+  std::byte* const target = batch_->row(slot, 0) + static_cast<size_t>(first) * rowBytes;
+
+  if (typeOf(env, call[2]) == napi_null) {
+    if (offset > sourceRows || count > sourceRows - offset)
+      outOfRange("source", cat("at least ", offset + count, " rows long"), sourceRows);
+    if (count == 0 || rowBytes == 0) return nullptr;
+    copyRow(target, source.data + static_cast<size_t>(offset) * rowBytes,
+            static_cast<size_t>(count) * rowBytes, boolean);
+    return nullptr;
+  }
+
+  const ArrayView index = readTypedArray(env, call[2], napi_int32_array, "rowIndex");
+  const auto indices = static_cast<int64_t>(index.length);
+  if (offset > indices || count > indices - offset)
+    outOfRange("rowIndex", cat("at least ", offset + count, " long"), indices);
+  const int32_t* const rows = index.as<int32_t>() + offset;
+  for (int64_t i = 0; i < count; ++i)
+    if (rows[i] < 0 || rows[i] >= sourceRows)
+      outOfRange("rowIndex", cat("a row of the source, 0 to ", sourceRows - 1), rows[i]);
+  if (rowBytes == 0) return nullptr;
+  for (int64_t i = 0; i < count; ++i)
+    copyRow(target + static_cast<size_t>(i) * rowBytes,
+            source.data + static_cast<size_t>(rows[i]) * rowBytes, rowBytes, boolean);
+  return nullptr;
+}
+
+const OwnedTensor& BatchObject::output(napi_env env, napi_value index) const {
+  requireIdle();
+  const std::vector<OwnedTensor>& outputs = batch_->outputs;
+  if (outputs.empty())
+    fail(Code::InvalidArgument, "no run has filled the outputs of this batch yet",
+         {.option = "output"});
+  const auto last = static_cast<int64_t>(outputs.size()) - 1;
+  return outputs[static_cast<size_t>(readInteger(env, index, "output", 0, last))];
+}
+
+napi_value BatchObject::outputShape(const Call& call) {
+  const Shape& shape = output(call.env, call[0]).shape;
+  const std::vector<int64_t> extents(shape.dims.begin(), shape.dims.begin() + shape.rank);
+  return jsList(call.env, extents,
+                [&](int64_t extent) { return jsNumber(call.env, static_cast<double>(extent)); });
+}
+
+napi_value BatchObject::scatter(const Call& call) {
+  napi_env env = call.env;
+  const OwnedTensor& tensor = output(env, call[0]);
+  if (tensor.dtype != DType::Float32 || tensor.shape.rank < 1)
+    fail(Code::Unsupported, cat("cannot read an output of type ", dtypeName(tensor.dtype)));
+  const int64_t rows = tensor.shape[0];
+  const size_t rowFloats =
+      rows == 0 ? 0 : static_cast<size_t>(tensor.shape.elements()) / static_cast<size_t>(rows);
+  const int64_t targetRow = readInteger(env, call[2], "targetRow", 0, kMaxSafeInteger / 2);
+  const int64_t first = readInteger(env, call[3], "first", 0, rows);
+  const int64_t count = readInteger(env, call[4], "count", 0, rows - first);
+  const ArrayView target = readTypedArray(env, call[1], napi_float32_array, "target");
+  const int64_t targetRows = rowsOf(target, rowFloats);
+  const int64_t at = targetRow + first;
+  if (at > targetRows || count > targetRows - at)
+    outOfRange("target", cat("at least ", at + count, " rows long"), targetRows);
+  if (count == 0 || rowFloats == 0) return nullptr;
+  std::memcpy(target.as<float>() + static_cast<size_t>(at) * rowFloats,
+              tensor.buffer.as<float>() + static_cast<size_t>(first) * rowFloats,
+              static_cast<size_t>(count) * rowFloats * sizeof(float));
+  return nullptr;
+}
+
+void BatchObject::define(napi_env env, napi_value exports) {
+  defineClass<BatchObject>(env, exports,
+                           {
+                               getter<&BatchObject::rows>("rows"),
+                               getter<&BatchObject::bytes>("bytes"),
+                               method<&BatchObject::gather>("gather"),
+                               method<&BatchObject::outputShape>("outputShape"),
+                               method<&BatchObject::scatter>("scatter"),
+                           });
+}
+
+}  // namespace sluice::addon

@@ -1,0 +1,60 @@
+// Work off the JavaScript thread with a promise for its end.
+//
+// A task's arguments are captured as plain structs on the JavaScript thread; run() sees nothing
+// else. result() makes the JavaScript value at the end. The rest (errors, settling exactly once,
+// cancelling, shutting down) is done here and in channel.h.
+#pragma once
+
+#include <node_api.h>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "engine/runtime/cancel.h"
+#include "engine/runtime/scheduler.h"
+
+namespace sluice::addon {
+
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  // On the compute thread. What it throws rejects the promise.
+  virtual void run(const CancelToken& cancel) = 0;
+  // On the JavaScript thread, unless run() threw.
+  virtual napi_value result(napi_env env) = 0;
+  // On the JavaScript thread: marks what the task uses, and takes the marks back just before the
+  // promise settles either way. Not taken back where the environment goes away first.
+  virtual void started() noexcept {}
+  virtual void settled() noexcept {}
+
+ private:
+  friend class Channel;
+  friend class Environment;
+  enum class State { Queued, Running, Finished };
+
+  CancelToken cancel_;
+  State state_ = State::Queued;  // guarded by the channel's mutex
+  std::exception_ptr failure_;   // written before Finished
+
+  // The JavaScript thread's own. Not freed by the destructor, which may run on the compute thread
+  // after the environment has gone, and its handles with it.
+  napi_deferred deferred_ = nullptr;
+  napi_ref error_ = nullptr;  // created at the call, so that its stack points at the caller
+  std::vector<napi_ref> kept_;
+};
+
+struct Submission {
+  std::shared_ptr<Task> task;
+  Priority priority = Priority::Training;
+  // Objects that must not be collected before the promise settles.
+  std::vector<napi_value> keep;
+};
+
+// Calls `start`, submits the task it returns, and returns the promise of its result. What `start`
+// throws rejects the promise as well: a call that returns a promise never throws.
+napi_value promiseOf(napi_env env, const std::function<Submission()>& start);
+
+}  // namespace sluice::addon
