@@ -1,0 +1,52 @@
+import { type ActivationOption, activation, activationDefault } from './activations.js';
+import { type InitializerOption, initializer } from './initializers.js';
+import { SimpleLayer } from './layer.js';
+import { boolean, integer, layerName, parseOptions, withDefault } from './options.js';
+
+/** Options of {@link dense}. */
+export interface DenseOptions {
+  /** Size of the output's last axis, at least 1. */
+  units: number;
+  /** Default linear. */
+  activation?: ActivationOption;
+  useBias?: boolean;
+  kernelInitializer?: InitializerOption;
+  biasInitializer?: InitializerOption;
+  /** false: training leaves the weights as they are. */
+  trainable?: boolean;
+  name?: string;
+}
+
+const FIELDS = {
+  units: integer(1, 2 ** 30),
+  activation: withDefault(activation(), activationDefault('linear')),
+  useBias: withDefault(boolean(), true),
+  kernelInitializer: initializer('glorotUniform'),
+  biasInitializer: initializer('zeros'),
+  trainable: withDefault(boolean(), true),
+  name: layerName(),
+};
+
+const LATER = [
+  'kernelRegularizer',
+  'biasRegularizer',
+  'activityRegularizer',
+  'kernelConstraint',
+  'biasConstraint',
+];
+
+/**
+ * y = activation(x W + b) over the last axis; a sequence [B,T,features] is taken step by step.
+ *
+ * Parameters: `<name>/kernel` [features, units], `/bias` [units].
+ *
+ * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range
+ *
+ * @example
+ * layers.dense({ units: 1 });
+ * layers.dense({ units: 64, activation: 'tanh' }).apply(station);
+ */
+export function dense(options: DenseOptions): SimpleLayer {
+  const { name, ...described } = parseOptions('dense', FIELDS, options, LATER);
+  return new SimpleLayer('dense', name, described);
+}

@@ -1,0 +1,9 @@
+// The layers by their public names: `layers.gru(...)`.
+export { activation } from './activation.js';
+export { bidirectional } from './bidirectional.js';
+export { concatenate } from './concatenate.js';
+export { dense } from './dense.js';
+export { dropout } from './dropout.js';
+export { gru } from './gru.js';
+export { normalization } from './normalization.js';
+export { reverse } from './reverse.js';

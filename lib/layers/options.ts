@@ -1,0 +1,158 @@
+// The one declarative validator: an options object is described field by field, each field checks one
+// value and says what it expects. Layers, optimizers and calls all use it.
+import { invalid, SluiceError, unknownName } from '../errors.js';
+
+/** How one option is checked; `parse` may turn shorthand into its full form. */
+export interface Field<T> {
+  readonly expected: string;
+  /** Undefined: the option has to be given. */
+  readonly fallback: { readonly value: T } | undefined;
+  parse(value: unknown, name: string, where: string): T;
+}
+
+export type Fields = Readonly<Record<string, Field<unknown>>>;
+
+/** What `parseOptions` answers for these fields. */
+export type Parsed<F extends Fields> = {
+  [K in keyof F]: F[K] extends Field<infer T> ? T : never;
+};
+
+/**
+ * Checks `options` against `fields` and fills in the defaults. `where` names the layer or call in
+ * messages; `later` lists options that this release does not have yet.
+ */
+export function parseOptions<F extends Fields>(
+  where: string,
+  fields: F,
+  options: unknown = {},
+  later: readonly string[] = [],
+): Parsed<F> {
+  if (options === null || typeof options !== 'object' || Array.isArray(options)) {
+    throw invalid('options', 'an object', options, where);
+  }
+  const given = options as Record<string, unknown>;
+  for (const name of Object.keys(given)) {
+    if (given[name] === undefined || Object.hasOwn(fields, name)) continue;
+    if (later.includes(name)) {
+      throw new SluiceError(
+        'INVALID_ARGUMENT',
+        `${where}: the option '${name}' is not part of this release`,
+        { layer: where, option: name },
+      );
+    }
+    throw unknownName('option', name, Object.keys(fields), where);
+  }
+  const result: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(fields)) {
+    const value = given[name];
+    if (value === undefined && field.fallback) result[name] = field.fallback.value;
+    else result[name] = field.parse(value, name, where);
+  }
+  return result as Parsed<F>;
+}
+
+function field<T>(expected: string, accepts: (value: unknown) => value is T): Field<T> {
+  return {
+    expected,
+    fallback: undefined,
+    parse(value, name, where) {
+      if (!accepts(value)) throw invalid(name, expected, value, where);
+      return value;
+    },
+  };
+}
+
+/** The same field with a default. */
+export function withDefault<T, const D>(base: Field<T>, value: D): Field<T | D> {
+  return { ...base, fallback: { value } };
+}
+
+/** The same field, absent as `undefined`. */
+export function optional<T>(base: Field<T>): Field<T | undefined> {
+  return withDefault(base, undefined);
+}
+
+/** A field whose value is checked and completed by a function of its own. */
+export function custom<T>(
+  expected: string,
+  parse: (value: unknown, name: string, where: string) => T,
+): Field<T> {
+  return { expected, fallback: undefined, parse };
+}
+
+export function integer(least: number, most = Number.MAX_SAFE_INTEGER): Field<number> {
+  const range = most === Number.MAX_SAFE_INTEGER ? `>= ${least}` : `from ${least} to ${most}`;
+  return field(
+    `an integer ${range}`,
+    (value): value is number => Number.isSafeInteger(value) && within(value as number, least, most),
+  );
+}
+
+export interface Range {
+  min?: number;
+  max?: number;
+  /** The value has to stay below. */
+  below?: number;
+  /** The value has to stay above. */
+  above?: number;
+}
+
+/** A finite number within a range. */
+export function number(range: Range = {}): Field<number> {
+  const { min, max, below, above } = range;
+  const parts = [
+    ...(min === undefined ? [] : [`>= ${min}`]),
+    ...(above === undefined ? [] : [`> ${above}`]),
+    ...(max === undefined ? [] : [`<= ${max}`]),
+    ...(below === undefined ? [] : [`< ${below}`]),
+  ];
+  return field(
+    `a finite number${parts.length > 0 ? ` ${parts.join(' and ')}` : ''}`,
+    (value): value is number =>
+      typeof value === 'number' &&
+      Number.isFinite(value) &&
+      within(value, min, max) &&
+      (below === undefined || value < below) &&
+      (above === undefined || value > above),
+  );
+}
+
+function within(value: number, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY) {
+  return value >= min && value <= max;
+}
+
+export function boolean(): Field<boolean> {
+  return field('true or false', (value): value is boolean => typeof value === 'boolean');
+}
+
+export function text(): Field<string> {
+  return field(
+    'a non-empty string',
+    (value): value is string => typeof value === 'string' && value !== '',
+  );
+}
+
+/** One of a list of strings or numbers. */
+export function oneOf<const T extends readonly (string | number)[]>(
+  ...choices: T
+): Field<T[number]> {
+  const list = choices.map((choice) =>
+    typeof choice === 'string' ? `'${choice}'` : String(choice),
+  );
+  const expected = list.length > 1 ? `one of ${list.join(', ')}` : (list[0] ?? '');
+  return field(expected, (value): value is T[number] => choices.some((choice) => choice === value));
+}
+
+export function signal(): Field<AbortSignal> {
+  return field('an AbortSignal', (value): value is AbortSignal => value instanceof AbortSignal);
+}
+
+/** A layer's name is the first part of its parameters' names, so it holds no '/'. */
+export function layerName(): Field<string | undefined> {
+  return optional(
+    field(
+      "a non-empty string without '/'",
+      (value): value is string => typeof value === 'string' && value !== '' && !value.includes('/'),
+    ),
+  );
+}

@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import { invalid, SluiceError } from '../errors.js';
+import { decodeModel, decodeWeights } from '../formats/modelFile.js';
+import { type Json, native } from '../native.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { type Compiled, type CompileOptions, parseCompile } from '../training/compile.js';
+import { isRecord } from '../training/data.js';
+import { ModelCore } from './core.js';
+import { Model } from './model.js';
+import type { ModelOutput } from './outputs.js';
+
+/**
+ * Loads a model that `model.save` wrote: layers, weights, seed and, if it was compiled, losses, metrics
+ * and optimizer. The optimizer's state is not in the file; training goes on as after `compile`.
+ *
+ * The type of results is that of a single output unless it is given: `load<Tensor[]>(path)`.
+ *
+ * @param source a path or the bytes of a file
+ * @throws SluiceError FORMAT for a file that is broken, foreign or of a newer format, and for weights
+ * that do not fit the layers, naming them; OUT_OF_MEMORY; errors of the file system as Node throws them
+ *
+ * @example
+ * const m = await load('weather.safetensors');
+ * const same = await load(await m.save());
+ */
+export async function load<O extends ModelOutput = Tensor<'float32'>>(
+  source: string | URL | Uint8Array | ArrayBuffer,
+): Promise<Model<O>> {
+  const { record, tensors } = decodeModel(await readBytes(source));
+  const core = asFormatError('its layers', () => new ModelCore(record));
+  try {
+    if (core.outputs.length !== record.outputs.names.length) {
+      throw new SluiceError('FORMAT', 'the file does not name each of the outputs');
+    }
+    const weights = decodeWeights(
+      tensors,
+      native(() => core.engine.parameters),
+    );
+    native(() => core.engine.setWeights(weights));
+    if (record.compiled !== null) {
+      asFormatError('how it was compiled', () =>
+        core.compile(parseCompiled(core, record.compiled)),
+      );
+    }
+  } catch (error) {
+    core.dispose();
+    throw error;
+  }
+  return new Model<O>(core);
+}
+
+async function readBytes(source: unknown): Promise<Uint8Array> {
+  if (source instanceof Uint8Array) return source;
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if ((typeof source === 'string' && source !== '') || source instanceof URL) {
+    return await readFile(source);
+  }
+  throw invalid('source', 'a path or the bytes of a file', source, 'load');
+}
+
+function parseCompiled(core: ModelCore, compiled: Json): Compiled {
+  if (!isRecord(compiled)) throw new SluiceError('FORMAT', 'it is not an object');
+  const { losses, lossWeights, metrics, optimizer } = compiled;
+  // Whatever the file holds: everything is checked as if a user had written it.
+  return parseCompile(core.outputs, {
+    loss: losses,
+    lossWeights,
+    metrics,
+    optimizer,
+  } as unknown as CompileOptions);
+}
+
+/** What is wrong with the contents of a file is the file's fault; limits of this machine are not. */
+function asFormatError<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const codes = ['CONFIG', 'INVALID_ARGUMENT', 'SHAPE_MISMATCH'];
+    if (!(error instanceof SluiceError) || !codes.includes(error.code)) throw error;
+    throw new SluiceError(
+      'FORMAT',
+      `the file is not valid, ${what}: ${error.message}`,
+      error.details,
+      {
+        cause: error,
+      },
+    );
+  }
+}

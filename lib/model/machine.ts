@@ -1,0 +1,42 @@
+import { integer } from '../layers/options.js';
+import { type DeviceInfo, native } from '../native.js';
+
+export type { DeviceInfo } from '../native.js';
+
+/** What decided the number of compute threads. */
+export interface ThreadInfo {
+  /** Threads that compute. */
+  count: number;
+  /** Processors that this process may run on. */
+  affinity: number;
+  /** Processors' worth of time that the container may use, null without a limit. */
+  cgroupQuota: number | null;
+  /** What `setThreads` asked for, null if nothing. */
+  requested: number | null;
+}
+
+/**
+ * The devices that models can run on, with the reason where one is not available.
+ *
+ * @example
+ * devices(); // [{ name: 'cpu', available: true, description: '...' }, ...]
+ */
+export function devices(): DeviceInfo[] {
+  return native((addon) => addon.devices());
+}
+
+/** How many threads compute, and why as many. */
+export function threads(): ThreadInfo {
+  return native((addon) => addon.threads());
+}
+
+/**
+ * Sets the number of compute threads of this process, from the next run on. Results do not depend on
+ * it.
+ * @param count an integer >= 1, or 0 to leave the choice to the machine
+ * @throws SluiceError INVALID_ARGUMENT for anything else
+ */
+export function setThreads(count: number): void {
+  const checked = integer(0, 4096).parse(count, 'count', 'setThreads');
+  native((addon) => addon.setThreads(checked));
+}

@@ -1,0 +1,139 @@
+// How rows get to the addon and results back: in slices, so that JavaScript's thread is never held for
+// long, and through two buffers that alternate, so that one is filled while the other is run.
+import { setImmediate } from 'node:timers/promises';
+import { type Batch, type NativeModel, native, type RunResult } from '../native.js';
+import type { Rows } from './data.js';
+
+/** What is copied before the event loop gets its turn. */
+const SLICE_BYTES = 1 << 20;
+
+/** A range of rows [from, to). */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Copies in slices of at most 1 MiB and yields to the event loop between them. */
+class Slices {
+  #copied = 0;
+
+  async each(
+    rows: number,
+    rowBytes: number,
+    copy: (first: number, count: number) => void,
+  ): Promise<void> {
+    const most = Math.max(1, Math.floor(SLICE_BYTES / Math.max(1, rowBytes)));
+    for (let first = 0; first < rows; first += most) {
+      const count = Math.min(most, rows - first);
+      if (this.#copied > 0 && this.#copied + count * rowBytes > SLICE_BYTES) {
+        await setImmediate();
+        this.#copied = 0;
+      }
+      copy(first, count);
+      this.#copied += count * rowBytes;
+    }
+  }
+}
+
+/** Fills batches from columns of rows. */
+export class BatchSource {
+  readonly #engine: NativeModel;
+  readonly #rows: Rows;
+  readonly #rowBytes: readonly number[];
+  /** By turn and number of rows: whole batches and the last, smaller one, twice each. */
+  readonly #batches = new Map<string, Batch>();
+
+  constructor(engine: NativeModel, rows: Rows) {
+    this.#engine = engine;
+    this.#rows = rows;
+    this.#rowBytes = rows.columns.map(
+      ({ slot, data }) =>
+        slot.shape.reduce((product, extent) => product * extent, 1) * data.BYTES_PER_ELEMENT,
+    );
+  }
+
+  /**
+   * The batch of rows [first, first + count): of the data, or of `order` where there is one. Batches of
+   * even and odd turns are different memory.
+   */
+  async fill(turn: number, order: Int32Array | null, first: number, count: number): Promise<Batch> {
+    const batch = this.#take(turn % 2, count);
+    const slices = new Slices();
+    for (const [slot, { data }] of this.#rows.columns.entries()) {
+      await slices.each(count, this.#rowBytes[slot] ?? 0, (start, n) => {
+        native(() => batch.gather(slot, data, order, first, start, n));
+      });
+    }
+    return batch;
+  }
+
+  #take(parity: number, count: number): Batch {
+    const key = `${parity}/${count}`;
+    let batch = this.#batches.get(key);
+    if (!batch) {
+      const slots = this.#rows.columns.map((column) => column.slot);
+      batch = native((addon) => new addon.Batch(this.#engine, count, slots));
+      this.#batches.set(key, batch);
+    }
+    return batch;
+  }
+}
+
+/** Copies output number `output` of a batch that has run to rows from `targetRow` on. */
+export async function scatter(
+  batch: Batch,
+  output: number,
+  target: Float32Array,
+  targetRow: number,
+): Promise<void> {
+  const rowBytes =
+    batch
+      .outputShape(output)
+      .slice(1)
+      .reduce((product, extent) => product * extent, 1) * Float32Array.BYTES_PER_ELEMENT;
+  await new Slices().each(batch.rows, rowBytes, (first, count) => {
+    native(() => batch.scatter(output, target, targetRow, first, count));
+  });
+}
+
+/**
+ * Runs a range batch by batch in order. While a batch runs the next one is filled, and while that one
+ * runs the results of the first are consumed.
+ */
+export async function runInOrder(
+  source: BatchSource,
+  range: Range,
+  batchSize: number,
+  run: (batch: Batch) => Promise<RunResult>,
+  consume: (batch: Batch, result: RunResult, first: number) => void | Promise<void>,
+): Promise<void> {
+  const fill = (turn: number) => {
+    const first = range.from + turn * batchSize;
+    return source.fill(turn, null, first, Math.min(batchSize, range.to - first));
+  };
+  const turns = Math.ceil((range.to - range.from) / batchSize);
+  if (turns === 0) return;
+  let batch = await fill(0);
+  let running = quiet(run(batch));
+  try {
+    for (let turn = 0; turn < turns; turn++) {
+      const next = turn + 1 < turns ? await fill(turn + 1) : undefined;
+      const result = await running;
+      const finished = batch;
+      if (next) {
+        batch = next;
+        running = quiet(run(batch));
+      }
+      await consume(finished, result, range.from + turn * batchSize);
+    }
+  } finally {
+    // After a failure elsewhere the run still reads its batch: settle only once it has ended.
+    await Promise.allSettled([running]);
+  }
+}
+
+/** A promise that may reject before anybody awaits it. */
+export function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}

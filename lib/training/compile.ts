@@ -1,0 +1,203 @@
+import { invalid, SluiceError, unknownName } from '../errors.js';
+import {
+  boolean,
+  custom,
+  number,
+  oneOf,
+  optional,
+  parseOptions,
+  text,
+  withDefault,
+} from '../layers/options.js';
+import type { CompileSpec } from '../native.js';
+import { type Loss, type LossOption, parseLoss } from './losses.js';
+import { type Metric, type MetricOption, parseMetric } from './metrics.js';
+import { type Optimizer, type OptimizerOption, parseOptimizer } from './optimizers.js';
+import type { OutputPort } from './ports.js';
+
+/** Where and how a call runs; given to `compile` for all calls, or to one call. */
+export interface RunSettings {
+  /** 'cpu' (default) or 'reference': plain loops in double, the oracle of the tests. */
+  device?: string;
+  /** true: UNSUPPORTED instead of a slower path; see `explain`. */
+  strict?: boolean;
+  /** 'fast' is the only one in this release. */
+  memory?: 'fast' | 'low';
+}
+
+/** Options of `model.compile`. */
+export interface CompileOptions extends RunSettings {
+  /** Default 'rmsprop', as in Keras. */
+  optimizer?: OptimizerOption;
+  /**
+   * One loss, or one an output: an array in the order of the outputs or a record by output name.
+   * The cross-entropies take LOGITS: no sigmoid or softmax before them.
+   */
+  loss: LossOption | readonly LossOption[] | Readonly<Record<string, LossOption>>;
+  /** Weights of the outputs' losses in the total; default 1. */
+  lossWeights?: readonly number[] | Readonly<Record<string, number>>;
+  /** For all outputs, or per output: an array of arrays or a record by output name. */
+  metrics?:
+    | readonly MetricOption[]
+    | readonly (readonly MetricOption[])[]
+    | Readonly<Record<string, readonly MetricOption[]>>;
+}
+
+/** Settings with their defaults. */
+export interface Settings {
+  readonly device: string;
+  readonly strict: boolean;
+}
+
+/** A compiled model's losses, metrics and optimizer. */
+export interface Compiled {
+  readonly outputs: readonly {
+    readonly loss: Loss;
+    readonly weight: number;
+    readonly metrics: readonly Metric[];
+  }[];
+  readonly optimizer: Optimizer;
+  readonly settings: Settings;
+}
+
+/** The options that every call which runs a model takes. */
+export const SETTINGS = {
+  device: optional(text()),
+  strict: optional(boolean()),
+  memory: optional(oneOf('fast', 'low')),
+};
+
+const FIELDS = {
+  ...SETTINGS,
+  optimizer: withDefault(custom('an optimizer', parseOptimizer), undefined),
+  loss: custom<unknown>('a loss', (value, name, where) => {
+    if (value === undefined) throw invalid(name, "a loss such as 'mse'", value, where);
+    return value;
+  }),
+  lossWeights: optional(custom<unknown>('numbers', (value) => value)),
+  metrics: optional(custom<unknown>('metrics', (value) => value)),
+};
+
+/** Checks the options of `compile` for a model with these outputs. */
+export function parseCompile(outputs: readonly OutputPort[], options: CompileOptions): Compiled {
+  const parsed = parseOptions('compile', FIELDS, options);
+  const names = outputs.map((output) => output.name);
+  const losses = perOutput(parsed.loss, names, 'loss').map((loss, i) =>
+    parseLoss(loss, names.length > 1 ? `the loss of output '${names[i]}'` : 'loss'),
+  );
+  const weights =
+    parsed.lossWeights === undefined ? [] : perOutput(parsed.lossWeights, names, 'lossWeights');
+  const metrics = metricsPerOutput(parsed.metrics ?? [], names);
+  losses.forEach((loss, i) => {
+    checkLoss(loss, outputs[i] as OutputPort);
+  });
+  return {
+    outputs: losses.map((loss, i) => ({
+      loss,
+      weight: number({ min: 0 }).parse(weights[i] ?? 1, 'lossWeights', 'compile'),
+      metrics: checkDistinct(
+        (metrics[i] ?? []).map((m) => parseMetric(m, loss.kind, names[i] ?? '')),
+      ),
+    })),
+    optimizer: parsed.optimizer ?? parseOptimizer('rmsprop'),
+    settings: mergeSettings({ device: 'cpu', strict: false }, parsed),
+  };
+}
+
+/** What a call runs with: its own settings over those of `compile`. */
+export function mergeSettings(
+  base: Settings,
+  call: {
+    device?: string | undefined;
+    strict?: boolean | undefined;
+    memory?: 'fast' | 'low' | undefined;
+  },
+): Settings {
+  if (call.memory === 'low') {
+    throw new SluiceError('UNSUPPORTED', "memory: 'low' is not part of this release", {
+      option: 'memory',
+      expected: "'fast'",
+      received: "'low'",
+    });
+  }
+  return { device: call.device ?? base.device, strict: call.strict ?? base.strict };
+}
+
+/** As the addon takes it. */
+export function compileSpec(compiled: Compiled): CompileSpec {
+  return {
+    losses: compiled.outputs.map(({ loss, weight }) => ({ ...loss, weight })),
+    metrics: compiled.outputs.map((output) =>
+      output.metrics.map(({ kind, threshold }) => ({ kind, threshold })),
+    ),
+    optimizer: { ...compiled.optimizer },
+  };
+}
+
+/** One value an output: from an array, a record by name, or a single value for a single output. */
+function perOutput(value: unknown, names: readonly string[], option: string): unknown[] {
+  const isRecord =
+    value !== null && typeof value === 'object' && !Array.isArray(value) && !('kind' in value);
+  if (isRecord) return fromRecord(value, names, option);
+  const list = Array.isArray(value) ? value : [value];
+  if (list.length !== names.length) {
+    throw invalid(
+      option,
+      `one entry for each of the outputs ${names.join(', ')}`,
+      value,
+      'compile',
+    );
+  }
+  return list;
+}
+
+function fromRecord(value: object, names: readonly string[], option: string): unknown[] {
+  const record = value as Record<string, unknown>;
+  for (const name of Object.keys(record)) {
+    if (!names.includes(name)) throw unknownName(`output in ${option}`, name, names, 'compile');
+  }
+  return names.map((name) => (Object.hasOwn(record, name) ? record[name] : undefined));
+}
+
+function metricsPerOutput(value: unknown, names: readonly string[]): (readonly unknown[])[] {
+  if (Array.isArray(value)) {
+    const nested = value.length > 0 && value.every((item) => Array.isArray(item));
+    if (nested) return perOutput(value, names, 'metrics') as unknown[][];
+    return names.map(() => value);
+  }
+  if (value !== null && typeof value === 'object') {
+    return fromRecord(value, names, 'metrics').map((list) => {
+      if (list === undefined) return [];
+      return Array.isArray(list) ? list : [list];
+    });
+  }
+  throw invalid('metrics', 'an array of metrics', value, 'compile');
+}
+
+function checkDistinct(metrics: Metric[]): Metric[] {
+  const names = metrics.map((metric) => metric.name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw invalid('metrics', 'each metric once', twice, 'compile');
+  return metrics;
+}
+
+function checkLoss(loss: Loss, output: OutputPort): void {
+  const classes = output.shape.at(-1) ?? 0;
+  if (/ategorical/.test(loss.kind) && classes < 2) {
+    throw new SluiceError(
+      'CONFIG',
+      `compile: ${loss.kind} needs at least two classes, output '${output.name}' has ${classes} ` +
+        '(for two classes in one logit use binaryCrossentropy)',
+      { layer: output.node, option: 'loss', expected: '>= 2 classes', received: String(classes) },
+    );
+  }
+  // Nearly always a mistake, as other libraries' cross-entropies take probabilities by default; the
+  // model still trains, badly, so that nobody would notice.
+  if (loss.kind === 'binaryCrossentropy' && /sigmoid$/i.test(output.activation ?? '')) {
+    process.emitWarning(
+      `binaryCrossentropy takes logits, but output '${output.name}' ends in ${output.activation}: ` +
+        'remove that activation',
+      'SluiceWarning',
+    );
+  }
+}

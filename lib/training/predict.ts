@@ -1,0 +1,75 @@
+import { SluiceError } from '../errors.js';
+import { integer, parseOptions, withDefault } from '../layers/options.js';
+import type { Batch } from '../native.js';
+import { Tensor } from '../tensor/tensor.js';
+import { withSignal } from './abort.js';
+import { BatchSource, runInOrder, scatter } from './batches.js';
+import { type ModelData, ownSmall, type Rows } from './data.js';
+import { DEFAULT_INFERENCE_BATCH } from './evaluate.js';
+import { bindInputs } from './inputs.js';
+import { CALL_FIELDS, type CallOptions, runBatch, settingsOf } from './run.js';
+import { rowShape } from './targets.js';
+import type { Trainable } from './trainable.js';
+
+/** Options of `predict`. */
+export interface PredictOptions extends CallOptions {
+  /** Rows of one run; default 256. A row's result does not depend on it. */
+  batchSize?: number;
+}
+
+const FIELDS = {
+  ...CALL_FIELDS,
+  batchSize: withDefault(integer(1), DEFAULT_INFERENCE_BATCH),
+};
+
+/** The outputs for all rows, in the order of the model's outputs. */
+export async function predict(
+  model: Trainable,
+  x: ModelData,
+  options: PredictOptions = {},
+): Promise<Tensor<'float32'>[]> {
+  const call = parseOptions('predict', FIELDS, options);
+  const rows = ownSmall(bindInputs(model.inputs, x, call as PredictOptions));
+  const settings = settingsOf(model, call);
+  return withSignal(call.signal, async (cancel, check) => {
+    const results: Tensor<'float32'>[] = [];
+    await runInOrder(
+      new BatchSource(model.engine, rows),
+      { from: 0, to: rows.count },
+      call.batchSize,
+      (batch) => runBatch(model, 'predict', batch, settings, { cancel }),
+      async (batch, _result, first) => {
+        if (results.length === 0) results.push(...allocateOutputs(model, batch, rows.count));
+        for (const [k, result] of results.entries()) await scatter(batch, k, result.data, first);
+        check();
+      },
+    );
+    return results.length > 0 ? results : emptyOutputs(model, rows);
+  });
+}
+
+/** Tensors for all rows, with the shapes that a batch came out with. */
+export function allocateOutputs(model: Trainable, batch: Batch, rows: number): Tensor<'float32'>[] {
+  return model.outputs.map((output, k) => {
+    const shape = [rows, ...batch.outputShape(k).slice(1)];
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    try {
+      return new Tensor<'float32'>(new Float32Array(size), shape);
+    } catch (cause) {
+      throw new SluiceError(
+        'OUT_OF_MEMORY',
+        `predict: output '${output.name}' needs ${size * 4} bytes for ${rows} rows`,
+        { layer: output.node },
+        { cause },
+      );
+    }
+  });
+}
+
+/** No rows give no rows. */
+function emptyOutputs(model: Trainable, rows: Rows): Tensor<'float32'>[] {
+  return model.outputs.map((output) => {
+    const shape = rowShape(output, rows).map((extent) => extent ?? 0);
+    return new Tensor<'float32'>(new Float32Array(0), [0, ...shape]);
+  });
+}

@@ -1,0 +1,72 @@
+import { SluiceError } from '../errors.js';
+import { custom, optional, signal } from '../layers/options.js';
+import {
+  type Batch,
+  type CancelToken,
+  nativeAsync,
+  type RunOptions,
+  type RunResult,
+} from '../native.js';
+import type { Compiled } from './compile.js';
+import { mergeSettings, type RunSettings, SETTINGS, type Settings } from './compile.js';
+import type { MaskOptions } from './inputs.js';
+import type { Trainable } from './trainable.js';
+
+/** Options of every call that runs a model on data. */
+export interface CallOptions extends RunSettings, MaskOptions {
+  /** Ends the call with an AbortError. */
+  signal?: AbortSignal | undefined;
+}
+
+const anything = custom<unknown>('data', (value) => value);
+
+/** How {@link CallOptions} are checked; what lengths and masks hold is checked against the inputs. */
+export const CALL_FIELDS = {
+  ...SETTINGS,
+  signal: optional(signal()),
+  lengths: optional(anything),
+  mask: optional(anything),
+};
+
+/** Weights of rows, checked against the outputs. */
+export const WEIGHT_FIELDS = {
+  sampleWeight: optional(anything),
+  classWeight: optional(anything),
+};
+
+const DEFAULT_SETTINGS: Settings = { device: 'cpu', strict: false };
+
+/** The settings of a call: its own over those of `compile`. */
+export function settingsOf(model: Trainable, call: Parameters<typeof mergeSettings>[1]): Settings {
+  return mergeSettings(model.compiled?.settings ?? DEFAULT_SETTINGS, call);
+}
+
+/** What `compile` chose; CONFIG where it was not called. */
+export function requireCompiled(model: Trainable, what: string): Compiled {
+  if (model.compiled) return model.compiled;
+  throw new SluiceError(
+    'CONFIG',
+    `${what}: the model is not compiled; call compile({ optimizer, loss }) first`,
+  );
+}
+
+/** One native call on a batch. */
+export function runBatch(
+  { engine, seed }: Pick<Trainable, 'engine' | 'seed'>,
+  kind: 'train' | 'evaluate' | 'predict' | 'gradients' | 'vjp',
+  batch: Batch,
+  settings: Settings,
+  options: Partial<RunOptions> & { cancel: CancelToken | null },
+): Promise<RunResult> {
+  return nativeAsync(() =>
+    engine.run(kind, batch, {
+      training: kind === 'train',
+      seed,
+      step: 0,
+      microBatch: 0,
+      requireFinite: false,
+      ...settings,
+      ...options,
+    }),
+  );
+}

@@ -1,0 +1,19 @@
+import type { NativeModel } from '../native.js';
+import type { Compiled } from './compile.js';
+import type { InputPort, OutputPort } from './ports.js';
+
+/** What training needs of a model: the small interface between this folder and model/. */
+export interface Trainable {
+  readonly engine: NativeModel;
+  readonly inputs: readonly InputPort[];
+  readonly outputs: readonly OutputPort[];
+  /** Seed of shuffles and dropout where a call gives none. */
+  readonly seed: number;
+  /** Null before `compile`. */
+  readonly compiled: Compiled | null;
+  /** Set by a user or a callback to end `fit`. */
+  stopTraining: boolean;
+  learningRate: number;
+  /** A second engine with the same weights, for gradients of a loss that is not the compiled one. */
+  scratch(): NativeModel;
+}
