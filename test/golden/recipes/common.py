@@ -1,0 +1,209 @@
+"""Shared by all recipes: random data, parameter shapes, vector-Jacobian products, the file format.
+
+Every input and weight is rounded to float32 first and then used in double, so a stored float32
+value is exactly the value that was used; only results are rounded when they are stored.
+"""
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+
+torch.set_num_threads(1)
+torch.set_default_dtype(torch.float64)
+
+GOLDEN = Path(__file__).resolve().parent.parent
+
+
+# The model description -------------------------------------------------------------------------
+
+def gru(inputs="x", name="gru", **options):
+    return {"kind": "gru", "name": name, "inputs": as_list(inputs), "options": options}
+
+
+def bidirectional(inputs="x", merge="concat", **options):
+    return {"kind": "bidirectional", "name": "bidirectional", "inputs": as_list(inputs),
+            "options": {"layer": {"kind": "gru", "options": options}, "mergeMode": merge}}
+
+
+def dense(inputs, name="dense", **options):
+    return {"kind": "dense", "name": name, "inputs": as_list(inputs), "options": options}
+
+
+def normalization(inputs="x"):
+    return {"kind": "normalization", "name": "normalization", "inputs": as_list(inputs),
+            "options": {}}
+
+
+def model(inputs, layers, outputs=None):
+    """inputs: { name: shape without the batch }, None where any length is allowed."""
+    return {"inputs": [{"name": n, "shape": list(s)} for n, s in inputs.items()],
+            "layers": layers, "outputs": as_list(outputs or layers[-1]["name"])}
+
+
+def as_list(value):
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def gru_options(node):
+    return node["options"]["layer"]["options"] if node["kind"] == "bidirectional" \
+        else node["options"]
+
+
+def gru_shapes(prefix, features, options):
+    units = options["units"]
+    shapes = {f"{prefix}/kernel": (features, 3 * units),
+              f"{prefix}/recurrent_kernel": (units, 3 * units)}
+    if options.get("useBias", True):
+        shapes[f"{prefix}/bias"] = (2, 3 * units) if options.get("resetAfter", True) \
+            else (3 * units,)
+    return shapes
+
+
+def parameter_shapes(description):
+    """{ layer name: { parameter name: shape } }"""
+    width = {i["name"]: i["shape"][-1] for i in description["inputs"]}
+    shapes = {}
+    for node in description["layers"]:
+        kind, name, options = node["kind"], node["name"], node["options"]
+        features = width[node["inputs"][0]]
+        if kind == "gru":
+            width[name] = width[f"{name}:1"] = options["units"]
+            shapes[name] = gru_shapes(name, features, options)
+        elif kind == "bidirectional":
+            units = gru_options(node)["units"]
+            width[name] = units * (2 if options["mergeMode"] == "concat" else 1)
+            shapes[name] = {**gru_shapes(f"{name}/forward", features, gru_options(node)),
+                            **gru_shapes(f"{name}/backward", features, gru_options(node))}
+        elif kind == "dense":
+            width[name] = options["units"]
+            shapes[name] = {f"{name}/kernel": (features, options["units"]),
+                            f"{name}/bias": (options["units"],)}
+        elif kind == "normalization":
+            width[name] = features
+            shapes[name] = {f"{name}/mean": (features,), f"{name}/variance": (features,)}
+    return shapes
+
+
+def trainable(name):
+    return not name.startswith("normalization/")
+
+
+# Random data, rounded to float32 ---------------------------------------------------------------
+
+def f32(values):
+    return np.ascontiguousarray(np.asarray(values, dtype=np.float32))
+
+
+def double(values, grad=False):
+    return torch.tensor(np.asarray(values, dtype=np.float64), requires_grad=grad)
+
+
+def random_weights(rng, description, scale=1.0):
+    weights = {}
+    for layer in parameter_shapes(description).values():
+        for name, shape in layer.items():
+            kind = name.rsplit("/", 1)[1]
+            values = rng.standard_normal(shape)
+            if kind == "kernel":
+                values *= scale * np.sqrt(2 / (shape[0] + shape[1] / 3))
+            elif kind == "recurrent_kernel":
+                values *= scale / np.sqrt(shape[0])
+            elif kind == "bias":
+                values *= scale * 0.3
+            elif kind == "variance":
+                values = rng.uniform(0.3, 2.0, shape)
+            weights[name] = f32(values)
+    return weights
+
+
+def random_inputs(rng, description, batch, steps):
+    """A sequence input has a leading None; any other input is one vector a row (a state)."""
+    inputs = {}
+    for i in description["inputs"]:
+        shape, scale = i["shape"], 1.0
+        if shape[0] is None:
+            shape = [steps[i["name"]] if isinstance(steps, dict) else steps] + shape[1:]
+        else:
+            scale = 0.5
+        inputs[i["name"]] = f32(scale * rng.standard_normal([batch] + shape))
+    return inputs
+
+
+# One layer case --------------------------------------------------------------------------------
+
+def as_mask(inputs, mask, lengths):
+    """{ input: bool [B,T] } from either form."""
+    masks = {n: torch.tensor(np.asarray(m) != 0) for n, m in (mask or {}).items()}
+    for name, counts in (lengths or {}).items():
+        masks[name] = torch.arange(inputs[name].shape[1])[None, :] < torch.tensor(counts)[:, None]
+    return masks
+
+
+def vjp(evaluate, description, weights, inputs, mask=None, lengths=None, cotangents=None, rng=None):
+    """Runs `evaluate` in double. It answers (outputs, leaves, convert): `convert` turns the
+    gradients of its leaves into { our parameter name: gradient }."""
+    x = {n: double(v, grad=True) for n, v in inputs.items()}
+    w = {n: double(v) for n, v in weights.items()}
+    masks = as_mask(inputs, mask, lengths)
+    outputs, leaves, convert = evaluate(description, w, x, masks, lengths)
+    if cotangents is None:
+        cotangents = [f32(rng.standard_normal(tuple(y.shape))) for y in outputs]
+    for y in outputs:
+        assert y.dtype == torch.float64, y.dtype
+    g = torch.autograd.grad(outputs, leaves + list(x.values()), [double(c) for c in cotangents])
+    gradients = {n: v.detach().numpy() for n, v in convert(g[:len(leaves)]).items()}
+    return ([y.detach().numpy() for y in outputs], cotangents, gradients,
+            {n: v.numpy() for n, v in zip(x, g[len(leaves):])})
+
+
+def assert_same(what, a, b, bound=1e-12):
+    """The same vector-Jacobian product from two implementations."""
+    pairs = [("output", u, v) for u, v in zip(a[0], b[0], strict=True)]
+    for kind, left, right in (("gradient", a[2], b[2]), ("inputGradient", a[3], b[3])):
+        assert left.keys() == right.keys(), (what, left.keys(), right.keys())
+        pairs += [(f"{kind}/{n}", left[n], right[n]) for n in left]
+    for name, u, v in pairs:
+        assert u.shape == v.shape, (what, name, u.shape, v.shape)
+        error = np.abs(u - v).max() / max(1.0, np.abs(u).max())
+        assert error <= bound, (what, name, error)
+
+
+def write_case(topic, name, framework, seed, evaluate, description, batch=3, steps=5, *,
+               scale=1.0, mask=None, lengths=None, change=None, check=()):
+    """mask, lengths: { input name: array }. change(weights, inputs) edits the random data.
+    check: other implementations that must agree to 1e-12."""
+    rng = np.random.default_rng(seed)
+    weights = random_weights(rng, description, scale)
+    inputs = random_inputs(rng, description, batch, steps)
+    if change:
+        change(weights, inputs)
+    result = vjp(evaluate, description, weights, inputs, mask, lengths, rng=rng)
+    for other in check:
+        assert_same(f"{topic}/{name}", result, vjp(other, description, weights, inputs, mask,
+                                                   lengths, result[1]))
+    outputs, cotangents, gradients, input_gradients = result
+    tensors = {f"input/{n}": v for n, v in inputs.items()}
+    tensors |= {f"mask/{n}": np.asarray(v, np.uint8) for n, v in (mask or {}).items()}
+    tensors |= {f"lengths/{n}": np.asarray(v, np.int32) for n, v in (lengths or {}).items()}
+    tensors |= {f"output/{k}": f32(v) for k, v in enumerate(outputs)}
+    tensors |= {f"cotangent/{k}": v for k, v in enumerate(cotangents)}
+    tensors |= {f"weight/{n}": v for n, v in weights.items()}
+    tensors |= {f"gradient/{n}": f32(v) for n, v in gradients.items()}
+    tensors |= {f"inputGradient/{n}": f32(v) for n, v in input_gradients.items()}
+    save(topic, name, {"framework": framework, "seed": seed, "model": description,
+                       "mask": "mask" if mask else "lengths" if lengths else None}, tensors)
+
+
+def save(topic, name, case, tensors):
+    case = {"recipe": topic.replace("-", "_") + ".py", **case}
+    for key, value in tensors.items():
+        assert np.isfinite(value).all(), (topic, name, key)
+    folder = GOLDEN / topic
+    folder.mkdir(exist_ok=True)
+    tensors = {n: np.ascontiguousarray(v) for n, v in tensors.items()}
+    save_file(tensors, folder / f"{name}.safetensors", metadata={"case": json.dumps(case)})

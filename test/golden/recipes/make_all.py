@@ -1,0 +1,24 @@
+"""Makes every golden file again, bit for bit, and verifies what is stored."""
+import shutil
+
+import keras_activations
+import keras_bidirectional
+import keras_gru
+import keras_masks
+import keras_models
+import losses
+import optimizers
+import torch_bidirectional
+import torch_gru
+import torch_lengths
+import update_gate
+import verify
+from common import GOLDEN
+
+TOPICS = [torch_gru, torch_lengths, torch_bidirectional, keras_gru, keras_masks,
+          keras_bidirectional, keras_activations, keras_models, update_gate, losses, optimizers]
+
+for topic in TOPICS:
+    shutil.rmtree(GOLDEN / topic.__name__.replace("_", "-"), ignore_errors=True)
+    topic.main()
+verify.main()

@@ -1,0 +1,121 @@
+"""Evaluates a model description from the equations alone, in double with automatic derivatives.
+
+z = s(x W_z + b_z + h R_z + c_z)    r = s(x W_r + b_r + h R_r + c_r)
+n = a(x W_h + b_h + r (h R_h + c_h))   reset after;   a(x W_h + b_h + (r h) R_h)   reset before
+h' = z h + (1 - z) n   update gate 'keep';   (1 - z) h + z n   'replace'
+A masked step keeps the state and answers zero, or ('repeat') the previous output.
+"""
+from common import gru_options, torch, trainable
+
+FRAMEWORK = f"equations (torch {torch.__version__.split('+')[0]} autograd)"
+
+ACTIVATIONS = {
+    "linear": lambda x: x,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "relu": lambda x: x.clamp(min=0),
+    "softsign": lambda x: x / (1 + x.abs()),
+    "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
+    "elu": lambda x, alpha=1.0: torch.where(x > 0, x, alpha * torch.expm1(x.clamp(max=0))),
+    "leakyRelu": lambda x, alpha: torch.where(x >= 0, x, alpha * x),
+    "hardSigmoid": lambda x, alpha=1 / 6, beta=0.5: (alpha * x + beta).clamp(0, 1),
+    "hardSigmoidLegacy": lambda x: (0.2 * x + 0.5).clamp(0, 1),
+}
+
+
+def activation(value):
+    if isinstance(value, str):
+        return ACTIVATIONS[value]
+    parameters = {k: v for k, v in value.items() if k != "name"}
+    return lambda x: ACTIVATIONS[value["name"]](x, **parameters)
+
+
+def step(x, h, kernel, recurrent, bias, options):
+    units = options["units"]
+    gate = activation(options.get("recurrentActivation", "sigmoid"))
+    candidate = activation(options.get("activation", "tanh"))
+    after = options.get("resetAfter", True)
+    b = c = torch.zeros(3 * units)
+    if bias is not None:
+        b, c = (bias[0], bias[1]) if after else (bias, c)
+    input_part = x @ kernel + b
+    recurrent_part = h @ recurrent + c
+    z = gate(input_part[:, :units] + recurrent_part[:, :units])
+    r = gate(input_part[:, units:2 * units] + recurrent_part[:, units:2 * units])
+    if after:
+        n = candidate(input_part[:, 2 * units:] + r * recurrent_part[:, 2 * units:])
+    else:
+        n = candidate(input_part[:, 2 * units:] + (r * h) @ recurrent[:, 2 * units:])
+    if options.get("updateGate", "keep") == "replace":
+        return (1 - z) * h + z * n
+    return z * h + (1 - z) * n
+
+
+def run_gru(prefix, x, h0, mask, weights, options, backwards):
+    """-> the outputs in the order of time, and the final state."""
+    batch, steps, _ = x.shape
+    h = torch.zeros(batch, options["units"]) if h0 is None else h0
+    previous, outputs = torch.zeros(batch, options["units"]), [None] * steps
+    parameters = (weights[f"{prefix}/kernel"], weights[f"{prefix}/recurrent_kernel"],
+                  weights.get(f"{prefix}/bias"))
+    for t in reversed(range(steps)) if backwards else range(steps):
+        new = step(x[:, t], h, *parameters, options)
+        if mask is None:
+            h = outputs[t] = new
+            continue
+        valid = mask[:, t, None]
+        h = torch.where(valid, new, h)
+        previous = torch.where(valid, new, previous)
+        repeat = options.get("maskedOutput", "zero") == "repeat"
+        outputs[t] = previous if repeat else torch.where(valid, new, 0.0)
+    return torch.stack(outputs, dim=1), h
+
+
+def gru(node, inputs, mask, weights):
+    options = node["options"]
+    backwards = options.get("goBackwards", False)
+    sequence, state = run_gru(node["name"], inputs[0], inputs[1] if len(inputs) > 1 else None,
+                              mask, weights, options, backwards)
+    if backwards:
+        sequence = sequence.flip(1)  # in the order of processing, as Keras answers it
+    return [sequence if options.get("returnSequences") else state, state]
+
+
+def bidirectional(node, inputs, mask, weights):
+    options, merge = gru_options(node), node["options"]["mergeMode"]
+    h0 = inputs[1:] or [None, None]
+    runs = [run_gru(f"{node['name']}/{side}", inputs[0], h0[k], mask, weights, options, k == 1)
+            for k, side in enumerate(["forward", "backward"])]
+    a, b = [run[0 if options.get("returnSequences") else 1] for run in runs]
+    merged = {"concat": lambda: [torch.cat([a, b], dim=-1)], "sum": lambda: [a + b],
+              "ave": lambda: [(a + b) / 2], "mul": lambda: [a * b], "none": lambda: [a, b]}
+    return merged[merge]() + [run[1] for run in runs]
+
+
+def dense(node, inputs, mask, weights):
+    y = inputs[0] @ weights[f"{node['name']}/kernel"] + weights[f"{node['name']}/bias"]
+    return [activation(node["options"].get("activation", "linear"))(y)]
+
+
+def normalization(node, inputs, mask, weights):
+    deviation = weights[f"{node['name']}/variance"].sqrt().clamp(min=1e-7)
+    return [(inputs[0] - weights[f"{node['name']}/mean"]) / deviation]
+
+
+LAYERS = {"gru": gru, "bidirectional": bidirectional, "dense": dense,
+          "normalization": normalization}
+
+
+def evaluate(model, weights, inputs, masks, lengths):
+    weights = {n: w.clone().requires_grad_(trainable(n)) for n, w in weights.items()}
+    values, masks = dict(inputs), dict(masks)
+    for node in model["layers"]:
+        name, mask = node["name"], masks.get(node["inputs"][0])
+        results = LAYERS[node["kind"]](node, [values[i] for i in node["inputs"]], mask, weights)
+        values |= {f"{name}:{k}": value for k, value in enumerate(results)}
+        values[name] = results[0]
+        if results[0].ndim == 3 and mask is not None:
+            masks[name] = mask
+    leaves = {n: w for n, w in weights.items() if trainable(n)}
+    return ([values[o] for o in model["outputs"]], list(leaves.values()),
+            lambda gradients: dict(zip(leaves, gradients)))

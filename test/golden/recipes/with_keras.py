@@ -1,0 +1,104 @@
+"""Evaluates a model description with Keras 3 (backend torch, float64, the generic RNN loop)."""
+from common import as_list, gru_options, parameter_shapes, torch
+
+import keras
+from keras.src.backend.common import dtypes
+
+keras.config.set_floatx("float64")
+# Keras narrows the results of float64 operations to float32 on every backend but TensorFlow, even
+# with this floatx (layers cast back, so that it cannot be seen in a dtype). Not here.
+dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+FRAMEWORK = f"keras {keras.__version__} (torch {torch.__version__.split('+')[0]} backend)"
+
+
+def activation(value):
+    """Our activation, a name or { name, alpha, beta }, as a Keras one."""
+    if isinstance(value, str):
+        # keras.activations.hard_sigmoid is torch's, whose derivative is 1/6 in float32 even in
+        # double (off by 3e-8); the same function by clip.
+        if value == "hardSigmoid":
+            return lambda x: keras.ops.clip(x / 6 + 0.5, 0.0, 1.0)
+        if value == "hardSigmoidLegacy":  # Keras 2 and TF.js; Keras 3 has it no more
+            return lambda x: keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+        return keras.activations.get(value)
+    name, alpha, beta = value["name"], value.get("alpha"), value.get("beta")
+    if name == "hardSigmoid":
+        return lambda x: keras.ops.clip(alpha * x + beta, 0.0, 1.0)
+    if name == "leakyRelu":
+        return lambda x: keras.activations.leaky_relu(x, negative_slope=alpha)
+    if name == "elu":
+        return lambda x: keras.activations.elu(x, alpha=alpha)
+    raise ValueError(name)
+
+
+def gru_layer(options):
+    sequences = options.get("returnSequences", False)
+    return keras.layers.GRU(
+        options["units"],
+        activation=activation(options.get("activation", "tanh")),
+        recurrent_activation=activation(options.get("recurrentActivation", "sigmoid")),
+        use_bias=options.get("useBias", True),
+        reset_after=options.get("resetAfter", True),
+        return_sequences=sequences,
+        return_state=True,
+        go_backwards=options.get("goBackwards", False),
+        # Ours by default; Keras' own default is to repeat the previous output.
+        zero_output_for_mask=sequences and options.get("maskedOutput", "zero") == "zero",
+        use_cudnn=False)
+
+
+def build(node):
+    kind, options = node["kind"], node["options"]
+    if kind == "gru":
+        return gru_layer(options)
+    if kind == "bidirectional":
+        merge = options["mergeMode"]
+        return keras.layers.Bidirectional(gru_layer(gru_options(node)),
+                                          merge_mode=None if merge == "none" else merge)
+    return keras.layers.Dense(options["units"], activation=activation(
+        options.get("activation", "linear")), use_bias=options.get("useBias", True))
+
+
+def call_recurrent(node, layer, inputs, mask):
+    options = gru_options(node)
+    states = list(inputs[1:]) or None
+    result = as_list(layer(inputs[0], initial_state=states, mask=mask))
+    count = 1 if node["kind"] == "gru" else 2
+    outputs, states = result[:-count], result[-count:]
+    if node["kind"] == "gru" and not options.get("returnSequences") and mask is not None:
+        # The final state. It is Keras' last output too, but for an empty row with an initial
+        # state, where Keras' loop answers zeros and its state is the initial state.
+        valid = mask.any(dim=1)
+        assert torch.equal(outputs[0][valid], states[0][valid])
+        outputs = [states[0]]
+    return outputs + (states if options.get("returnState") else [])
+
+
+def evaluate(model, weights, inputs, masks, lengths):
+    shapes = parameter_shapes(model)
+    values, masks, leaves = dict(inputs), dict(masks), {}
+    for node in model["layers"]:
+        name, kind = node["name"], node["kind"]
+        arguments = [values[i] for i in node["inputs"]]
+        mask = masks.get(node["inputs"][0])
+        own = [weights[n] for n in shapes[name]]
+        if kind == "normalization":
+            layer = keras.layers.Normalization(mean=own[0].numpy(), variance=own[1].numpy())
+            results = [layer(arguments[0])]
+        else:
+            layer = build(node)
+            layer.build(tuple(arguments[0].shape))
+            layer.set_weights([w.numpy() for w in own])
+            leaves |= dict(zip(shapes[name], (v.value for v in layer.weights), strict=True))
+            if kind == "dense":
+                results = [layer(arguments[0])]
+            else:
+                results = call_recurrent(node, layer, arguments, mask)
+        for k, value in enumerate(results):
+            values[f"{name}:{k}"] = value
+        values[name] = results[0]
+        if results[0].ndim == 3 and mask is not None:
+            masks[name] = mask
+    names = list(leaves)
+    return ([values[o] for o in model["outputs"]], list(leaves.values()),
+            lambda gradients: dict(zip(names, gradients)))
