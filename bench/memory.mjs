@@ -1,0 +1,66 @@
+// Whether memory grows: the slope of anonymous resident memory over the last 80 % of many calls.
+// Run with --expose-gc, so that JavaScript's own heap does not blur the line.
+import { readFileSync } from 'node:fs';
+import { layers, sequential, tensor } from 'sluice';
+
+const kSamples = 200;
+
+function anonymousBytes() {
+  const line = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  return Number(line[1]) * 1024;
+}
+
+/** Least squares slope in bytes a call over the last 80 % of the samples. */
+function slope(samples) {
+  const tail = samples.slice(Math.floor(samples.length * 0.2));
+  const mean = (f) => tail.reduce((sum, s) => sum + f(s), 0) / tail.length;
+  const mx = mean((s) => s[0]);
+  const my = mean((s) => s[1]);
+  const covariance = mean((s) => (s[0] - mx) * (s[1] - my));
+  return covariance / mean((s) => (s[0] - mx) ** 2);
+}
+
+async function measure(name, calls, call, report) {
+  const samples = [];
+  const every = calls / kSamples;
+  for (let i = 1; i <= calls; i++) {
+    const pending = call(i);
+    if (pending) await pending;
+    if (i % every) continue;
+    globalThis.gc?.();
+    samples.push([i, anonymousBytes()]);
+  }
+  const result = {
+    calls,
+    bytesPerCall: Number(slope(samples).toFixed(3)),
+    rssAnonMiB: Math.round(samples.at(-1)[1] / 2 ** 20),
+  };
+  report(`${name}: ${JSON.stringify(result)}`);
+  return result;
+}
+
+export async function measureMemory(report) {
+  const model = sequential([layers.gru({ units: 16 }), layers.dense({ units: 1 })], {
+    inputShape: [10, 4],
+    seed: 1,
+  });
+  model.compile({ optimizer: 'adam', loss: 'mse' });
+  const x = tensor(
+    new Float32Array(8 * 40).map((_, i) => Math.sin(i)),
+    [8, 10, 4],
+  );
+  const y = tensor(new Float32Array(8), [8, 1]);
+  const session = model.stream();
+  const step = new Float32Array(4);
+  const out = new Float32Array(1);
+  return {
+    trainOnBatch: await measure('trainOnBatch', 10_000, () => model.trainOnBatch(x, y), report),
+    predict: await measure('predict', 100_000, () => model.predict(x), report),
+    push: await measure('push', 1_000_000, () => void session.push(step, out), report),
+  };
+}
+
+if (process.argv[1] === new URL(import.meta.url).pathname) {
+  const result = await measureMemory(() => {});
+  console.log(JSON.stringify(result));
+}

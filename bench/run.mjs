@@ -1,0 +1,59 @@
+// npm run bench [-- train-step|event-loop|memory ...]: measures, writes JSON under bench/results and
+// renders docs/benchmarks.md.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { measureEventLoop } from './event-loop.mjs';
+import { machine } from './machine.mjs';
+import { render } from './render.mjs';
+import { measureTrainStep } from './train-step.mjs';
+
+const folder = new URL('results/', import.meta.url);
+const measurements = {
+  'train-step': measureTrainStep,
+  'event-loop': measureEventLoop,
+  // A process of its own: the samples are of its memory.
+  memory: async (report) => {
+    const script = fileURLToPath(new URL('memory.mjs', import.meta.url));
+    const result = JSON.parse(
+      execFileSync(process.execPath, ['--expose-gc', script], { encoding: 'utf8' }),
+    );
+    report(`memory: ${JSON.stringify(result)}`);
+    return result;
+  },
+};
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: 'boolean', short: 'h' } },
+});
+const unknown = positionals.find((name) => !(name in measurements));
+if (values.help || unknown !== undefined) {
+  if (unknown !== undefined) console.error(`unknown measurement: ${unknown}`);
+  console.log(`usage: npm run bench [-- ${Object.keys(measurements).join('|')} ...]`);
+  process.exit(unknown === undefined ? 0 : 2);
+}
+
+mkdirSync(folder, { recursive: true });
+for (const name of positionals.length ? positionals : Object.keys(measurements)) {
+  console.error(`== ${name}`);
+  const result = await measurements[name]((line) => console.error(line));
+  writeFileSync(
+    new URL(`${name}.json`, folder),
+    `${JSON.stringify({ machine: machine(), ...result }, null, 2)}\n`,
+  );
+}
+const read = (name) => {
+  try {
+    return JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8'));
+  } catch {
+    return null;
+  }
+};
+const document = new URL('../docs/benchmarks.md', import.meta.url);
+writeFileSync(
+  document,
+  render(Object.fromEntries(Object.keys(measurements).map((name) => [name, read(name)]))),
+);
+console.error(`wrote ${fileURLToPath(folder)} and ${fileURLToPath(document)}`);
