@@ -17,15 +17,6 @@ float* readStep(napi_env env, napi_value value, const char* what, int64_t size) 
   return view.as<float>();
 }
 
-// What the session holds beside its model, roughly: its plan's arena is of the order of its states.
-size_t estimatedBytes(const Session& session) {
-  constexpr size_t kFixed = 4096, kCopies = 8;
-  int64_t floats = session.stateSize();
-  for (const int64_t size : session.inputSizes()) floats += size;
-  for (const int64_t size : session.outputSizes()) floats += size;
-  return kFixed + kCopies * static_cast<size_t>(floats) * sizeof(float);
-}
-
 napi_value jsSizes(napi_env env, const std::vector<int64_t>& sizes) {
   return jsList(env, sizes, [&](int64_t size) { return jsNumber(env, static_cast<double>(size)); });
 }
@@ -36,7 +27,7 @@ SessionObject::SessionObject(const Call& call) : memory_(call.env) {
   session_ = std::make_unique<Session>(unwrap<ModelObject>(call.env, call[0], "model").model());
   ports_.resize(session_->inputSizes().size() + session_->outputSizes().size());
   pointers_.resize(ports_.size());
-  memory_.report(estimatedBytes(*session_));
+  memory_.report(session_->bytes());
 }
 
 Session& SessionObject::session() const {

@@ -255,6 +255,7 @@ enum Out { kSums, kOutCount };
 // The norms are of gradient * gradientScale. Segments that are not trainable are copied.
 // Formulas: docs/semantics.md.
 enum class OptimizerKind : int32_t { Sgd, Rmsprop, Adam, AdamW };
+// Segments come in ascending order of offset; what lies between them (padding) is not written.
 struct ParameterSegment {
   int64_t offset = 0;
   int64_t length = 0;

@@ -208,10 +208,12 @@ void Model::resetCarriedStates() { storeCarried({}); }
 
 size_t Model::residentBytes() const {
   const auto current = trainer();
+  // Before the lock: compile takes the plans' lock first and then this one.
+  const size_t arenas = plans_->residentBytes();
   const std::lock_guard lock(mutex_);
   return static_cast<size_t>(graph_.parameterFloats) * sizeof(float) +
          (weights_ ? weights_->packedBytes() : 0) + (current ? current->residentBytes() : 0) +
-         plans_->residentBytes();
+         arenas;
 }
 
 }  // namespace sluice

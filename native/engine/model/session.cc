@@ -82,6 +82,14 @@ Session::Session(std::shared_ptr<Model> model) : model_(std::move(model)) {
 
 Session::~Session() = default;
 
+size_t Session::bytes() const {
+  size_t bytes = sizeof(Session) + sizeof(Frame) + state_.size() * sizeof(float);
+  bytes += frame_->arena.bytes();
+  for (const Buffer& buffer : frame_->inputs) bytes += buffer.bytes();
+  for (const Buffer& buffer : frame_->states) bytes += buffer.bytes();
+  return bytes;
+}
+
 void Session::push(const float* const* inputs, float* const* outputs) {
   Frame& f = *frame_;
   f.weights = model_->currentWeights();

@@ -19,6 +19,8 @@ class Session {
   const std::vector<int64_t>& inputSizes() const { return inputSizes_; }
   const std::vector<int64_t>& outputSizes() const { return outputSizes_; }
   int64_t stateSize() const { return static_cast<int64_t>(state_.size()); }
+  // What it holds beside its model's weights.
+  size_t bytes() const;
 
   // Reads inputSizes()[i] floats from inputs[i], writes outputSizes()[i] floats to outputs[i].
   // Inputs and outputs may be the same memory.

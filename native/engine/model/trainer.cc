@@ -21,12 +21,6 @@ int slotCount(const OptimizerAttributes& optimizer) {
   return 0;
 }
 
-Buffer zeros(size_t bytes) {
-  Buffer buffer(bytes);
-  std::fill_n(buffer.as<std::byte>(), bytes, std::byte{0});
-  return buffer;
-}
-
 }  // namespace
 
 Trainer::Trainer(const Graph& graph, TrainingSpec spec)
@@ -43,23 +37,25 @@ Trainer::Trainer(const Graph& graph, TrainingSpec spec)
   const size_t bytes = floats_ * sizeof(float);
   const int slots = slotCount(spec_.optimizer);
   requireMemory(bytes * static_cast<size_t>(2 + slots), "the optimizer's state");
-  for (int s = 0; s < slots; ++s) slots_[s] = zeros(bytes);
+  for (int s = 0; s < slots; ++s) grow(slots_[s], bytes);
+  bytes_ += bytes;  // the spare weights, which the first step makes
 }
 
-size_t Trainer::residentBytes() const {
-  return gradients_.bytes() + more_.bytes() + slots_[0].bytes() + slots_[1].bytes() +
-         (spare_ ? spare_->floats() * sizeof(float) : 0);
+void Trainer::grow(Buffer& buffer, size_t bytes) {
+  if (buffer.bytes() >= bytes) return;
+  const size_t before = buffer.bytes();
+  buffer = Buffer(bytes);
+  std::fill_n(buffer.as<std::byte>(), bytes, std::byte{0});
+  bytes_ += bytes - before;
 }
 
 void* Trainer::gradients(DType real) {
-  const size_t bytes = floats_ * dtypeBytes(real);
-  if (gradients_.bytes() < bytes) gradients_ = zeros(bytes);
+  grow(gradients_, floats_ * dtypeBytes(real));
   return gradients_.data();
 }
 
 void* Trainer::moreGradients(DType real) {
-  const size_t bytes = floats_ * dtypeBytes(real);
-  if (more_.bytes() < bytes) more_ = zeros(bytes);
+  grow(more_, floats_ * dtypeBytes(real));
   return more_.data();
 }
 

@@ -1,6 +1,7 @@
 // What compile adds to a model: losses, metrics, and the optimizer with its state.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -17,8 +18,9 @@ class Trainer {
   const TrainingSpec& spec() const { return spec_; }
   const std::vector<OutputObjective>& objectives() const { return objectives_; }
   void setLearningRate(double learningRate) { spec_.optimizer.learningRate = learningRate; }
-  int64_t iterations() const { return iterations_; }
-  size_t residentBytes() const;
+  // These two may be called from any thread; the rest belongs to the run that trains.
+  int64_t iterations() const { return iterations_.load(std::memory_order_relaxed); }
+  size_t residentBytes() const { return bytes_.load(std::memory_order_relaxed); }
 
   // Flat gradients of one step, float or double; contents undefined.
   void* gradients(DType real);
@@ -32,13 +34,17 @@ class Trainer {
   void recycle(std::shared_ptr<Snapshot> old) { spare_ = std::move(old); }
 
  private:
+  // Zeros of at least this many bytes, counted in bytes_.
+  void grow(Buffer& buffer, size_t bytes);
+
   TrainingSpec spec_;
   std::vector<OutputObjective> objectives_;
   std::vector<ParameterSegment> segments_;
   size_t floats_;
   Buffer gradients_, more_, slots_[2];
   std::shared_ptr<Snapshot> spare_;
-  int64_t iterations_ = 0;
+  std::atomic<int64_t> iterations_{0};
+  std::atomic<size_t> bytes_{0};
 };
 
 }  // namespace sluice
