@@ -74,31 +74,74 @@ export class AbortError extends SluiceError {
 
 /** A value as it is shown in a message: short, one line. */
 export function show(value: unknown): string {
-  if (typeof value === 'string')
-    return value.length > 60 ? `'${value.slice(0, 57)}...'` : `'${value}'`;
+  if (typeof value === 'string') return quote(value);
   if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'function') return value.name || 'a function';
+  if (typeof value === 'function') return 'a function';
   if (value === null || typeof value !== 'object') return String(value);
-  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
+  // A proxy or a getter may throw, and what went wrong is the argument, not this text.
+  try {
+    return showObject(value);
+  } catch {
+    return 'an object';
+  }
+}
+
+function quote(value: string): string {
+  const short = value.length > 60 ? `${value.slice(0, 57)}...` : value;
+  const escaped = (char: string) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  return `'${short.replace(/\p{Cc}/gu, escaped)}'`;
+}
+
+function showObject(value: object): string {
   if (Array.isArray(value)) {
-    const shown = value.slice(0, 4).map((item) => (Array.isArray(item) ? '[...]' : show(item)));
+    const shown = Array.from(value.slice(0, 4), (item) =>
+      Array.isArray(item) ? '[...]' : show(item),
+    );
     return `[${shown.join(', ')}${value.length > 4 ? `, ... (${value.length} items)` : ''}]`;
   }
   if (isShaped(value)) return shapeText(value.shape);
   const keys = Object.keys(value);
+  if (keys.length === 0) return '{}';
   return `{ ${keys.slice(0, 4).join(', ')}${keys.length > 4 ? ', ...' : ''} }`;
 }
 
 function isShaped(value: object): value is { shape: readonly (number | null)[] } {
-  return 'shape' in value && Array.isArray(value.shape);
+  if (!('shape' in value) || !Array.isArray(value.shape) || value.shape.length > 16) return false;
+  return value.shape.every((extent) => extent === null || typeof extent === 'number');
 }
 
 /** The type of a value as it is named in a message. */
-export function typeName(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'Array';
-  if (typeof value === 'object') return value.constructor?.name || 'object';
-  return typeof value;
+function typeName(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return typeof value;
+  try {
+    if (Array.isArray(value)) return 'Array';
+    const name: unknown = value.constructor?.name;
+    return typeof name === 'string' && name !== '' ? name : 'object';
+  } catch {
+    return 'object';
+  }
+}
+
+function dtypeOf(value: unknown): string | undefined {
+  try {
+    const { dtype } = Object(value) as { dtype?: unknown };
+    return typeof dtype === 'string' && isShaped(Object(value)) ? dtype : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What came, with its type where the value alone does not tell it. */
+function describe(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null || typeof value === 'function') return show(value);
+  if (ArrayBuffer.isView(value)) {
+    const size = 'length' in value ? `${value.length} values` : `${value.byteLength} bytes`;
+    return `a ${typeName(value)} with ${size}`;
+  }
+  const dtype = dtypeOf(value);
+  if (dtype !== undefined) return `a ${dtype} tensor ${show(value)}`;
+  return `${show(value)} of type ${typeName(value)}`;
 }
 
 /** `[null,100,10]` */
@@ -117,7 +160,17 @@ export function invalid(
   where?: string,
   hint?: string,
 ): SluiceError {
-  const received = value === undefined ? 'nothing' : `${show(value)} of type ${typeName(value)}`;
+  return unexpected(name, expected, describe(value), where, hint);
+}
+
+/** The same where words say better what came than the value does. */
+export function unexpected(
+  name: string,
+  expected: string,
+  received: string,
+  where?: string,
+  hint?: string,
+): SluiceError {
   return new SluiceError(
     'INVALID_ARGUMENT',
     `${where ? `${where}: ` : ''}expected ${expected} for ${name}, received ${received}${hint ? `; ${hint}` : ''}`,
@@ -136,7 +189,7 @@ export function unknownName(
   const list = known.length > 0 ? `known: ${known.join(', ')}` : 'there are none';
   return new SluiceError(
     'INVALID_ARGUMENT',
-    `${where ? `${where}: ` : ''}unknown ${what} '${name}'${near ? `, did you mean '${near}'?` : ''} (${list})`,
+    `${where ? `${where}: ` : ''}unknown ${what} ${quote(name)}${near ? `, did you mean '${near}'?` : ''} (${list})`,
     {
       ...(where ? { layer: where } : {}),
       option: name,

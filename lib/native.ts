@@ -1,5 +1,5 @@
 // The only file that loads the addon, and the one place where its errors become SluiceErrors.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as Binding from '../binding.js';
@@ -40,6 +40,12 @@ const ROOT = join(__dirname, '..');
 
 let loaded: Addon | undefined;
 
+/** An installed package compiles itself by its install script, a checkout by its build. */
+function howToBuild(): string {
+  if (existsSync(join(ROOT, 'scripts', 'bootstrap.mjs'))) return `npm --prefix "${ROOT}" run build`;
+  return `node "${join(ROOT, 'scripts', 'install.mjs')}"`;
+}
+
 function load(): Addon {
   if (loaded) return loaded;
   try {
@@ -54,8 +60,8 @@ function load(): Addon {
         `the native addon of sluice could not be loaded on ${process.platform}-${process.arch}, Node ${process.version}.`,
         `Looked in ${join(ROOT, 'build', 'Release')} and ${join(ROOT, 'prebuilds')}:`,
         reason,
-        "If there is no prebuilt binary for this machine, compile it: run 'npm run build' in the package's folder",
-        '(needs a C++20 compiler, CMake and OpenBLAS).',
+        `To compile it, run: ${howToBuild()}`,
+        '(needs a C++20 compiler, CMake, OpenBLAS and Highway, and says which of them is missing).',
       ].join('\n'),
       {},
       { cause },

@@ -1,7 +1,8 @@
 // A model as a safetensors file: weights as tensors, everything else as metadata. Neutral: this file
 // knows descriptions and named tensors, no classes.
-import { SluiceError, shapeText } from '../errors.js';
+import { SluiceError, shapeText, show } from '../errors.js';
 import { type Json, type ModelDescription, type ParameterInfo, packageVersion } from '../native.js';
+import { parseStrictJson } from './json.js';
 import {
   type NamedFloats,
   type RawTensor,
@@ -61,11 +62,11 @@ export function decodeModel(file: Uint8Array): DecodedModel {
     );
   }
   const version = Number(format);
-  if (!Number.isSafeInteger(version) || version < 1) {
-    throw malformed(`the file's format version '${format}' is not a number`);
+  if (!/^[1-9]\d*$/.test(format) || !Number.isSafeInteger(version)) {
+    throw malformed(`the file's format version ${show(format)} is not a number`);
   }
   if (version > FORMAT_VERSION) {
-    const writer = metadata['sluice.version'] ?? 'an unknown version';
+    const writer = show(metadata['sluice.version'] ?? 'unknown');
     throw malformed(
       `the file has format version ${version}, written by sluice ${writer}; ` +
         `this is sluice ${packageVersion()}, which reads format versions up to ${FORMAT_VERSION}: update the package`,
@@ -77,9 +78,10 @@ export function decodeModel(file: Uint8Array): DecodedModel {
 function parseRecord(text: string): ModelRecord {
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
-    throw malformed('the model description is not JSON');
+    value = parseStrictJson(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw malformed(`the model description is not JSON: ${reason}`);
   }
   if (!isObject(value) || !isObject(value.description) || !isObject(value.outputs)) {
     throw malformed('the model description is not complete');
@@ -98,6 +100,7 @@ function parseRecord(text: string): ModelRecord {
   if (kind === 'single' && names.length !== 1) {
     throw malformed(`a single output has ${names.length} names`);
   }
+  if (new Set(names).size < names.length) throw malformed('two outputs have the same name');
   return {
     name,
     seed: seed as number,
@@ -130,7 +133,7 @@ export function decodeWeights(
       const tensor = tensors.get(name) as RawTensor;
       if (shapeText(tensor.shape) !== shapeText(shape)) {
         throw malformed(
-          `tensor '${name}' has shape ${shapeText(tensor.shape)}, the model needs ${shapeText(shape)}`,
+          `tensor ${show(name)} has shape ${shapeText(tensor.shape)}, the model needs ${shapeText(shape)}`,
         );
       }
       return [name, toFloats(name, tensor)];
@@ -139,6 +142,6 @@ export function decodeWeights(
 }
 
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, 5).map((name) => `'${name}'`);
+  const shown = names.slice(0, 5).map((name) => show(name));
   return `${shown.join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
 }

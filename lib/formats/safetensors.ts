@@ -1,7 +1,8 @@
 // The safetensors format: 8 bytes with the length of the header (little-endian), the header as JSON,
 // then the data of all tensors without gaps. Files are read as hostile input: every number is checked
 // before it is used, and the data has to be covered exactly once.
-import { SluiceError, shapeText } from '../errors.js';
+import { SluiceError, shapeText, show } from '../errors.js';
+import { parseStrictJson } from './json.js';
 
 /** The dtypes that can be read, with bytes per value. Written is F32. */
 const DTYPE_BYTES = { F32: 4, F64: 8, I32: 4, I64: 8, U8: 1, BOOL: 1 } as const;
@@ -63,7 +64,8 @@ export function readSafetensors(file: Uint8Array): Safetensors {
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    header = parseStrictJson(decoder.decode(bytes));
   } catch (cause) {
     throw malformed(`the header is not JSON: ${cause instanceof Error ? cause.message : cause}`);
   }
@@ -78,18 +80,18 @@ function parseMetadata(value: unknown = {}): Record<string, string> {
     throw malformed('__metadata__ is not an object');
   }
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw malformed(`__metadata__.${key} is not a string`);
+    if (typeof text !== 'string') throw malformed(`__metadata__ ${show(key)} is not a string`);
   }
   return value as Record<string, string>;
 }
 
 function parseEntry(name: string, entry: unknown, dataBytes: number) {
-  const at = `tensor '${name}'`;
+  const at = `tensor ${show(name)}`;
   if (entry === null || typeof entry !== 'object') throw malformed(`${at} is not an object`);
   const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>;
   if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BYTES, dtype)) {
     const known = Object.keys(DTYPE_BYTES).join(', ');
-    throw malformed(`${at} has dtype ${JSON.stringify(dtype)}, known are ${known}`);
+    throw malformed(`${at} has dtype ${show(dtype)}, known are ${known}`);
   }
   const isCount = (value: unknown): value is number =>
     Number.isSafeInteger(value) && (value as number) >= 0;
@@ -120,7 +122,7 @@ function checkCoverage(
   ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   let end = 0;
   for (const [from, to, name] of ranges) {
-    if (from < end) throw malformed(`tensor '${name}' overlaps another one`);
+    if (from < end) throw malformed(`tensor ${show(name)} overlaps another one`);
     if (from > end) throw malformed(`bytes ${end} to ${from} belong to no tensor`);
     end = to;
   }
@@ -159,7 +161,7 @@ function exact<T extends number | bigint>(
   for (let i = 0; i < result.length; i++) {
     const value = toNumber(values[i] as T);
     if (Math.fround(value) !== value) {
-      throw malformed(`tensor '${name}' holds ${value}, which float32 cannot represent`);
+      throw malformed(`tensor ${show(name)} holds ${value}, which float32 cannot represent`);
     }
     result[i] = value;
   }

@@ -43,6 +43,17 @@ const FIELDS = {
   name: layerName(),
 };
 
+/** What `apply` takes beside the sequence; `connect` checks the states. */
+const CALL_FIELDS = {
+  initialState: withDefault(
+    custom<unknown[]>('an array of two symbolic tensors', (value, name, where) => {
+      if (Array.isArray(value) && value.length === 2) return value;
+      throw invalid(name, 'an array of two symbolic tensors', value, where);
+    }),
+    [],
+  ),
+};
+
 /** What `apply` returns: the merged output (both for 'none'), then the states with `returnState`. */
 export type BidirectionalResult<S extends boolean, M extends MergeMode> = S extends true
   ? M extends 'none'
@@ -77,11 +88,8 @@ export class BidirectionalLayer<
     x: SymbolicTensor,
     call: { initialState?: readonly [SymbolicTensor, SymbolicTensor] } = {},
   ): BidirectionalResult<S, M> {
-    const states: readonly unknown[] = call.initialState ?? [];
-    if (!Array.isArray(states) || (call.initialState !== undefined && states.length !== 2)) {
-      throw invalid('initialState', 'an array of two symbolic tensors', states, this.label);
-    }
-    const outputs = this.connect([x, ...states]);
+    const { initialState } = parseOptions(this.label, CALL_FIELDS, call);
+    const outputs = this.connect([x, ...initialState]);
     return (this.outputCount === 1 ? outputs[0] : outputs) as BidirectionalResult<S, M>;
   }
 }

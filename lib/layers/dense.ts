@@ -40,7 +40,8 @@ const LATER = [
  *
  * Parameters: `<name>/kernel` [features, units], `/bias` [units].
  *
- * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range
+ * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range;
+ * UNSUPPORTED for one that a later release will have
  *
  * @example
  * layers.dense({ units: 1 });

@@ -17,7 +17,8 @@ const LATER = ['seed', 'noiseShape'];
  * training it passes its input on. Which values are hit follows from the model's seed, the layer's
  * name and the number of updates done, not from threads or the split into micro-batches.
  *
- * @throws SluiceError INVALID_ARGUMENT for a rate out of range
+ * @throws SluiceError INVALID_ARGUMENT for a rate out of range; UNSUPPORTED for options of a later
+ * release
  *
  * @example
  * layers.dropout({ rate: 0.2 });

@@ -1,7 +1,16 @@
 import { type ActivationOption, activation, activationDefault } from './activations.js';
 import { type InitializerOption, initializer } from './initializers.js';
 import { Layer, type LayerOptions, type SymbolicTensor } from './layer.js';
-import { boolean, integer, layerName, oneOf, parseOptions, withDefault } from './options.js';
+import {
+  boolean,
+  custom,
+  integer,
+  layerName,
+  oneOf,
+  optional,
+  parseOptions,
+  withDefault,
+} from './options.js';
 
 /** Options of {@link gru}; everything but `units` has Keras' default. */
 export interface GruOptions {
@@ -78,6 +87,11 @@ const FIELDS = {
   name: layerName(),
 };
 
+/** What `apply` takes beside the sequence; `connect` checks the state. */
+const CALL_FIELDS = {
+  initialState: optional(custom<unknown>('a symbolic tensor', (value) => value)),
+};
+
 /** What `apply` returns: the output, with `returnState` [output, final state]. */
 export type GruResult<S extends boolean> = S extends true
   ? [output: SymbolicTensor, state: SymbolicTensor]
@@ -95,7 +109,7 @@ export class GruLayer<S extends boolean = boolean> extends Layer {
    * @param call `initialState` [B,units]: the state before the first step; default zeros
    */
   override apply(x: SymbolicTensor, call: { initialState?: SymbolicTensor } = {}): GruResult<S> {
-    const { initialState } = call;
+    const { initialState } = parseOptions(this.label, CALL_FIELDS, call);
     const outputs = this.connect(initialState === undefined ? [x] : [x, initialState]);
     return (this.outputCount === 1 ? outputs[0] : outputs) as GruResult<S>;
   }
@@ -107,7 +121,8 @@ export class GruLayer<S extends boolean = boolean> extends Layer {
  * Parameters, in Keras' layout with the gates in the order z, r, h: `<name>/kernel` [features, 3 units],
  * `/recurrent_kernel` [units, 3 units], `/bias` [2, 3 units] (with resetAfter: false [3 units]).
  *
- * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range
+ * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range;
+ * UNSUPPORTED for one that a later release will have
  *
  * @example
  * layers.gru({ units: 64 });

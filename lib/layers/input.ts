@@ -17,7 +17,8 @@ export function extents() {
   return custom<Extents>('an array of integers >= 1 or null', (value, name, where) => {
     const isExtent = (extent: unknown) =>
       extent === null || (Number.isSafeInteger(extent) && (extent as number) >= 1);
-    if (!Array.isArray(value) || !value.every(isExtent)) {
+    // Array.from makes holes visible, which `every` passes over.
+    if (!Array.isArray(value) || !Array.from(value).every(isExtent)) {
       throw invalid(
         name,
         'an array of integers >= 1 or null, without the batch axis',

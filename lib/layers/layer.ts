@@ -70,7 +70,7 @@ export abstract class Layer {
   }
 
   protected connect(inputs: readonly unknown[]): SymbolicTensor[] {
-    const checked = inputs.map((value) => checkSymbolic(value, this.label));
+    const checked = Array.from(inputs, (value) => checkSymbolic(value, this.label));
     const node: GraphNode = { id: nextId++, layer: this, inputs: checked };
     return Array.from({ length: this.outputCount }, (_, index) => new SymbolicTensor(node, index));
   }
@@ -87,8 +87,13 @@ export class SimpleLayer extends Layer {
   }
 }
 
+/** Whether a layer or `input` made this value. */
+export function isSymbolic(value: unknown): value is SymbolicTensor {
+  return value instanceof SymbolicTensor && value.node?.layer instanceof Layer;
+}
+
 function checkSymbolic(value: unknown, where: string): SymbolicTensor {
-  if (value instanceof SymbolicTensor) return value;
+  if (isSymbolic(value)) return value;
   const hint =
     value instanceof Tensor
       ? 'apply builds a graph from input(...); data goes to the methods of a model'

@@ -19,13 +19,14 @@ export interface NormalizationOptions {
 
 const statistic = (least: number, expected: string) =>
   custom<Float32Array>(expected, (value, name, where) => {
+    if (value instanceof Tensor) checkAlive(value, `${where}: ${name}`);
     const data =
       value instanceof Tensor
         ? Float32Array.from(value.data)
         : typeof value === 'number' || Array.isArray(value)
           ? tensor(value as number | number[]).data
           : undefined;
-    if (!data?.every((item) => Number.isFinite(item) && item >= least)) {
+    if (!data?.length || !data.every((item) => Number.isFinite(item) && item >= least)) {
       throw invalid(name, expected, value, where);
     }
     return data;
@@ -62,7 +63,8 @@ export class NormalizationLayer extends SimpleLayer {
    * Computes mean and variance of each feature over all axes of `data` but the last, for models that
    * are built afterwards. Every value counts, padding too: pass data without it.
    * @param data [rows, features] or [rows, steps, features], float32
-   * @throws SluiceError INVALID_ARGUMENT or SHAPE_MISMATCH for anything else, or for no rows
+   * @throws SluiceError INVALID_ARGUMENT or SHAPE_MISMATCH for anything else, or for no rows; NON_FINITE
+   * where a feature has no finite mean and variance
    */
   adapt(data: Tensor): this {
     if (!(data instanceof Tensor) || data.dtype === 'bool') {
@@ -77,7 +79,17 @@ export class NormalizationLayer extends SimpleLayer {
         { layer: this.label, expected: '[rows, ..., features]', received: shapeText(data.shape) },
       );
     }
-    [this.#mean, this.#variance] = moments(data.data, features);
+    const [mean, variance] = moments(data.data, features);
+    const bad = variance.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      throw new SluiceError(
+        'NON_FINITE',
+        `${this.label}: adapt found mean ${mean[bad]} and variance ${variance[bad]} in feature ${bad}, expected finite numbers`,
+        { layer: this.label, option: 'data', received: `feature ${bad}` },
+      );
+    }
+    this.#mean = mean;
+    this.#variance = variance;
     return this;
   }
 

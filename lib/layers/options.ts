@@ -27,15 +27,13 @@ export function parseOptions<F extends Fields>(
   options: unknown = {},
   later: readonly string[] = [],
 ): Parsed<F> {
-  if (options === null || typeof options !== 'object' || Array.isArray(options)) {
-    throw invalid('options', 'an object', options, where);
-  }
+  if (!isOptions(options)) throw invalid('options', 'an object', options, where);
   const given = options as Record<string, unknown>;
   for (const name of Object.keys(given)) {
     if (given[name] === undefined || Object.hasOwn(fields, name)) continue;
     if (later.includes(name)) {
       throw new SluiceError(
-        'INVALID_ARGUMENT',
+        'UNSUPPORTED',
         `${where}: the option '${name}' is not part of this release`,
         { layer: where, option: name },
       );
@@ -49,6 +47,12 @@ export function parseOptions<F extends Fields>(
     else result[name] = field.parse(value, name, where);
   }
   return result as Parsed<F>;
+}
+
+/** A plain object, an instance of a class or a module; a Map or a Promise has no options to read. */
+function isOptions(value: unknown): value is object {
+  if (value === null || typeof value !== 'object') return false;
+  return /^\[object (Object|Module)\]$/.test(Object.prototype.toString.call(value));
 }
 
 function field<T>(expected: string, accepts: (value: unknown) => value is T): Field<T> {
@@ -151,8 +155,12 @@ export function signal(): Field<AbortSignal> {
 export function layerName(): Field<string | undefined> {
   return optional(
     field(
-      "a non-empty string without '/'",
-      (value): value is string => typeof value === 'string' && value !== '' && !value.includes('/'),
+      "a string of 1 to 200 bytes without '/' and control characters",
+      (value): value is string =>
+        // Half of a surrogate pair would come back from the engine as another character.
+        typeof value === 'string' &&
+        /^[^/\p{Cc}\p{Cs}]+$/u.test(value) &&
+        Buffer.byteLength(value) <= 200,
     ),
   );
 }

@@ -1,7 +1,7 @@
 // The two ways to make a model: `sequential` and `model`.
 import { invalid, SluiceError } from '../errors.js';
 import { extents, input } from '../layers/input.js';
-import { checkLayer, type Layer, SymbolicTensor } from '../layers/layer.js';
+import { checkLayer, isSymbolic, type Layer, SymbolicTensor } from '../layers/layer.js';
 import { custom, layerName, optional, parseOptions, withDefault } from '../layers/options.js';
 import { native } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -55,7 +55,7 @@ export function sequential(
   }
   const start = input({ shape: inputShape });
   let value = start;
-  layers.forEach((item, i) => {
+  for (const [i, item] of layers.entries()) {
     const layer = checkLayer(item, `layers[${i}]`, 'sequential');
     const result = layer.apply(value);
     if (Array.isArray(result)) {
@@ -66,7 +66,7 @@ export function sequential(
       );
     }
     value = result;
-  });
+  }
   return create(buildGraph([start], [value], 'single'), name ?? 'sequential', seed);
 }
 
@@ -80,14 +80,12 @@ export interface GraphOptions<S extends SymbolicOutputs> extends ModelOptions {
 
 const GRAPH_FIELDS = {
   inputs: custom<SymbolicTensor[]>('symbolic tensors', (value, name, where) => {
-    const list = Array.isArray(value) ? value : [value];
-    const areInputs = list.every(
-      (item) => item instanceof SymbolicTensor && item.node.layer.kind === 'input',
-    );
+    const list: unknown[] = Array.isArray(value) ? Array.from(value) : [value];
+    const areInputs = list.every((item) => isSymbolic(item) && item.node.layer.kind === 'input');
     if (list.length === 0 || !areInputs || new Set(list).size < list.length) {
       throw invalid(name, 'what input(...) returned, each once', value, where);
     }
-    return list;
+    return list as SymbolicTensor[];
   }),
   outputs: custom<unknown>('symbolic tensors', (value) => value),
   seed: optional(SEED),
@@ -120,8 +118,12 @@ function readOutputs(outputs: unknown) {
   const kind =
     outputs instanceof SymbolicTensor ? 'single' : Array.isArray(outputs) ? 'array' : 'record';
   const values: unknown[] =
-    kind === 'single' ? [outputs] : isRecord(outputs) ? Object.values(outputs) : [outputs].flat();
-  if (values.length === 0 || !values.every((value) => value instanceof SymbolicTensor)) {
+    kind === 'array'
+      ? Array.from(outputs as unknown[])
+      : kind === 'record' && isRecord(outputs)
+        ? Object.values(outputs)
+        : [outputs];
+  if (values.length === 0 || !values.every(isSymbolic)) {
     throw invalid('outputs', 'symbolic tensors: one, an array or a record', outputs, 'model');
   }
   return {

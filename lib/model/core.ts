@@ -53,7 +53,6 @@ export class ModelCore implements Trainable {
   set learningRate(value: number) {
     const compiled = this.requireCompiled('learningRate');
     const learningRate = number({ min: 0 }).parse(value, 'learningRate', 'model');
-    native(() => this.engine.setLearningRate(learningRate));
     this.compiled = { ...compiled, optimizer: { ...compiled.optimizer, learningRate } };
   }
 

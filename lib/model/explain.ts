@@ -28,9 +28,12 @@ export interface ExplainOptions {
   strict?: boolean;
 }
 
+/** Of a run: the engine counts rows and steps in 32 bits. */
+const MAX_EXTENT = 2 ** 31 - 1;
+
 const FIELDS = {
-  batch: withDefault(integer(1), 32),
-  steps: withDefault(integer(1), 100),
+  batch: withDefault(integer(1, MAX_EXTENT), 32),
+  steps: withDefault(integer(1, MAX_EXTENT), 100),
   mode: withDefault(oneOf('predict', 'train'), 'predict'),
   device: optional(text()),
   strict: optional(boolean()),

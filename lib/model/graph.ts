@@ -100,15 +100,16 @@ function nameNodes(
     give(node, name);
   }
   // Names are counted in the order of creation, whatever the order of the inputs.
+  const counts = new Map<string, number>();
   for (const node of [...nodes].sort((a, b) => a.id - b.id)) {
     if (names.has(node)) continue;
     const owner = owners.get(node.layer) as GraphNode;
     const base = isOwner(node) ? node.layer.kind : `${names.get(owner)}_shared`;
-    const first = isOwner(node) ? 0 : 1;
-    for (let i = first; !names.has(node); i++) {
-      const name = i === 0 ? base : `${base}_${i}`;
-      if (!taken.has(name)) give(node, name);
-    }
+    let i = counts.get(base) ?? (isOwner(node) ? 0 : 1);
+    const numbered = () => (i === 0 ? base : `${base}_${i}`);
+    while (taken.has(numbered())) i++;
+    give(node, numbered());
+    counts.set(base, i + 1);
   }
   return names;
 }

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { types } from 'node:util';
 import { invalid, SluiceError } from '../errors.js';
 import { decodeModel, decodeWeights } from '../formats/modelFile.js';
 import { type Json, native } from '../native.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { isDetached, type Tensor } from '../tensor/tensor.js';
 import { type Compiled, type CompileOptions, parseCompile } from '../training/compile.js';
 import { isRecord } from '../training/data.js';
 import { ModelCore } from './core.js';
@@ -26,7 +27,8 @@ import type { ModelOutput } from './outputs.js';
 export async function load<O extends ModelOutput = Tensor<'float32'>>(
   source: string | URL | Uint8Array | ArrayBuffer,
 ): Promise<Model<O>> {
-  const { record, tensors } = decodeModel(await readBytes(source));
+  // Bytes are read at the call, before their owner can do anything else with them.
+  const { record, tensors } = decodeModel(bytesOf(source) ?? (await readFile(pathOf(source))));
   const core = asFormatError('its layers', () => new ModelCore(record));
   try {
     if (core.outputs.length !== record.outputs.names.length) {
@@ -49,17 +51,23 @@ export async function load<O extends ModelOutput = Tensor<'float32'>>(
   return new Model<O>(core);
 }
 
-async function readBytes(source: unknown): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if ((typeof source === 'string' && source !== '') || source instanceof URL) {
-    return await readFile(source);
+function bytesOf(source: unknown): Uint8Array | undefined {
+  if (types.isUint8Array(source)) {
+    if (!isDetached(source)) return source;
+    throw invalid('source', 'bytes that are there', source, 'load', 'their buffer is detached');
   }
+  return types.isArrayBuffer(source) ? new Uint8Array(source) : undefined;
+}
+
+function pathOf(source: unknown): string | URL {
+  if ((typeof source === 'string' && source !== '') || source instanceof URL) return source;
   throw invalid('source', 'a path or the bytes of a file', source, 'load');
 }
 
 function parseCompiled(core: ModelCore, compiled: Json): Compiled {
-  if (!isRecord(compiled)) throw new SluiceError('FORMAT', 'it is not an object');
+  if (!isRecord(compiled)) {
+    throw new SluiceError('FORMAT', 'how the model was compiled is not an object');
+  }
   const { losses, lossWeights, metrics, optimizer } = compiled;
   // Whatever the file holds: everything is checked as if a user had written it.
   return parseCompile(core.outputs, {
@@ -75,7 +83,7 @@ function asFormatError<T>(what: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    const codes = ['CONFIG', 'INVALID_ARGUMENT', 'SHAPE_MISMATCH'];
+    const codes = ['CONFIG', 'INVALID_ARGUMENT', 'SHAPE_MISMATCH', 'UNSUPPORTED'];
     if (!(error instanceof SluiceError) || !codes.includes(error.code)) throw error;
     throw new SluiceError(
       'FORMAT',

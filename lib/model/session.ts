@@ -52,6 +52,8 @@ export class Session<O extends ModelOutput = ModelOutput> {
   readonly #native: NativeSession;
   readonly #inputSizes: readonly number[];
   readonly #outputSizes: readonly number[];
+  /** Known from the start, as a session goes on when its model has been disposed. */
+  readonly #layout: SessionSnapshot['layout'];
   /** One input and one output: the short way through. */
   readonly #isSimple: boolean;
 
@@ -73,6 +75,8 @@ export class Session<O extends ModelOutput = ModelOutput> {
     this.#native = native((addon) => new addon.Session(core.engine));
     this.#inputSizes = native(() => this.#native.inputSizes);
     this.#outputSizes = native(() => this.#native.outputSizes);
+    const states = native(() => core.engine.states);
+    this.#layout = states.map(({ name, shape }) => [name, shape[0] ?? 1]);
     this.#isSimple = core.inputs.length === 1 && core.outputNames.kind === 'single';
     if (restore !== undefined) this.#restore(restore);
   }
@@ -125,7 +129,7 @@ export class Session<O extends ModelOutput = ModelOutput> {
 
   /** The state as plain data, for `model.stream({ restore })`, now or after a restart. */
   snapshot(): SessionSnapshot {
-    return { version: 1, layout: this.#layout(), state: Array.from(this.state) };
+    return { version: 1, layout: structuredClone(this.#layout), state: Array.from(this.state) };
   }
 
   /** Frees the session; later calls throw DISPOSED. */
@@ -137,18 +141,14 @@ export class Session<O extends ModelOutput = ModelOutput> {
     this.dispose();
   }
 
-  #layout(): [name: string, size: number][] {
-    return native(() => this.#core.engine.states).map(({ name, shape }) => [name, shape[0] ?? 1]);
-  }
-
   #restore(value: unknown): void {
     const isSnapshot =
       isRecord(value) &&
       value.version === 1 &&
-      Array.isArray(value.layout) &&
+      isLayout(value.layout) &&
       Array.isArray(value.state);
     if (!isSnapshot) throw invalid('restore', 'a snapshot of a session', value, 'stream');
-    const expected = JSON.stringify(this.#layout());
+    const expected = JSON.stringify(this.#layout);
     const received = JSON.stringify(value.layout);
     if (expected !== received) {
       throw new SluiceError(
@@ -157,7 +157,7 @@ export class Session<O extends ModelOutput = ModelOutput> {
         { option: 'restore', expected, received },
       );
     }
-    const state = value.state as unknown[];
+    const state = Array.from(value.state as unknown[]);
     if (!state.every((item) => typeof item === 'number')) {
       throw invalid('restore.state', 'numbers', state, 'stream');
     }
@@ -166,8 +166,7 @@ export class Session<O extends ModelOutput = ModelOutput> {
 
   #step(value: unknown, size: number, name: string): Float32Array {
     if (value instanceof Float32Array && value.length === size) return value;
-    const received = value instanceof Float32Array ? `${value.length} floats` : value;
-    throw invalid(name, `a Float32Array with ${size} values`, received, this.#core.name);
+    throw invalid(name, `a Float32Array with ${size} values`, value, this.#core.name);
   }
 
   #steps(
@@ -186,4 +185,13 @@ export class Session<O extends ModelOutput = ModelOutput> {
     } else throw invalid(what, `one Float32Array for each of ${names.join(', ')}`, value);
     return sizes.map((size, i) => this.#step(list[i], size, `${what}.${names[i]}`));
   }
+}
+
+function isLayout(value: unknown): value is SessionSnapshot['layout'] {
+  if (!Array.isArray(value)) return false;
+  return value.every((item) => {
+    if (!Array.isArray(item) || item.length !== 2) return false;
+    const [name, size] = item;
+    return typeof name === 'string' && typeof size === 'number';
+  });
 }

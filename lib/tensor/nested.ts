@@ -1,4 +1,4 @@
-import { invalid } from '../errors.js';
+import { invalid, SluiceError } from '../errors.js';
 
 /** A value or arrays of values, nested as deep as there are axes. */
 export type Nested<T> = T | readonly Nested<T>[];
@@ -12,17 +12,33 @@ export function flatten(data: unknown): { data: Float32Array | Uint8Array; shape
   const first = firstLeaf(data);
   const size = shape.reduce((product, extent) => product * extent, 1);
   if (typeof first === 'boolean') {
-    const values = new Uint8Array(size);
+    const values = allocate(Uint8Array, size);
     fill(data, shape, 'boolean', (index, value) => {
       values[index] = value ? 1 : 0;
     });
     return { data: values, shape };
   }
-  const values = new Float32Array(size);
+  const values = allocate(Float32Array, size);
   fill(data, shape, 'number', (index, value) => {
     values[index] = value as number;
   });
   return { data: values, shape };
+}
+
+/** New memory: for so many values or for a copy. OUT_OF_MEMORY where it cannot be had. */
+export function allocate<T>(Type: new (from: never) => T, from: number | ArrayLike<number>): T {
+  try {
+    return new Type(from as never);
+  } catch (cause) {
+    const size = typeof from === 'number' ? from : from.length;
+    const received = `${size} values`;
+    throw new SluiceError(
+      'OUT_OF_MEMORY',
+      `tensor: there is no memory for ${received}`,
+      { received },
+      { cause },
+    );
+  }
 }
 
 /** The extents along the first element of each axis; `fill` checks that the others agree. */

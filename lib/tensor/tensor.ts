@@ -1,6 +1,7 @@
-import { invalid, SluiceError, shapeText } from '../errors.js';
+import { types } from 'node:util';
+import { invalid, SluiceError, shapeText, unexpected } from '../errors.js';
 import type { DType, TypedArray } from '../native.js';
-import { flatten, type Nested } from './nested.js';
+import { allocate, flatten, type Nested } from './nested.js';
 
 export type { DType, TypedArray } from '../native.js';
 export type { Nested } from './nested.js';
@@ -30,16 +31,17 @@ export class Tensor<D extends DType = DType> {
   constructor(data: DataOf<D>, shape: readonly number[]) {
     this.dtype = dtypeOf(data) as D;
     checkBuffer(data);
-    const size = elementCount(shape);
-    if (size !== data.length) {
+    this.data = plainView(data);
+    const extents = Array.isArray(shape) ? Object.freeze([...shape]) : shape;
+    const size = elementCount(extents);
+    if (size !== this.data.length) {
       throw new SluiceError(
         'SHAPE_MISMATCH',
-        `tensor: shape ${shapeText(shape)} needs ${size} values, received ${data.length}`,
-        { expected: String(size), received: String(data.length) },
+        `tensor: shape ${shapeText(extents)} needs ${size} values, received ${this.data.length}`,
+        { option: 'shape', expected: String(size), received: String(this.data.length) },
       );
     }
-    this.data = data;
-    this.shape = Object.freeze([...shape]);
+    this.shape = extents;
   }
 
   /** The number of values. */
@@ -102,28 +104,35 @@ export function tensor(
 export function tensor(data: Nested<boolean>, shape?: readonly number[]): Tensor<'bool'>;
 export function tensor(data: unknown, shape?: readonly number[]): Tensor {
   if (ArrayBuffer.isView(data)) {
+    checkBuffer(data);
     const values = convert(data);
-    return new Tensor(values, shape ?? [values.length]);
+    return new Tensor(values, shape === undefined ? [values.length] : shape);
   }
-  if (data instanceof Tensor) return new Tensor(data.data, shape ?? data.shape);
+  if (data instanceof Tensor)
+    return new Tensor(data.data, shape === undefined ? data.shape : shape);
   const flat = flatten(data);
-  return new Tensor(flat.data, shape ?? flat.shape);
+  return new Tensor(flat.data, shape === undefined ? flat.shape : shape);
 }
 
 /**
- * Checks that a tensor's memory is still there: a buffer may have been detached (transferred to a
- * worker) or resized since the tensor was made.
+ * Checks that a tensor still is what it was when it was made: its buffer may have been detached
+ * (transferred to a worker) or resized since, and JavaScript keeps nobody from writing to its fields.
  */
 export function checkAlive(value: Tensor, name: string): void {
-  if (value.data.length !== value.size) {
-    throw invalid(
-      name,
-      `${value.size} values (shape ${shapeText(value.shape)})`,
-      value.data,
-      undefined,
-      'the buffer of this tensor was detached or resized after the tensor was made',
-    );
-  }
+  const { data, shape, dtype } = value;
+  if (!isDType(data, dtype)) throw invalid(name, 'a tensor as tensor(...) made it', data);
+  if (data.length !== elementCount(shape) || isDetached(data)) throw goneData(name, data, shape);
+}
+
+/** For a tensor whose buffer was detached or resized since it was made. */
+export function goneData(name: string, data: TypedArray, shape: readonly number[]): SluiceError {
+  return unexpected(
+    name,
+    `${elementCount(shape)} values (shape ${shapeText(shape)})`,
+    isDetached(data) ? 'a detached buffer' : `${data.length} values`,
+    undefined,
+    'the buffer was detached or resized after the tensor was made',
+  );
 }
 
 /**
@@ -146,30 +155,47 @@ export function elementCount(shape: readonly number[]): number {
   return count;
 }
 
+// `types` and not `instanceof`: a test runner or a plugin host may have typed arrays of another realm.
+const DTYPES = {
+  float32: [types.isFloat32Array, Float32Array],
+  int32: [types.isInt32Array, Int32Array],
+  bool: [types.isUint8Array, Uint8Array],
+} as const;
+
+function isDType(data: unknown, dtype: DType): boolean {
+  return Object.hasOwn(DTYPES, dtype) && DTYPES[dtype][0](data);
+}
+
 function dtypeOf(data: unknown): DType {
-  if (data instanceof Float32Array) return 'float32';
-  if (data instanceof Int32Array) return 'int32';
-  if (data instanceof Uint8Array) return 'bool';
+  for (const dtype of ['float32', 'int32', 'bool'] as const) {
+    if (isDType(data, dtype)) return dtype;
+  }
   throw invalid('data', 'a Float32Array, Int32Array or Uint8Array', data, 'tensor');
 }
 
+/**
+ * The same memory without what a subclass adds: a Buffer's `slice` makes a view where that of a typed
+ * array makes a copy, and others may have methods of any kind.
+ */
+function plainView<T extends TypedArray>(data: T): T {
+  const [, Plain] = DTYPES[dtypeOf(data)];
+  if (Object.getPrototypeOf(data) === Plain.prototype) return data;
+  return new Plain(data.buffer as ArrayBuffer, data.byteOffset, data.length) as T;
+}
+
 function convert(data: ArrayBufferView): TypedArray {
-  if (data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array) {
-    return data;
+  if (types.isFloat32Array(data) || types.isInt32Array(data) || types.isUint8Array(data)) {
+    return data as TypedArray;
   }
-  if (data instanceof Float64Array) {
-    checkBuffer(data);
-    return new Float32Array(data);
-  }
+  if (types.isFloat64Array(data)) return allocate(Float32Array, data);
   if (
-    data instanceof Int8Array ||
-    data instanceof Int16Array ||
-    data instanceof Uint16Array ||
-    data instanceof Uint32Array
+    types.isInt8Array(data) ||
+    types.isInt16Array(data) ||
+    types.isUint16Array(data) ||
+    types.isUint32Array(data)
   ) {
-    checkBuffer(data);
-    const values = new Int32Array(data);
-    const wrapped = data instanceof Uint32Array ? values.findIndex((value) => value < 0) : -1;
+    const values = allocate(Int32Array, data);
+    const wrapped = types.isUint32Array(data) ? values.findIndex((value) => value < 0) : -1;
     if (wrapped >= 0)
       throw invalid(`data[${wrapped}]`, 'at most 2147483647', data[wrapped], 'tensor');
     return values;
@@ -184,7 +210,7 @@ function convert(data: ArrayBufferView): TypedArray {
 }
 
 function checkBuffer(data: TypedArray | ArrayBufferView): void {
-  if (!(data.buffer instanceof ArrayBuffer)) {
+  if (types.isSharedArrayBuffer(data.buffer)) {
     throw invalid(
       'data',
       'memory of its own',
@@ -193,12 +219,18 @@ function checkBuffer(data: TypedArray | ArrayBufferView): void {
       'it is backed by a SharedArrayBuffer, which another thread may write to during a run: pass a copy (data.slice())',
     );
   }
-  // Only a detached buffer refuses a view; one that is merely empty does not.
-  if (data.byteLength === 0) {
-    try {
-      new Uint8Array(data.buffer);
-    } catch {
-      throw invalid('data', 'memory that is there', data, 'tensor', 'its buffer is detached');
-    }
+  if (isDetached(data)) {
+    throw invalid('data', 'memory that is there', data, 'tensor', 'its buffer is detached');
+  }
+}
+
+/** Only a detached buffer refuses a view; one that is merely empty does not. */
+export function isDetached(data: ArrayBufferView): boolean {
+  if (data.byteLength > 0) return false;
+  try {
+    new Uint8Array(data.buffer);
+    return false;
+  } catch {
+    return true;
   }
 }

@@ -10,7 +10,8 @@ import {
   withDefault,
 } from '../layers/options.js';
 import type { CompileSpec } from '../native.js';
-import { type Loss, type LossOption, parseLoss } from './losses.js';
+import { isRecord } from './data.js';
+import { isSparse, type Loss, type LossOption, parseLoss } from './losses.js';
 import { type Metric, type MetricOption, parseMetric } from './metrics.js';
 import { type Optimizer, type OptimizerOption, parseOptimizer } from './optimizers.js';
 import type { OutputPort } from './ports.js';
@@ -30,7 +31,7 @@ export interface CompileOptions extends RunSettings {
   /** Default 'rmsprop', as in Keras. */
   optimizer?: OptimizerOption;
   /**
-   * One loss, or one an output: an array in the order of the outputs or a record by output name.
+   * One loss for all outputs, or one an output: an array in their order or a record by output name.
    * The cross-entropies take LOGITS: no sigmoid or softmax before them.
    */
   loss: LossOption | readonly LossOption[] | Readonly<Record<string, LossOption>>;
@@ -82,22 +83,20 @@ const FIELDS = {
 export function parseCompile(outputs: readonly OutputPort[], options: CompileOptions): Compiled {
   const parsed = parseOptions('compile', FIELDS, options);
   const names = outputs.map((output) => output.name);
-  const losses = perOutput(parsed.loss, names, 'loss').map((loss, i) =>
+  const losses = lossPerOutput(parsed.loss, names).map((loss, i) =>
     parseLoss(loss, names.length > 1 ? `the loss of output '${names[i]}'` : 'loss'),
   );
   const weights =
     parsed.lossWeights === undefined ? [] : perOutput(parsed.lossWeights, names, 'lossWeights');
-  const metrics = metricsPerOutput(parsed.metrics ?? [], names);
+  const metrics = metricsPerOutput(parsed.metrics === undefined ? [] : parsed.metrics, names);
   losses.forEach((loss, i) => {
     checkLoss(loss, outputs[i] as OutputPort);
   });
   return {
     outputs: losses.map((loss, i) => ({
       loss,
-      weight: number({ min: 0 }).parse(weights[i] ?? 1, 'lossWeights', 'compile'),
-      metrics: checkDistinct(
-        (metrics[i] ?? []).map((m) => parseMetric(m, loss.kind, names[i] ?? '')),
-      ),
+      weight: lossWeight(weights[i]),
+      metrics: parseMetrics(metrics[i] ?? [], loss, names[i] ?? ''),
     })),
     optimizer: parsed.optimizer ?? parseOptimizer('rmsprop'),
     settings: mergeSettings({ device: 'cpu', strict: false }, parsed),
@@ -134,12 +133,23 @@ export function compileSpec(compiled: Compiled): CompileSpec {
   };
 }
 
+/** A single loss is that of all outputs. */
+function lossPerOutput(value: unknown, names: readonly string[]): unknown[] {
+  return typeof value === 'string' || isLoss(value, names)
+    ? names.map(() => value)
+    : perOutput(value, names, 'loss');
+}
+
+/** An output may be named 'kind', so that a record by output name has this member too. */
+function isLoss(value: unknown, names: readonly string[]): boolean {
+  if (value === null || typeof value !== 'object' || !('kind' in value)) return false;
+  return !Object.keys(value).every((name) => names.includes(name));
+}
+
 /** One value an output: from an array, a record by name, or a single value for a single output. */
 function perOutput(value: unknown, names: readonly string[], option: string): unknown[] {
-  const isRecord =
-    value !== null && typeof value === 'object' && !Array.isArray(value) && !('kind' in value);
-  if (isRecord) return fromRecord(value, names, option);
-  const list = Array.isArray(value) ? value : [value];
+  if (isRecord(value)) return fromRecord(value, names, option);
+  const list: unknown[] = Array.isArray(value) ? Array.from(value) : [value];
   if (list.length !== names.length) {
     throw invalid(
       option,
@@ -151,8 +161,11 @@ function perOutput(value: unknown, names: readonly string[], option: string): un
   return list;
 }
 
-function fromRecord(value: object, names: readonly string[], option: string): unknown[] {
-  const record = value as Record<string, unknown>;
+function fromRecord(
+  record: Record<string, unknown>,
+  names: readonly string[],
+  option: string,
+): unknown[] {
   for (const name of Object.keys(record)) {
     if (!names.includes(name)) throw unknownName(`output in ${option}`, name, names, 'compile');
   }
@@ -165,7 +178,7 @@ function metricsPerOutput(value: unknown, names: readonly string[]): (readonly u
     if (nested) return perOutput(value, names, 'metrics') as unknown[][];
     return names.map(() => value);
   }
-  if (value !== null && typeof value === 'object') {
+  if (isRecord(value)) {
     return fromRecord(value, names, 'metrics').map((list) => {
       if (list === undefined) return [];
       return Array.isArray(list) ? list : [list];
@@ -174,7 +187,24 @@ function metricsPerOutput(value: unknown, names: readonly string[]): (readonly u
   throw invalid('metrics', 'an array of metrics', value, 'compile');
 }
 
-function checkDistinct(metrics: Metric[]): Metric[] {
+function lossWeight(value: unknown): number {
+  return value === undefined ? 1 : number({ min: 0 }).parse(value, 'lossWeights', 'compile');
+}
+
+function parseMetrics(list: readonly unknown[], loss: Loss, output: string): Metric[] {
+  const metrics = list.map((metric) => parseMetric(metric, loss.kind, output));
+  // Both read the same targets: class numbers or one value for each value of the output.
+  const other = metrics.find(
+    ({ kind }) => (kind === 'sparseCategoricalAccuracy') !== isSparse(loss),
+  );
+  if (other) {
+    const targets = isSparse(loss) ? 'class numbers' : 'targets shaped as the output';
+    throw new SluiceError(
+      'CONFIG',
+      `compile: ${other.kind} cannot be measured on output '${output}': its loss ${loss.kind} takes ${targets}`,
+      { option: 'metrics', received: other.kind },
+    );
+  }
   const names = metrics.map((metric) => metric.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw invalid('metrics', 'each metric once', twice, 'compile');

@@ -1,7 +1,7 @@
 // From what a user hands in (tensors, arrays of them, records by name) to columns of rows.
-import { invalid, SluiceError, shapeText, unknownName } from '../errors.js';
+import { invalid, SluiceError, shapeText, unexpected, unknownName } from '../errors.js';
 import type { DType, SlotDescription, TypedArray } from '../native.js';
-import { checkAlive, Tensor } from '../tensor/tensor.js';
+import { checkAlive, elementCount, goneData, Tensor } from '../tensor/tensor.js';
 
 /** Data for the inputs or outputs of a model: one tensor, an array by position or a record by name. */
 export type ModelData = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
@@ -24,11 +24,27 @@ export interface Rows {
   readonly columns: readonly Column[];
 }
 
+/** What a slot holds in the words of the call. */
+const ROLES: Record<SlotDescription['role'], string> = {
+  input: 'x',
+  mask: 'mask',
+  lengths: 'lengths',
+  target: 'y',
+  weight: 'sampleWeight',
+  cotangent: 'outputGradients',
+};
+
+/** Large data stays the caller's while a call goes on: it may have been detached or resized. */
+export function checkColumn({ slot, data }: Column, rows: number): void {
+  const shape = [rows, ...slot.shape];
+  if (data.length !== elementCount(shape)) throw goneData(ROLES[slot.role], data, shape);
+}
+
 /** One value a name. With a single name the value may stand alone. */
 export function tensorsByName(value: unknown, names: readonly string[], what: string): Tensor[] {
   if (value instanceof Tensor && names.length === 1) return [checked(value, what)];
   if (Array.isArray(value) && value.length === names.length && value[0] instanceof Tensor) {
-    return value.map((item, i) => checked(item, `${what}[${i}]`));
+    return Array.from(value, (item, i) => checked(item, `${what}[${i}]`));
   }
   if (isRecord(value)) {
     return byName(value, names, what).map((item, i) => checked(item, `${what}.${names[i]}`));
@@ -53,14 +69,13 @@ function checked(value: unknown, name: string): Tensor {
   return value;
 }
 
-/** A plain object, as opposed to a tensor, an array or a typed array. */
+/** A plain object, as opposed to a tensor, an array, a typed array, a Map or a Promise. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return (
     value !== null &&
     typeof value === 'object' &&
-    !Array.isArray(value) &&
-    !ArrayBuffer.isView(value) &&
-    !(value instanceof Tensor)
+    !(value instanceof Tensor) &&
+    Object.prototype.toString.call(value) === '[object Object]'
   );
 }
 
@@ -127,10 +142,10 @@ export function dataAs(value: Tensor, dtype: DType, name: string): TypedArray {
   if (dtype === 'int32') {
     const whole = Int32Array.from(value.data);
     const at = whole.findIndex((item, i) => item !== value.data[i]);
-    if (at >= 0) throw invalid(`${name}, value ${at},`, 'a whole number', value.data[at]);
+    if (at >= 0) throw invalid(`value ${at} of ${name}`, 'a whole number', value.data[at]);
     return whole;
   }
-  throw invalid(name, `a tensor of dtype ${dtype}`, value.dtype);
+  throw unexpected(name, `a tensor of dtype ${dtype}`, value.dtype);
 }
 
 /** SHAPE_MISMATCH for two things that should have the same number of rows. */
@@ -161,8 +176,8 @@ export function shapeMismatch(
 const COPIED_BYTES = 1 << 20;
 
 /**
- * Makes the call independent of what the caller does next with small data, as documented: up to 1 MiB
- * in all is copied.
+ * Makes a call that reads its data again and again independent of what the caller does next with small
+ * data, as documented: up to 1 MiB in all is copied.
  */
 export function ownSmall(rows: Rows): Rows {
   const bytes = rows.columns.reduce((sum, { data }) => sum + data.byteLength, 0);
@@ -171,4 +186,9 @@ export function ownSmall(rows: Rows): Rows {
     count: rows.count,
     columns: rows.columns.map(({ slot, data }) => ({ slot, data: data.slice() })),
   };
+}
+
+/** The same for a call that reads its data once: what one batch holds is copied into it at the call. */
+export function ownUnlessOneBatch(rows: Rows, batchSize: number): Rows {
+  return rows.count <= batchSize ? rows : ownSmall(rows);
 }

@@ -66,7 +66,7 @@ const FIELDS = {
   callbacks: withDefault(
     custom<readonly Callback[]>('an array of callbacks', (value, name, where) => {
       if (!Array.isArray(value)) throw invalid(name, 'an array of callbacks', value, where);
-      return value.map((callback) => checkCallback(callback, where));
+      return Array.from(value, (callback) => checkCallback(callback, where));
     }),
     [],
   ),

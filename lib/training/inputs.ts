@@ -1,4 +1,4 @@
-import { invalid, shapeText } from '../errors.js';
+import { invalid, shapeText, unexpected } from '../errors.js';
 import { Tensor } from '../tensor/tensor.js';
 import {
   type Column,
@@ -21,6 +21,9 @@ export interface MaskOptions {
   mask?: Tensor | Readonly<Record<string, Tensor>>;
 }
 
+/** Rows are numbered in 32 bits. Without steps, data of no size at all can have more. */
+const MAX_ROWS = 2 ** 31 - 1;
+
 /** The columns of a model's inputs, with their masks and lengths. */
 export function bindInputs(ports: readonly InputPort[], x: unknown, masks: MaskOptions): Rows {
   const tensors = tensorsByName(
@@ -29,6 +32,7 @@ export function bindInputs(ports: readonly InputPort[], x: unknown, masks: MaskO
     'x',
   );
   const count = tensors[0]?.shape[0] ?? 0;
+  if (count > MAX_ROWS) throw unexpected('x', `at most ${MAX_ROWS} rows`, `${count} rows`);
   const columns = tensors.map((value, index): Column => {
     const port = ports[index] as InputPort;
     checkInput(port, value, ports.length > 1);
@@ -93,7 +97,7 @@ function bindMasks(
 function lengthData(value: unknown, count: number, steps: number, name: string): Int32Array {
   const { data, shape } = perRow(value, name);
   if (shape.length !== 1) {
-    throw invalid(name, `one number a row, shape [${count}]`, shapeText(shape));
+    throw unexpected(name, `one number a row, shape [${count}]`, `shape ${shapeText(shape)}`);
   }
   checkRows(name, data.length, count);
   const bad = Array.prototype.findIndex.call(

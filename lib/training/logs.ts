@@ -30,21 +30,18 @@ export class Sums {
   logs(): Logs {
     const { outputs } = this.#compiled;
     const several = outputs.length > 1;
-    const result: Logs = { loss: 0 };
+    const losses: Logs = {};
+    const measured: Logs = {};
     let total = 0;
-    outputs.forEach(({ weight }, i) => {
-      const loss = this.#mean(i);
+    let entry = 0;
+    outputs.forEach(({ weight, metrics }, i) => {
+      const prefix = several ? `${this.#outputs[i]?.name}_` : '';
+      const loss = this.#mean(entry++);
       total += weight * loss;
-      if (several) result[`${this.#outputs[i]?.name}_loss`] = loss;
+      if (several) losses[`${prefix}loss`] = loss;
+      for (const { name } of metrics) measured[`${prefix}${name}`] = this.#mean(entry++);
     });
-    result.loss = total;
-    let entry = outputs.length;
-    outputs.forEach(({ metrics }, i) => {
-      for (const { name } of metrics) {
-        result[several ? `${this.#outputs[i]?.name}_${name}` : name] = this.#mean(entry++);
-      }
-    });
-    return result;
+    return { loss: total, ...losses, ...measured };
   }
 
   /** Nothing that counts has a mean of 0, as in Keras. */

@@ -1,4 +1,4 @@
-import { invalid, shapeText } from '../errors.js';
+import { invalid, SluiceError, shapeText, unexpected } from '../errors.js';
 import type { SlotDescription } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import {
@@ -49,6 +49,13 @@ export function bindTargets(
       : classWeights(weights.classWeight, targets, losses);
   const combined = [...sample.filter((column) => column !== undefined)];
   if (ofClasses) combined.splice(0, 1, multiply(combined[0], ofClasses));
+  const isMasked = rows.columns.some(({ slot }) => slot.role === 'mask' || slot.role === 'lengths');
+  for (const [index, target] of targets.entries()) {
+    const port = ports[index] as OutputPort;
+    if (!isSparse(losses[index] as Loss)) continue;
+    const weight = combined.find(({ slot }) => slot.index === index);
+    checkLabels(port, target, weight, isMasked && port.masked);
+  }
   return { count: rows.count, columns: [...rows.columns, ...targets, ...combined] };
 }
 
@@ -96,6 +103,37 @@ function matches(received: readonly number[], expected: readonly (number | null)
   );
 }
 
+/**
+ * Says which row has a class that does not exist. -1 may stand where a weight of 0 or a mask hides it;
+ * which steps a mask hides, only the engine knows.
+ */
+function checkLabels(
+  port: OutputPort,
+  { data, slot }: Column,
+  weight: Column | undefined,
+  isMasked: boolean,
+): void {
+  const classes = port.shape.at(-1) ?? 0;
+  const perWeight = weight === undefined ? 1 : data.length / Math.max(1, weight.data.length);
+  const isHidden = (i: number) => isMasked || weight?.data[Math.floor(i / perWeight)] === 0;
+  const isWrong = (label: number, i: number) =>
+    label < -1 || label >= classes || (label === -1 && !isHidden(i));
+  const at = Array.prototype.findIndex.call(data, isWrong);
+  if (at < 0) return;
+  const row = Math.floor(at / slot.shape.reduce((product, extent) => product * extent, 1));
+  const hint = data[at] === -1 ? '; -1 may stand where a mask or a weight of 0 hides it' : '';
+  throw new SluiceError(
+    'INVALID_ARGUMENT',
+    `${port.name}: class ${data[at]} in row ${row} of y is not one of the ${classes} classes${hint}`,
+    {
+      layer: port.node,
+      option: 'y',
+      expected: `0..${classes - 1}`,
+      received: String(data[at]),
+    },
+  );
+}
+
 function weightSlot(index: number, shape: readonly number[]): SlotDescription {
   return { role: 'weight', index, shape: [...shape], dtype: 'float32' };
 }
@@ -107,7 +145,7 @@ function sampleWeights(value: unknown, rows: Rows, target: Column, index: number
   if (shape.length > 2 || (shape.length === 2 && shape[1] !== perStep)) {
     const expected =
       perStep === undefined ? `[${rows.count}]` : `[${rows.count}] or [${rows.count},${perStep}]`;
-    throw invalid('sampleWeight', `shape ${expected}`, shapeText(shape));
+    throw unexpected('sampleWeight', `shape ${expected}`, shapeText(shape));
   }
   const bad = Array.prototype.findIndex.call(data, (w: number) => !(w >= 0 && w < Infinity));
   if (bad >= 0) throw invalid(`sampleWeight[${bad}]`, 'a finite number >= 0', data[bad]);
@@ -124,7 +162,7 @@ function classWeights(value: unknown, targets: readonly Column[], losses: readon
   const target = targets[0];
   const loss = losses[0];
   if (target === undefined || loss === undefined || targets.length > 1) {
-    throw invalid('classWeight', 'a model with one output', `${targets.length} outputs`);
+    throw unexpected('classWeight', 'a model with one output', `${targets.length} outputs`);
   }
   if (!isRecord(value)) throw invalid('classWeight', 'a record { class: weight }', value);
   const weights = new Map<number, number>();

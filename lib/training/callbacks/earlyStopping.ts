@@ -50,21 +50,20 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   return {
     onTrainBegin(_logs, model) {
       monitor.check(where, model);
-      best = parsed.baseline;
+      best = undefined;
       bestWeights = undefined;
       wait = 0;
     },
     onEpochEnd(epoch, logs, model) {
       const value = monitor.read(logs);
       if (value === undefined || epoch < parsed.startFromEpoch) return;
-      // Should no epoch beat the baseline, the first one is the best there is.
-      if (parsed.restoreBest) bestWeights ??= model.getWeights();
-      wait++;
-      if (monitor.isBetter(value, best)) {
-        best = value;
-        if (parsed.restoreBest) bestWeights = model.getWeights();
-        if (monitor.isBetter(value, parsed.baseline)) wait = 0;
-      } else if (wait >= parsed.patience && epoch > 0) {
+      const isBest = monitor.isBetter(value, best);
+      if (isBest) best = value;
+      // An epoch that does not beat the baseline may still be the best there is.
+      if (parsed.restoreBest && (isBest || !bestWeights)) bestWeights = model.getWeights();
+      if (isBest && monitor.isBetter(value, parsed.baseline)) {
+        wait = 0;
+      } else if (++wait >= parsed.patience && epoch > 0) {
         model.stopTraining = true;
       }
     },

@@ -55,7 +55,7 @@ export class Monitor {
   }
 
   isBetter(value: number, reference: number | undefined): boolean {
-    if (reference === undefined) return true;
+    if (reference === undefined) return !Number.isNaN(value);
     return this.#sign * (value - reference) > this.#minDelta;
   }
 }
