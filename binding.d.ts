@@ -93,8 +93,8 @@ export declare class Batch {
   readonly rows: number;
   readonly bytes: number;
   /**
-   * Copies rows [first, first + count) of slot number `slot` (position in the constructor's list). Row i comes from row
-   * `rowIndex ? rowIndex[offset + i] : offset + i` of `source`. INVALID_ARGUMENT for a source that is
+   * Copies rows [first, first + count) of slot number `slot` (position in the constructor's list). The i-th of these
+   * comes from row `rowIndex ? rowIndex[offset + i] : offset + i` of `source`. INVALID_ARGUMENT for a source that is
    * detached, shared, too short, of another type, or an index outside of it.
    */
   gather(
@@ -115,6 +115,8 @@ export declare class Batch {
     first: number,
     count: number,
   ): void;
+  /** Gives the memory back at once; a run that is under way keeps it until it ends. */
+  dispose(): void;
 }
 
 /** Stops the runs it was given to at their next step; they reject with ABORTED. */
@@ -182,6 +184,8 @@ export interface RunOptions {
   step: number;
   /** Train only: run the batch in slices of this many rows and update once; 0: in one piece. */
   microBatch: number;
+  /** Train only: the learning rate of this update; null: that of `compile`. */
+  learningRate: number | null;
   /** Train and evaluate: reject NON_FINITE (before the update) when the loss is not finite. */
   requireFinite: boolean;
   /** UNSUPPORTED where an op cannot run on the device's fast path. */
@@ -190,7 +194,7 @@ export interface RunOptions {
 
 export interface RunResult {
   /**
-   * Per output: Σ w·loss and Σ w; then per metric of each output the same two. Empty for predict and vjp.
+   * Output by output: Σ w·loss and Σ w, then the same two for each of its metrics. Empty for predict and vjp.
    * The total loss is Σ over outputs of weight · Σ w·loss / Σ w.
    */
   sums: Float64Array;
@@ -233,7 +237,6 @@ export declare class Model {
   setTrainable(layer: string, trainable: boolean): void;
   /** New optimizer state. BUSY while a training call is under way. */
   compile(spec: CompileSpec): void;
-  setLearningRate(learningRate: number): void;
   /** Updates done since compile. */
   readonly iterations: number;
   /**
@@ -255,6 +258,7 @@ export declare class Model {
   explain(kind: 'train' | 'predict', rows: number, steps: number, device: string): PlanInfo;
   /** States of stateful layers, by state name, [rows, units]; empty before the first run or after a reset. */
   getStates(): Record<string, { rows: number; data: Float32Array }>;
+  /** BUSY while any run is under way, and so is resetStates. */
   setStates(states: Record<string, { rows: number; data: Float32Array }>): void;
   resetStates(): void;
   /** Frees as soon as no run uses it; later calls throw DISPOSED. */

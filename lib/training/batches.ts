@@ -2,7 +2,7 @@
 // long, and through two buffers that alternate, so that one is filled while the other is run.
 import { setImmediate } from 'node:timers/promises';
 import { type Batch, type NativeModel, native, type RunResult } from '../native.js';
-import type { Rows } from './data.js';
+import { checkColumn, type Rows } from './data.js';
 
 /** What is copied before the event loop gets its turn. */
 const SLICE_BYTES = 1 << 20;
@@ -13,25 +13,23 @@ export interface Range {
   readonly to: number;
 }
 
-/** Copies in slices of at most 1 MiB and yields to the event loop between them. */
+/** Copying in slices of at most 1 MiB, between which the event loop gets its turn. */
 class Slices {
   #copied = 0;
 
-  async each(
-    rows: number,
-    rowBytes: number,
-    copy: (first: number, count: number) => void,
-  ): Promise<void> {
+  /** Ranges of rows, each small enough for one slice. */
+  *of(rows: number, rowBytes: number): Generator<{ first: number; count: number }> {
     const most = Math.max(1, Math.floor(SLICE_BYTES / Math.max(1, rowBytes)));
     for (let first = 0; first < rows; first += most) {
-      const count = Math.min(most, rows - first);
-      if (this.#copied > 0 && this.#copied + count * rowBytes > SLICE_BYTES) {
-        await setImmediate();
-        this.#copied = 0;
-      }
-      copy(first, count);
-      this.#copied += count * rowBytes;
+      yield { first, count: Math.min(most, rows - first) };
     }
+  }
+
+  /** To be awaited before so many bytes are copied; undefined where they fit into this turn. */
+  turn(bytes: number): Promise<void> | undefined {
+    const isFull = this.#copied > 0 && this.#copied + bytes > SLICE_BYTES;
+    this.#copied = isFull ? bytes : this.#copied + bytes;
+    return isFull ? setImmediate() : undefined;
   }
 }
 
@@ -43,7 +41,7 @@ export class BatchSource {
   /** By turn and number of rows: whole batches and the last, smaller one, twice each. */
   readonly #batches = new Map<string, Batch>();
 
-  constructor(engine: NativeModel, rows: Rows) {
+  private constructor(engine: NativeModel, rows: Rows) {
     this.#engine = engine;
     this.#rows = rows;
     this.#rowBytes = rows.columns.map(
@@ -52,17 +50,37 @@ export class BatchSource {
     );
   }
 
+  /** Hands a source to `work` and frees its batches when that has settled. */
+  static async use<T>(
+    engine: NativeModel,
+    rows: Rows,
+    work: (source: BatchSource) => Promise<T>,
+  ): Promise<T> {
+    const source = new BatchSource(engine, rows);
+    try {
+      return await work(source);
+    } finally {
+      // Not left to the garbage collector, which does not see how much memory waits for it.
+      for (const batch of source.#batches.values()) batch.dispose();
+    }
+  }
+
   /**
    * The batch of rows [first, first + count): of the data, or of `order` where there is one. Batches of
-   * even and odd turns are different memory.
+   * even and odd turns are different memory. Up to 1 MiB is copied before the call returns.
    */
   async fill(turn: number, order: Int32Array | null, first: number, count: number): Promise<Batch> {
     const batch = this.#take(turn % 2, count);
     const slices = new Slices();
-    for (const [slot, { data }] of this.#rows.columns.entries()) {
-      await slices.each(count, this.#rowBytes[slot] ?? 0, (start, n) => {
-        native(() => batch.gather(slot, data, order, first, start, n));
-      });
+    for (const [slot, column] of this.#rows.columns.entries()) {
+      const rowBytes = this.#rowBytes[slot] ?? 0;
+      for (const slice of slices.of(count, rowBytes)) {
+        const wait = slices.turn(slice.count * rowBytes);
+        if (wait) await wait;
+        checkColumn(column, this.#rows.count);
+        const from = first + slice.first;
+        native(() => batch.gather(slot, column.data, order, from, slice.first, slice.count));
+      }
     }
     return batch;
   }
@@ -91,9 +109,12 @@ export async function scatter(
       .outputShape(output)
       .slice(1)
       .reduce((product, extent) => product * extent, 1) * Float32Array.BYTES_PER_ELEMENT;
-  await new Slices().each(batch.rows, rowBytes, (first, count) => {
+  const slices = new Slices();
+  for (const { first, count } of slices.of(batch.rows, rowBytes)) {
+    const wait = slices.turn(count * rowBytes);
+    if (wait) await wait;
     native(() => batch.scatter(output, target, targetRow, first, count));
-  });
+  }
 }
 
 /**

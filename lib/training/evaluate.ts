@@ -3,7 +3,7 @@ import type { CancelToken } from '../native.js';
 import { withSignal } from './abort.js';
 import { BatchSource, type Range, runInOrder } from './batches.js';
 import type { Compiled, Settings } from './compile.js';
-import { type ModelData, ownSmall, type Rows } from './data.js';
+import { type ModelData, ownUnlessOneBatch, type Rows } from './data.js';
 import { bindInputs } from './inputs.js';
 import { type Logs, Sums } from './logs.js';
 import {
@@ -44,20 +44,23 @@ export async function evaluate(
 ): Promise<Logs> {
   const call = parseOptions('evaluate', FIELDS, options);
   const compiled = requireCompiled(model, 'evaluate');
-  const rows = bindLabelled(model, compiled, x, y, call as EvaluateOptions);
+  const bound = bindLabelled(model, compiled, x, y, call as EvaluateOptions);
+  const rows = ownUnlessOneBatch(bound, call.batchSize);
   return withSignal(call.signal, (cancel, check) =>
-    evaluateRange(model, compiled, new BatchSource(model.engine, rows), {
-      range: { from: 0, to: rows.count },
-      batchSize: call.batchSize,
-      settings: settingsOf(model, call),
-      requireFinite: call.terminateOnNaN,
-      cancel,
-      check,
-    }),
+    BatchSource.use(model.engine, rows, (source) =>
+      evaluateRange(model, compiled, source, {
+        range: { from: 0, to: rows.count },
+        batchSize: call.batchSize,
+        settings: settingsOf(model, call),
+        requireFinite: call.terminateOnNaN,
+        cancel,
+        check,
+      }),
+    ),
   );
 }
 
-/** Inputs, targets and weights as columns; small data is copied. */
+/** Inputs, targets and weights as columns. */
 export function bindLabelled(
   model: Trainable,
   compiled: Compiled,
@@ -67,7 +70,7 @@ export function bindLabelled(
 ): Rows {
   const inputs = bindInputs(model.inputs, x, options);
   const losses = compiled.outputs.map((output) => output.loss);
-  return ownSmall(bindTargets(inputs, model.outputs, losses, y, options));
+  return bindTargets(inputs, model.outputs, losses, y, options);
 }
 
 /** What `evaluateRange` needs beyond model and data. */

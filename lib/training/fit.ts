@@ -1,7 +1,7 @@
 import { AbortError, type History, SluiceError } from '../errors.js';
-import { type CancelToken, native } from '../native.js';
+import { type CancelToken, type NativeModel, native } from '../native.js';
 import { withSignal } from './abort.js';
-import { type BatchSource, quiet } from './batches.js';
+import { BatchSource, quiet, type Range } from './batches.js';
 import { CallbackList, type TrainingModel } from './callbacks/callback.js';
 import type { Compiled, Settings } from './compile.js';
 import type { ModelData } from './data.js';
@@ -10,7 +10,7 @@ import { bindFit, type FitData } from './fitData.js';
 import { type FitOptions, type ParsedFitOptions, parseFitOptions } from './fitOptions.js';
 import { type Logs, Sums, validationLogs } from './logs.js';
 import { openProgress, type Progress } from './progress.js';
-import { requireCompiled, runBatch, settingsOf } from './run.js';
+import { requireCompiled, settingsOf, updateOn } from './run.js';
 import { permutation } from './shuffle.js';
 import type { Trainable } from './trainable.js';
 
@@ -31,8 +31,20 @@ export async function fitModel(
       const data = bindFit(model, compiled, x, y, parsed);
       const progress = await openProgress(parsed.verbose, parsed.epochs);
       try {
-        const run = { model, compiled, options: parsed, settings: settingsOf(model, parsed) };
-        await new Training({ ...run, ...data, cancel, check, progress, history }).run();
+        const settings = settingsOf(model, parsed);
+        const run = {
+          model,
+          compiled,
+          options: parsed,
+          settings,
+          cancel,
+          check,
+          progress,
+          history,
+        };
+        await withSources(model.engine, data, (sources) =>
+          new Training({ ...run, ...sources }).run(),
+        );
         return history;
       } finally {
         progress.close();
@@ -44,7 +56,32 @@ export async function fitModel(
   }
 }
 
-interface TrainingParts extends FitData {
+/** Rows of one kind, as batches. */
+interface Source {
+  source: BatchSource;
+  range: Range;
+}
+
+interface Sources {
+  train: Source;
+  validation: Source | undefined;
+}
+
+function withSources(
+  engine: NativeModel,
+  { train, validation }: FitData,
+  work: (sources: Sources) => Promise<void>,
+): Promise<void> {
+  return BatchSource.use(engine, train.rows, (source) => {
+    const first = { source, range: train.range };
+    if (!validation) return work({ train: first, validation: undefined });
+    return BatchSource.use(engine, validation.rows, (second) =>
+      work({ train: first, validation: { source: second, range: validation.range } }),
+    );
+  });
+}
+
+interface TrainingParts extends Sources {
   model: Trainable;
   compiled: Compiled;
   options: ParsedFitOptions;
@@ -102,8 +139,8 @@ class Training {
 
   /** All updates of an epoch. The next batch is filled while one is run. */
   async #batches(epoch: number): Promise<Sums> {
-    const { model, compiled, trainRange, check, progress } = this.#parts;
-    const rows = trainRange.to;
+    const { model, compiled, train, check, progress } = this.#parts;
+    const rows = train.range.to;
     const count = Math.ceil(rows / this.#updateRows);
     const order = await this.#order(rows);
     const sums = new Sums(compiled, model.outputs);
@@ -135,23 +172,27 @@ class Training {
    */
   async #order(rows: number): Promise<Int32Array | null> {
     const { options, model } = this.#parts;
-    return options.shuffle ? permutation(rows, this.#seed, model.engine.iterations) : null;
+    if (!options.shuffle) return null;
+    return permutation(
+      rows,
+      this.#seed,
+      native(() => model.engine.iterations),
+    );
   }
 
   #fill(order: Int32Array | null, turn: number) {
-    const { train, trainRange } = this.#parts;
+    const { source, range } = this.#parts.train;
     const first = turn * this.#updateRows;
-    return train.fill(turn, order, first, Math.min(this.#updateRows, trainRange.to - first));
+    return source.fill(turn, order, first, Math.min(this.#updateRows, range.to - first));
   }
 
   async #step(batch: Awaited<ReturnType<BatchSource['fill']>>, epoch: number, turn: number) {
     const { model, settings, options, cancel } = this.#parts;
     try {
-      return await runBatch(model, 'train', batch, settings, {
+      return await updateOn(model, batch, settings, {
         cancel,
         seed: this.#seed,
-        step: model.engine.iterations,
-        microBatch: options.accumulateSteps > 1 ? options.batchSize : 0,
+        microBatch: options.accumulateSteps > 1 ? Math.min(options.batchSize, batch.rows) : 0,
         requireFinite: options.terminateOnNaN,
       });
     } catch (error) {
@@ -159,7 +200,7 @@ class Training {
     }
   }
 
-  async #validate(epoch: number, { source, range }: NonNullable<FitData['validation']>) {
+  async #validate(epoch: number, { source, range }: Source) {
     const { model, compiled, settings, options, cancel, check } = this.#parts;
     try {
       return await evaluateRange(model, compiled, source, {

@@ -1,6 +1,6 @@
-import { BatchSource, type Range } from './batches.js';
+import type { Range } from './batches.js';
 import type { Compiled } from './compile.js';
-import type { Rows } from './data.js';
+import { ownSmall, type Rows } from './data.js';
 import { bindLabelled } from './evaluate.js';
 import {
   type FitOptions,
@@ -12,10 +12,15 @@ import type { Trainable } from './trainable.js';
 
 /** The rows that `fit` trains on and validates on. */
 export interface FitData {
-  train: BatchSource;
-  trainRange: Range;
+  train: RowRange;
   /** Undefined without validation. */
-  validation: { source: BatchSource; range: Range } | undefined;
+  validation: RowRange | undefined;
+}
+
+/** Some of the rows. */
+export interface RowRange {
+  readonly rows: Rows;
+  readonly range: Range;
 }
 
 /** Columns of training and validation rows; `validationSplit` takes the last rows, as Keras does. */
@@ -26,29 +31,27 @@ export function bindFit(
   y: unknown,
   options: ParsedFitOptions,
 ): FitData {
-  const rows = bindLabelled(model, compiled, x, y, options as FitOptions);
-  const train = new BatchSource(model.engine, rows);
+  const rows = ownSmall(bindLabelled(model, compiled, x, y, options as FitOptions));
   if (options.validationData !== undefined) {
     const { x: vx, y: vy, ...rest } = parseValidationData(options.validationData);
-    const other = bindLabelled(model, compiled, vx, vy, rest);
+    const validation = all(ownSmall(bindLabelled(model, compiled, vx, vy, rest)));
     if (rows.count === 0) throw noRows('fit');
-    const range = { from: 0, to: other.count };
-    return {
-      train,
-      trainRange: { from: 0, to: rows.count },
-      validation: { source: new BatchSource(model.engine, other), range },
-    };
+    return { train: all(rows), validation };
   }
   const split = Math.floor(rows.count * (1 - (options.validationSplit ?? 0)));
   if (split === 0) throw noRows('fit');
-  // Classes are weighed in training only; a source of its own leaves these weights out.
-  const source =
+  const train = { rows, range: { from: 0, to: split } };
+  if (split === rows.count) return { train, validation: undefined };
+  // Classes are weighed in training only.
+  const unweighted =
     options.classWeight === undefined
-      ? train
-      : new BatchSource(model.engine, withoutClassWeights(model, compiled, x, y, options));
-  const validation =
-    split === rows.count ? undefined : { source, range: { from: split, to: rows.count } };
-  return { train, trainRange: { from: 0, to: split }, validation };
+      ? rows
+      : ownSmall(withoutClassWeights(model, compiled, x, y, options));
+  return { train, validation: { rows: unweighted, range: { from: split, to: rows.count } } };
+}
+
+function all(rows: Rows): RowRange {
+  return { rows, range: { from: 0, to: rows.count } };
 }
 
 function withoutClassWeights(

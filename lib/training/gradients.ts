@@ -11,7 +11,6 @@ import {
   dataAs,
   isRecord,
   type ModelData,
-  ownSmall,
   type Rows,
   shapeMismatch,
   tensorsByName,
@@ -82,13 +81,16 @@ export async function gradients(
   try {
     const settings = settingsOf(model, call);
     const { training } = call;
-    return await withSignal(call.signal, async (cancel) => {
-      const batch = await new BatchSource(target.engine, rows).fill(0, null, 0, rows.count);
-      const result = await runBatch(target, 'gradients', batch, settings, { cancel, training });
-      const sums = new Sums(compiled, model.outputs);
-      sums.add(result.sums);
-      return { loss: sums.logs().loss as number, ...named(model, x, rows, result) };
-    });
+    const shapes = parameterShapes(model);
+    return await withSignal(call.signal, (cancel) =>
+      BatchSource.use(target.engine, rows, async (source) => {
+        const batch = await source.fill(0, null, 0, rows.count);
+        const result = await runBatch(target, 'gradients', batch, settings, { cancel, training });
+        const sums = new Sums(compiled, model.outputs);
+        sums.add(result.sums);
+        return { loss: sums.logs().loss as number, ...named(model, shapes, x, rows, result) };
+      }),
+    );
   } finally {
     if (target !== model) target.engine.dispose();
   }
@@ -115,16 +117,19 @@ export async function vjp(
   const call = parseOptions('vjp', VJP_FIELDS, options);
   const inputs = bindInputs(model.inputs, x, call as VjpOptions);
   if (inputs.count === 0) throw noRows('vjp');
-  const rows = ownSmall(bindCotangents(model, inputs, outputGradients));
+  const rows = bindCotangents(model, inputs, outputGradients);
   const settings = settingsOf(model, call);
   const { training } = call;
-  return withSignal(call.signal, async (cancel) => {
-    const batch = await new BatchSource(model.engine, rows).fill(0, null, 0, rows.count);
-    const result = await runBatch(model, 'vjp', batch, settings, { cancel, training });
-    const outputs = allocateOutputs(model, batch, rows.count);
-    for (const [k, output] of outputs.entries()) await scatter(batch, k, output.data, 0);
-    return { outputs, ...named(model, x, rows, result) };
-  });
+  const shapes = parameterShapes(model);
+  return withSignal(call.signal, (cancel) =>
+    BatchSource.use(model.engine, rows, async (source) => {
+      const batch = await source.fill(0, null, 0, rows.count);
+      const result = await runBatch(model, 'vjp', batch, settings, { cancel, training });
+      const outputs = allocateOutputs(model, batch, rows.count);
+      for (const [k, output] of outputs.entries()) await scatter(batch, k, output.data, 0);
+      return { outputs, ...named(model, shapes, x, rows, result) };
+    }),
+  );
 }
 
 function bindCotangents(model: Trainable, inputs: Rows, value: unknown): Rows {
@@ -146,9 +151,19 @@ function bindCotangents(model: Trainable, inputs: Rows, value: unknown): Rows {
   return { count: inputs.count, columns: [...inputs.columns, ...columns] };
 }
 
+/** Asked for before the run: the model may be disposed while it goes on. */
+function parameterShapes({ engine }: Trainable): Map<string, number[]> {
+  return new Map(native(() => engine.parameters).map(({ name, shape }) => [name, shape]));
+}
+
 /** The raw answers as tensors, those of the inputs in the form of `x`. */
-function named(model: Trainable, x: unknown, rows: Rows, result: RunResult) {
-  const shapes = new Map(model.engine.parameters.map(({ name, shape }) => [name, shape]));
+function named(
+  model: Trainable,
+  shapes: ReadonlyMap<string, number[]>,
+  x: unknown,
+  rows: Rows,
+  result: RunResult,
+) {
   const byName = Object.entries(result.gradients ?? {}).map(([name, data]) => [
     name,
     new Tensor<'float32'>(data, shapes.get(name) ?? [data.length]),

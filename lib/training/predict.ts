@@ -1,10 +1,10 @@
 import { SluiceError } from '../errors.js';
 import { integer, parseOptions, withDefault } from '../layers/options.js';
-import type { Batch } from '../native.js';
+import { type Batch, native } from '../native.js';
 import { Tensor } from '../tensor/tensor.js';
 import { withSignal } from './abort.js';
 import { BatchSource, runInOrder, scatter } from './batches.js';
-import { type ModelData, ownSmall, type Rows } from './data.js';
+import { type ModelData, ownUnlessOneBatch, type Rows } from './data.js';
 import { DEFAULT_INFERENCE_BATCH } from './evaluate.js';
 import { bindInputs } from './inputs.js';
 import { CALL_FIELDS, type CallOptions, runBatch, settingsOf } from './run.js';
@@ -29,39 +29,52 @@ export async function predict(
   options: PredictOptions = {},
 ): Promise<Tensor<'float32'>[]> {
   const call = parseOptions('predict', FIELDS, options);
-  const rows = ownSmall(bindInputs(model.inputs, x, call as PredictOptions));
+  const bound = bindInputs(model.inputs, x, call as PredictOptions);
+  const rows = ownUnlessOneBatch(bound, call.batchSize);
   const settings = settingsOf(model, call);
   return withSignal(call.signal, async (cancel, check) => {
     const results: Tensor<'float32'>[] = [];
-    await runInOrder(
-      new BatchSource(model.engine, rows),
-      { from: 0, to: rows.count },
-      call.batchSize,
-      (batch) => runBatch(model, 'predict', batch, settings, { cancel }),
-      async (batch, _result, first) => {
-        if (results.length === 0) results.push(...allocateOutputs(model, batch, rows.count));
-        for (const [k, result] of results.entries()) await scatter(batch, k, result.data, first);
-        check();
-      },
+    await BatchSource.use(model.engine, rows, (source) =>
+      runInOrder(
+        source,
+        { from: 0, to: rows.count },
+        call.batchSize,
+        (batch) => runBatch(model, 'predict', batch, settings, { cancel }),
+        async (batch, _result, first) => {
+          if (results.length === 0) results.push(...allocateOutputs(model, batch, rows.count));
+          for (const [k, result] of results.entries()) await scatter(batch, k, result.data, first);
+          check();
+        },
+      ),
     );
     return results.length > 0 ? results : emptyOutputs(model, rows);
   });
 }
+
+/** Bytes that are worth a look at how many there are. */
+const LARGE = 1 << 28;
 
 /** Tensors for all rows, with the shapes that a batch came out with. */
 export function allocateOutputs(model: Trainable, batch: Batch, rows: number): Tensor<'float32'>[] {
   return model.outputs.map((output, k) => {
     const shape = [rows, ...batch.outputShape(k).slice(1)];
     const size = shape.reduce((product, extent) => product * extent, 1);
+    const needed = size * Float32Array.BYTES_PER_ELEMENT;
+    const refuse = (cause?: unknown) =>
+      new SluiceError(
+        'OUT_OF_MEMORY',
+        `predict: output '${output.name}' needs ${needed} bytes for ${rows} rows`,
+        { layer: output.node, received: `${needed} bytes` },
+        { cause },
+      );
+    // The system grants memory that it does not have, and ends the process that writes to it.
+    if (needed > LARGE && needed > native(() => model.engine.estimate('predict', 1, 1)).available) {
+      throw refuse();
+    }
     try {
       return new Tensor<'float32'>(new Float32Array(size), shape);
     } catch (cause) {
-      throw new SluiceError(
-        'OUT_OF_MEMORY',
-        `predict: output '${output.name}' needs ${size * 4} bytes for ${rows} rows`,
-        { layer: output.node },
-        { cause },
-      );
+      throw refuse(cause);
     }
   });
 }

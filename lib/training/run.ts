@@ -3,6 +3,7 @@ import { custom, optional, signal } from '../layers/options.js';
 import {
   type Batch,
   type CancelToken,
+  native,
   nativeAsync,
   type RunOptions,
   type RunResult,
@@ -64,9 +65,25 @@ export function runBatch(
       seed,
       step: 0,
       microBatch: 0,
+      learningRate: null,
       requireFinite: false,
       ...settings,
       ...options,
     }),
   );
+}
+
+/** One update, with the learning rate that the model has now. */
+export function updateOn(
+  model: Trainable,
+  batch: Batch,
+  settings: Settings,
+  options: Partial<RunOptions> & { cancel: CancelToken | null },
+): Promise<RunResult> {
+  const { learningRate, engine } = model;
+  return runBatch(model, 'train', batch, settings, {
+    step: native(() => engine.iterations),
+    learningRate,
+    ...options,
+  });
 }

@@ -9,8 +9,8 @@ import {
   CALL_FIELDS,
   type CallOptions,
   requireCompiled,
-  runBatch,
   settingsOf,
+  updateOn,
   WEIGHT_FIELDS,
 } from './run.js';
 import type { WeightOptions } from './targets.js';
@@ -33,17 +33,14 @@ export async function trainOnBatch(
   const rows = bindLabelled(model, compiled, x, y, call as TrainOnBatchOptions);
   if (rows.count === 0) throw noRows('trainOnBatch');
   const settings = settingsOf(model, call);
-  return withSignal(call.signal, async (cancel, check) => {
-    const batch = await new BatchSource(model.engine, rows).fill(0, null, 0, rows.count);
-    check();
-    const step = model.engine.iterations;
-    const { sums } = await runBatch(model, 'train', batch, settings, {
-      cancel,
-      step,
-      requireFinite: true,
-    });
-    const total = new Sums(compiled, model.outputs);
-    total.add(sums);
-    return total.logs();
-  });
+  return withSignal(call.signal, (cancel, check) =>
+    BatchSource.use(model.engine, rows, async (source) => {
+      const batch = await source.fill(0, null, 0, rows.count);
+      check();
+      const { sums } = await updateOn(model, batch, settings, { cancel, requireFinite: true });
+      const total = new Sums(compiled, model.outputs);
+      total.add(sums);
+      return total.logs();
+    }),
+  );
 }

@@ -90,43 +90,46 @@ BatchObject::BatchObject(const Call& call) : memory_(call.env) {
 const std::shared_ptr<Batch>& BatchObject::forRunOf(const std::shared_ptr<Model>& model) const {
   if (model_.lock() != model)
     fail(Code::InvalidArgument, "the batch was made for another model", {.option = "batch"});
-  requireIdle();
+  idle();
   return batch_;
 }
 
 void BatchObject::reportMemory() {
+  if (!batch_) return;  // disposed while the run was under way
   size_t bytes = batch_->bytes();
   for (const OwnedTensor& output : batch_->outputs) bytes += output.buffer.bytes();
   memory_.report(bytes);
 }
 
-void BatchObject::requireIdle() const {
+Batch& BatchObject::idle() const {
+  if (!batch_) fail(Code::Disposed, "the batch was disposed");
   if (batch_->inUse.load()) fail(Code::Busy, "a run that has not settled yet uses the batch");
+  return *batch_;
 }
 
 napi_value BatchObject::rows(const Call& call) {
-  return jsNumber(call.env, static_cast<double>(batch_->rows()));
+  return jsNumber(call.env, static_cast<double>(batch_ ? batch_->rows() : 0));
 }
 
 napi_value BatchObject::bytes(const Call& call) {
-  return jsNumber(call.env, static_cast<double>(batch_->bytes()));
+  return jsNumber(call.env, static_cast<double>(batch_ ? batch_->bytes() : 0));
 }
 
 napi_value BatchObject::gather(const Call& call) {
   napi_env env = call.env;
-  const auto slotCount = static_cast<int64_t>(batch_->slots().size());
+  Batch& batch = idle();
+  const auto slotCount = static_cast<int64_t>(batch.slots().size());
   const auto slot = static_cast<size_t>(readInteger(env, call[0], "slot", 0, slotCount - 1));
-  const DType dtype = batch_->slots()[slot].dtype;
+  const DType dtype = batch.slots()[slot].dtype;
   const int64_t offset = readInteger(env, call[3], "offset", 0, kMaxSafeInteger);
-  const int64_t first = readInteger(env, call[4], "first", 0, batch_->rows());
-  const int64_t count = readInteger(env, call[5], "count", 0, batch_->rows() - first);
-  requireIdle();
+  const int64_t first = readInteger(env, call[4], "first", 0, batch.rows());
+  const int64_t count = readInteger(env, call[5], "count", 0, batch.rows() - first);
   // From here on nothing runs that could move or shrink the buffers.
   const ArrayView source = readTypedArray(env, call[1], arrayType(dtype), "source");
-  const size_t rowBytes = batch_->rowBytes(slot);
+  const size_t rowBytes = batch.rowBytes(slot);
   const int64_t sourceRows = rowsOf(source, rowBytes / dtypeBytes(dtype));
   const bool boolean = dtype == DType::Bool;
-  std::byte* const target = batch_->row(slot, 0) + static_cast<size_t>(first) * rowBytes;
+  std::byte* const target = batch.row(slot, 0) + static_cast<size_t>(first) * rowBytes;
 
   if (typeOf(env, call[2]) == napi_null) {
     if (offset > sourceRows || count > sourceRows - offset)
@@ -153,8 +156,7 @@ napi_value BatchObject::gather(const Call& call) {
 }
 
 const OwnedTensor& BatchObject::output(napi_env env, napi_value index) const {
-  requireIdle();
-  const std::vector<OwnedTensor>& outputs = batch_->outputs;
+  const std::vector<OwnedTensor>& outputs = idle().outputs;
   if (outputs.empty())
     fail(Code::InvalidArgument, "no run has filled the outputs of this batch yet",
          {.option = "output"});
@@ -192,6 +194,12 @@ napi_value BatchObject::scatter(const Call& call) {
   return nullptr;
 }
 
+napi_value BatchObject::dispose(const Call&) {
+  batch_.reset();
+  memory_.report(0);
+  return nullptr;
+}
+
 void BatchObject::define(napi_env env, napi_value exports) {
   defineClass<BatchObject>(env, exports,
                            {
@@ -200,6 +208,7 @@ void BatchObject::define(napi_env env, napi_value exports) {
                                method<&BatchObject::gather>("gather"),
                                method<&BatchObject::outputShape>("outputShape"),
                                method<&BatchObject::scatter>("scatter"),
+                               method<&BatchObject::dispose>("dispose"),
                            });
 }
 

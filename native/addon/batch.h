@@ -30,8 +30,10 @@ class BatchObject {
   napi_value gather(const Call& call);
   napi_value outputShape(const Call& call);
   napi_value scatter(const Call& call);
+  napi_value dispose(const Call& call);
 
-  void requireIdle() const;
+  // DISPOSED after dispose; BUSY while a run has it.
+  Batch& idle() const;
   const OwnedTensor& output(napi_env env, napi_value index) const;
 
   std::shared_ptr<Batch> batch_;

@@ -49,12 +49,12 @@ void ModelObject::reportMemory() { memory_.report(model_ ? model_->residentBytes
 
 void ModelObject::runStarted(RunKind kind) {
   if (kind == RunKind::Train) training_ = true;
-  if (kind != RunKind::Predict) ++active_;
+  ++(kind == RunKind::Predict ? predicting_ : active_);
 }
 
 void ModelObject::runSettled(RunKind kind) noexcept {
   if (kind == RunKind::Train) training_ = false;
-  if (kind != RunKind::Predict) --active_;
+  --(kind == RunKind::Predict ? predicting_ : active_);
   // Asking for the size reads what a training run changes.
   if (active_ == 0) reportMemory();
 }
@@ -62,6 +62,13 @@ void ModelObject::runSettled(RunKind kind) noexcept {
 void ModelObject::requireIdle(const char* what) const {
   if (active_ > 0)
     fail(Code::Busy, cat(what, " while a training, evaluation or gradient call is under way"),
+         {.option = what});
+}
+
+void ModelObject::requireStatesIdle(const char* what) const {
+  requireIdle(what);
+  if (predicting_ > 0)
+    fail(Code::Busy, cat(what, " while a predict call is under way, which writes the states"),
          {.option = what});
 }
 
@@ -110,14 +117,6 @@ napi_value ModelObject::compile(const Call& call) {
   return nullptr;
 }
 
-napi_value ModelObject::setLearningRate(const Call& call) {
-  const double learningRate = readNumber(call.env, call[0], "learningRate");
-  const std::shared_ptr<Model>& target = model();
-  requireIdle("setLearningRate");
-  target->setLearningRate(learningRate);
-  return nullptr;
-}
-
 napi_value ModelObject::iterations(const Call& call) {
   return jsNumber(call.env, static_cast<double>(model()->iterations()));
 }
@@ -145,14 +144,14 @@ napi_value ModelObject::setStates(const Call& call) {
     states.push_back(std::move(state));
   }
   const std::shared_ptr<Model>& target = model();
-  requireIdle("setStates");
+  requireStatesIdle("setStates");
   target->setCarriedStates(states);
   return nullptr;
 }
 
 napi_value ModelObject::resetStates(const Call&) {
   const std::shared_ptr<Model>& target = model();
-  requireIdle("resetStates");
+  requireStatesIdle("resetStates");
   target->resetCarriedStates();
   return nullptr;
 }
@@ -177,7 +176,6 @@ void ModelObject::define(napi_env env, napi_value exports) {
                                method<&ModelObject::setWeights>("setWeights"),
                                method<&ModelObject::setTrainable>("setTrainable"),
                                method<&ModelObject::compile>("compile"),
-                               method<&ModelObject::setLearningRate>("setLearningRate"),
                                rawMethod("run", run),
                                method<&ModelObject::estimate>("estimate"),
                                method<&ModelObject::explain>("explain"),

@@ -39,7 +39,6 @@ class ModelObject {
   napi_value setWeights(const Call& call);
   napi_value setTrainable(const Call& call);
   napi_value compile(const Call& call);
-  napi_value setLearningRate(const Call& call);
   napi_value iterations(const Call& call);
   static napi_value run(napi_env env, napi_callback_info info) noexcept;
   napi_value estimate(const Call& call);
@@ -50,12 +49,15 @@ class ModelObject {
   napi_value dispose(const Call& call);
 
   Submission startRun(const Call& call);
+  // BUSY while a run is under way that the change of `what` would disturb.
   void requireIdle(const char* what) const;
+  void requireStatesIdle(const char* what) const;
   void reportMemory();
 
   std::shared_ptr<Model> model_;
   bool training_ = false;
-  int active_ = 0;  // runs other than predict, which reads published weights alone
+  // Under way. A prediction reads published weights alone and disturbs nothing but the states.
+  int predicting_ = 0, active_ = 0;
   ExternalMemory memory_;
 };
 

@@ -91,6 +91,7 @@ export const OPTIONS: Binding.RunOptions = {
   seed: 1,
   step: 0,
   microBatch: 0,
+  learningRate: null,
   requireFinite: false,
   strict: false,
 };

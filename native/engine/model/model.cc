@@ -92,13 +92,6 @@ void Model::compile(TrainingSpec spec) {
   });
 }
 
-void Model::setLearningRate(double learningRate) {
-  requireIdle("setLearningRate");
-  const auto current = trainer();
-  if (!current) fail(Code::InvalidArgument, "the model is not compiled: it has no learning rate");
-  current->setLearningRate(learningRate);
-}
-
 int64_t Model::iterations() const {
   const auto current = trainer();
   return current ? current->iterations() : 0;

@@ -26,7 +26,8 @@ struct RunOptions {
   bool training = false;
   uint64_t seed = 0;
   uint64_t step = 0;
-  int64_t microBatch = 0;  // Train: rows a slice, 0 for one piece
+  int64_t microBatch = 0;              // Train: rows a slice, 0 for one piece
+  std::optional<double> learningRate;  // Train: of this update, else that of compile
   bool requireFinite = false;
   bool strict = false;
 };
@@ -95,7 +96,6 @@ class Model {
   void setTrainable(const std::string& layer, bool trainable);
 
   void compile(TrainingSpec spec);
-  void setLearningRate(double learningRate);
   int64_t iterations() const;
 
   // On the calling thread, which must be the compute thread (or a test's only one).

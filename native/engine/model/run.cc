@@ -176,8 +176,9 @@ RunResult ModelRun::execute() {
   if (is(RunKind::Train)) {
     RunContext context;
     context.threads = threads_;
+    const double rate = options_.learningRate.value_or(trainer_->spec().optimizer.learningRate);
     model_.publish(trainer_->update(graph_, weights_, real_, bound_->plan().parameterHasGradient,
-                                    device_, context));
+                                    rate, device_, context));
     trainer_->recycle(std::move(weights_));
   } else if (bound_->plan().request.backward) {
     collectGradients();

@@ -7,7 +7,7 @@
 namespace sluice {
 
 RunInputs::RunInputs(const Graph& graph, Batch& batch, DType real)
-    : graph_(graph), rows_(batch.rows()), symbols_(batch.symbols()) {
+    : rows_(batch.rows()), symbols_(batch.symbols()) {
   inputs_.resize(graph.inputs.size());
   masks_.resize(graph.inputs.size());
   for (auto* rows : {&targets_, &weights_, &cotangents_}) rows->resize(graph.outputs.size());

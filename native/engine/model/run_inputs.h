@@ -39,7 +39,6 @@ class RunInputs {
   void prepareInput(const Graph& graph, Batch& batch, int input, DType real);
   std::vector<uint8_t> combinedMask(const Plan& plan, ValueId mask) const;
 
-  const Graph& graph_;
   int64_t rows_;
   std::vector<int64_t> symbols_;
   std::vector<Rows> inputs_, masks_, targets_, weights_, cotangents_;

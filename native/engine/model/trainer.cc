@@ -61,7 +61,7 @@ void* Trainer::moreGradients(DType real) {
 
 std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
                                           const std::shared_ptr<Snapshot>& current, DType real,
-                                          const std::vector<bool>& hasGradient,
+                                          const std::vector<bool>& hasGradient, double learningRate,
                                           const Backend& device, const RunContext& context) {
   const auto n = static_cast<int64_t>(floats_);
   std::vector<float> narrowed;
@@ -81,6 +81,7 @@ std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
     next = std::make_shared<Snapshot>(floats_);
   }
   OptimizerAttributes attributes = spec_.optimizer;
+  attributes.learningRate = learningRate;
   attributes.iteration = iterations_ + 1;
   attributes.segments = segments_.data();
   attributes.segmentCount = static_cast<int64_t>(segments_.size());

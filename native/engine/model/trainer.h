@@ -17,7 +17,6 @@ class Trainer {
 
   const TrainingSpec& spec() const { return spec_; }
   const std::vector<OutputObjective>& objectives() const { return objectives_; }
-  void setLearningRate(double learningRate) { spec_.optimizer.learningRate = learningRate; }
   // These two may be called from any thread; the rest belongs to the run that trains.
   int64_t iterations() const { return iterations_.load(std::memory_order_relaxed); }
   size_t residentBytes() const { return bytes_.load(std::memory_order_relaxed); }
@@ -29,7 +28,8 @@ class Trainer {
   // One update from `current` and gradients(real): the new weights, not yet published.
   std::shared_ptr<Snapshot> update(const Graph& graph, const std::shared_ptr<Snapshot>& current,
                                    DType real, const std::vector<bool>& hasGradient,
-                                   const Backend& device, const RunContext& context);
+                                   double learningRate, const Backend& device,
+                                   const RunContext& context);
   // Weights that were published before and may be written again once nobody reads them.
   void recycle(std::shared_ptr<Snapshot> old) { spare_ = std::move(old); }
 

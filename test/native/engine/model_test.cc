@@ -127,9 +127,13 @@ TEST_P(Devices, PushInSequenceEqualsPredict) {
       const float* in = reinterpret_cast<const float*>(batch.row(0, 1)) + 3 * t;
       float* target = out;
       session.push(&in, &target);
-      if (sequences) EXPECT_EQ(0, std::memcmp(out, expected + 2 * t, sizeof out)) << t;
+      if (sequences) {
+        EXPECT_EQ(0, std::memcmp(out, expected + 2 * t, sizeof out)) << t;
+      }
     }
-    if (!sequences) EXPECT_EQ(0, std::memcmp(out, expected, sizeof out));
+    if (!sequences) {
+      EXPECT_EQ(0, std::memcmp(out, expected, sizeof out));
+    }
   }
 }
 
@@ -145,9 +149,10 @@ TEST_P(Devices, StatefulLayersCarryTheirStates) {
     for (int r = 0; r < 4; ++r)
       std::memcpy(part.row(0, r), x.row(0, r) + half * 9 * sizeof(float), 9 * sizeof(float));
     parts->run(RunKind::Predict, part, on(GetParam()));
-    if (half == 1)
+    if (half == 1) {
       EXPECT_EQ(0, std::memcmp(part.outputs[0].buffer.data(), x.outputs[0].buffer.data(),
                                8 * sizeof(float)));
+    }
   }
   EXPECT_EQ(parts->carriedStates()[0].rows, 4);
   Batch other(parts->graph(), 3, {{SlotRole::Input, 0, makeShape(3, 3), DType::Float32}});
