@@ -1,0 +1,288 @@
+// The options of every layer: defaults, what is accepted, and what is refused, field by field.
+import { input, layers, SluiceError } from 'sluice';
+import { describe, expect, it } from 'vitest';
+import { GruLayer } from '../../lib/layers/gru.js';
+import { failureOf } from '../support/failure.js';
+import { afterHole, STRANGERS, THROWING } from '../support/hostile.js';
+import { refusal, refusalText } from '../support/refusal.js';
+
+type Options = Record<string, unknown>;
+
+/** Every function that takes options of a layer, with options that it accepts. */
+const LAYERS: Record<string, { make: (options?: unknown) => unknown; valid: Options }> = {
+  gru: { make: layers.gru as never, valid: { units: 3 } },
+  dense: { make: layers.dense as never, valid: { units: 3 } },
+  dropout: { make: layers.dropout as never, valid: { rate: 0.5 } },
+  activation: { make: layers.activation as never, valid: { activation: 'relu' } },
+  bidirectional: {
+    make: layers.bidirectional as never,
+    valid: { layer: layers.gru({ units: 3 }) },
+  },
+  concatenate: { make: layers.concatenate as never, valid: {} },
+  normalization: { make: layers.normalization as never, valid: {} },
+  reverse: { make: layers.reverse as never, valid: {} },
+  input: { make: input as never, valid: { shape: [null, 3] } },
+};
+
+/** Values of other types than the one expected, and of the right type out of range. */
+const WRONG = {
+  boolean: [0, 1, 'true', null],
+  units: [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '3', 2 ** 30 + 1, 2 ** 31, 2 ** 53, 3n],
+  activation: ['Tanh', 'swish', 'toString', '__proto__', {}, { name: 1 }, 7, [], null],
+  initializer: ['glorot', 'toString', '__proto__', {}, { name: 1 }, 7, null],
+  name: [1, '', 'a/b', 'a\nb', 'a\0b', '\ud800', 'x'.repeat(201), null],
+  rate: [-0.1, 1, 1.5, Number.NaN, '0.5', null],
+};
+
+const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
+  units: WRONG.units,
+  activation: WRONG.activation,
+  recurrentActivation: WRONG.activation,
+  useBias: WRONG.boolean,
+  kernelInitializer: WRONG.initializer,
+  recurrentInitializer: WRONG.initializer,
+  biasInitializer: WRONG.initializer,
+  resetAfter: WRONG.boolean,
+  updateGate: ['Keep', '', true, 0, null],
+  returnSequences: WRONG.boolean,
+  returnState: WRONG.boolean,
+  goBackwards: WRONG.boolean,
+  stateful: WRONG.boolean,
+  maskedOutput: ['Zero', '', 0, false, null],
+  trainable: WRONG.boolean,
+  name: WRONG.name,
+};
+
+const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
+  gru: RECURRENT_OPTIONS,
+  dense: {
+    units: WRONG.units,
+    activation: WRONG.activation,
+    useBias: WRONG.boolean,
+    kernelInitializer: WRONG.initializer,
+    biasInitializer: WRONG.initializer,
+    trainable: WRONG.boolean,
+    name: WRONG.name,
+  },
+  dropout: { rate: WRONG.rate, name: WRONG.name },
+  activation: { activation: WRONG.activation, name: WRONG.name },
+  bidirectional: {
+    layer: [layers.dense({ units: 1 }), 'gru', { units: 3 }, null],
+    backwardLayer: [layers.dense({ units: 1 }), 'gru', 3, null],
+    mergeMode: ['Concat', 'add', null, true],
+    trainable: WRONG.boolean,
+    name: WRONG.name,
+  },
+  concatenate: { axis: [1.5, '1', 8, -9, Number.NaN, null], name: WRONG.name },
+  normalization: {
+    mean: ['0', [], [Number.NaN], [1e300], Number.NaN, null, true, [[0], [1, 2]]],
+    variance: ['0', [], [-1], [Number.NaN], Number.POSITIVE_INFINITY, null, true],
+    invert: WRONG.boolean,
+    name: WRONG.name,
+  },
+  reverse: { name: WRONG.name },
+  input: {
+    shape: [3, 'x', {}, [0], [-1], [1.5], ['3'], [undefined], afterHole(3), [2 ** 53], null],
+    dtype: ['float64', 'bool', 7, null],
+    name: WRONG.name,
+  },
+};
+
+describe.each(Object.keys(LAYERS))('%s', (kind) => {
+  const { make, valid } = LAYERS[kind] as (typeof LAYERS)[string];
+  const wrong = WRONG_OPTIONS[kind] as Record<string, readonly unknown[]>;
+
+  it.each(Object.keys(wrong))('refuses wrong values of %s', async (option) => {
+    const values = [...(wrong[option] ?? []), ...STRANGERS.map(([, value]) => value)];
+    for (const value of values) {
+      const error = await refusal(() => make({ ...valid, [option]: value }), 'INVALID_ARGUMENT');
+      // Where the value is an object, what is wrong may be further in.
+      const { layer, option: named } = error.details;
+      expect(`${layer} ${named}`).toMatch(new RegExp(`${kind}|${option}|data`));
+      expect(error.message).toMatch(/expected|unknown option/);
+    }
+  });
+
+  it('refuses options that it does not have, and suggests one', async () => {
+    for (const name of ['unit', 'Name', 'nmae', 'toString', 'constructor', 'x'.repeat(1000)]) {
+      const call = () => make({ ...valid, [name]: 1 });
+      const text = await refusalText(call, 'INVALID_ARGUMENT', { layer: kind, option: name });
+      expect(text).toContain(`${kind}: unknown option`);
+    }
+    const call = () => make({ ...valid, names: 'x' });
+    expect(await refusalText(call, 'INVALID_ARGUMENT')).toContain("did you mean 'name'?");
+  });
+
+  it('refuses the name of the prototype as an option', async () => {
+    const options = JSON.parse(`{ "__proto__": { "units": 7 } }`);
+    Object.assign(options, valid);
+    await refusal(() => make(options), 'INVALID_ARGUMENT', { option: '__proto__' });
+  });
+
+  it('takes an option that is undefined for one that is not given', () => {
+    const options = Object.fromEntries(Object.keys(wrong).map((name) => [name, undefined]));
+    make({ ...options, anything: undefined, ...valid });
+  });
+
+  it('refuses what is no object of options', async () => {
+    for (const options of [null, 3, 'units', true, [], [valid], 3n, Symbol('s'), () => valid]) {
+      await refusal(() => make(options), 'INVALID_ARGUMENT', { layer: kind, option: 'options' });
+    }
+    for (const options of [new Map(), new Set(), new Date(0), Promise.resolve(valid)]) {
+      await refusal(() => make(options), 'INVALID_ARGUMENT', { layer: kind, option: 'options' });
+    }
+  });
+
+  it('passes on what a getter or a proxy throws', () => {
+    const mine = new RangeError('mine');
+    for (const name of Object.keys(wrong)) {
+      const options = Object.defineProperty({ ...valid }, name, {
+        enumerable: true,
+        get() {
+          throw mine;
+        },
+      });
+      expect(() => make(options)).toThrow(mine);
+    }
+    for (const [, proxy] of THROWING) expect(() => make(proxy)).toThrow(/trap|revoked/);
+  });
+
+  it('survives values that cannot be looked at', async () => {
+    for (const name of Object.keys(wrong)) {
+      for (const [, proxy] of THROWING) {
+        const error = await failureOf(() => make({ ...valid, [name]: proxy }));
+        // Some options look into their value, and then the exception is that of the proxy.
+        if (!(error instanceof SluiceError)) expect(String(error)).toMatch(/trap|revoked/);
+        else expect(error.details).toMatchObject({ layer: kind, option: name });
+      }
+    }
+  });
+
+  it('shows values that cannot be looked at as objects', async () => {
+    for (const [, proxy] of THROWING) {
+      const text = await refusalText(() => make({ ...valid, name: proxy }), 'INVALID_ARGUMENT');
+      expect(text).toMatch(new RegExp(`^${kind}: .*for name, received an object of type object$`));
+    }
+  });
+
+  it('reads each option at most twice: whether it is there, and what it is', () => {
+    const reads: Record<string, number> = {};
+    make(
+      new Proxy(valid, {
+        get(target, key) {
+          reads[String(key)] = (reads[String(key)] ?? 0) + 1;
+          return Reflect.get(target, key);
+        },
+      }),
+    );
+    for (const count of Object.values(reads)) expect(count).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('options that a later release will have', () => {
+  const later: [string, (options: never) => unknown, Options][] = [
+    ['dropout', layers.gru, { units: 1 }],
+    ['recurrentDropout', layers.gru, { units: 1 }],
+    ['zoneout', layers.gru, { units: 1 }],
+    ['layerNorm', layers.gru, { units: 1 }],
+    ['clip', layers.gru, { units: 1 }],
+    ['kernelRegularizer', layers.gru, { units: 1 }],
+    ['kernelRegularizer', layers.dense, { units: 1 }],
+    ['kernelConstraint', layers.dense, { units: 1 }],
+    ['noiseShape', layers.dropout, { rate: 0 }],
+  ];
+
+  it.each(later)('%s is named as such', async (option, make, valid) => {
+    const call = () => make({ ...valid, [option]: 0.5 } as never);
+    const text = await refusalText(call, 'UNSUPPORTED', { option });
+    expect(text).toContain(`the option '${option}' is not part of this release`);
+  });
+});
+
+describe('what a layer describes', () => {
+  it('gru: Keras defaults, all of them filled in', () => {
+    expect(layers.gru({ units: 3 })).toMatchObject({ kind: 'gru', name: undefined });
+    expect(layers.gru({ units: 3 }).options).toEqual({
+      units: 3,
+      activation: { name: 'tanh', alpha: 0, beta: 0 },
+      recurrentActivation: { name: 'sigmoid', alpha: 0, beta: 0 },
+      useBias: true,
+      kernelInitializer: { name: 'glorotUniform' },
+      recurrentInitializer: { name: 'orthogonal', gain: 1 },
+      biasInitializer: { name: 'zeros' },
+      resetAfter: true,
+      updateGate: 'keep',
+      returnSequences: false,
+      returnState: false,
+      goBackwards: false,
+      stateful: false,
+      maskedOutput: 'zero',
+      trainable: true,
+    });
+  });
+
+  it('dense, dropout, activation, concatenate, reverse', () => {
+    expect(layers.dense({ units: 2 }).options).toEqual({
+      units: 2,
+      activation: { name: 'linear', alpha: 0, beta: 0 },
+      useBias: true,
+      kernelInitializer: { name: 'glorotUniform' },
+      biasInitializer: { name: 'zeros' },
+      trainable: true,
+    });
+    expect(layers.dropout({ rate: 0.25 }).options).toEqual({ rate: 0.25 });
+    expect(layers.concatenate().options).toEqual({ axis: -1 });
+    expect(layers.reverse().options).toEqual({});
+  });
+
+  it('is plain data that outlives its options', () => {
+    const options = { units: 3, kernelInitializer: { name: 'constant', value: 2 } as const };
+    const layer = layers.dense(options);
+    Object.assign(options, { units: 99 });
+    Object.assign(options.kernelInitializer, { value: 99 });
+    expect(JSON.parse(JSON.stringify(layer.options))).toEqual(layer.options);
+    expect(layer.options).toMatchObject({ units: 3, kernelInitializer: { value: 2 } });
+  });
+
+  it('may come from an instance of a class, with getters', () => {
+    class Settings {
+      get units(): number {
+        return 5;
+      }
+    }
+    expect(layers.dense(new Settings()).options.units).toBe(5);
+  });
+});
+
+describe('bidirectional', () => {
+  it('wants two layers that fit together', async () => {
+    const layer = layers.gru({ units: 2 });
+    const pairs = [
+      layers.gru({ units: 2 }),
+      layers.gru({ units: 2, goBackwards: true, returnSequences: true }),
+      layers.gru<boolean>({ units: 2, goBackwards: true, returnState: true }),
+      layers.gru({ units: 2, goBackwards: true, stateful: true }),
+    ];
+    for (const backwardLayer of pairs) {
+      const call = () => layers.bidirectional<boolean>({ layer, backwardLayer });
+      await refusal(call, 'CONFIG', { layer: 'bidirectional', option: 'backwardLayer' });
+    }
+    const backwardLayer = layers.gru({ units: 2, goBackwards: true });
+    expect(layers.bidirectional({ layer, backwardLayer }).kind).toBe('bidirectional');
+  });
+
+  it('gives as many values as its options say', () => {
+    const x = input({ shape: [null, 3] });
+    const both = (returnState: boolean, mergeMode: 'concat' | 'none') =>
+      layers
+        .bidirectional<boolean, 'concat' | 'none'>({
+          layer: new GruLayer(undefined, layers.gru({ units: 2, returnState }).options),
+          mergeMode,
+        })
+        .apply(x);
+    expect(both(false, 'concat')).not.toBeInstanceOf(Array);
+    expect(both(false, 'none')).toHaveLength(2);
+    expect(both(true, 'concat')).toHaveLength(3);
+    expect(both(true, 'none')).toHaveLength(4);
+  });
+});
