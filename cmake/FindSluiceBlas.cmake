@@ -53,6 +53,10 @@ function(_sluice_blas_threading variable)
     LINK_LIBRARIES ${SLUICE_BLAS_LIBRARY} OpenMP::OpenMP_CXX Threads::Threads)
   if(NOT compiled)
     set(answer "not OpenBLAS")
+  elseif(NOT answer MATCHES "^[012]$")
+    message(WARNING
+      "${SLUICE_BLAS_LIBRARY} could not be asked whether it is safe to call from several threads: "
+      "a program linked with it ends with ${answer}.")
   endif()
   set(${variable} ${answer} CACHE STRING "How the BLAS library runs its threads" FORCE)
 endfunction()

@@ -1,25 +1,32 @@
-# Node-API headers as Sluice::NodeApi. cmake-js names them in CMAKE_JS_INC; a plain cmake run takes
-# the same packages from node_modules. Nothing is downloaded.
+# Node-API's C headers as Sluice::NodeApi. cmake-js names their folder in CMAKE_JS_INC; a plain cmake
+# run looks for the package node-api-headers as Node would, in node_modules of this folder and of
+# those above it. Nothing is downloaded.
 
 if(CMAKE_JS_INC)
   set(_include_dirs ${CMAKE_JS_INC})
 else()
-  set(_modules ${PROJECT_SOURCE_DIR}/node_modules)
-  set(_include_dirs ${_modules}/node-api-headers/include ${_modules}/node-addon-api)
+  set(_include_dirs "")
+  set(_folder ${PROJECT_SOURCE_DIR})
+  set(_below "")
+  while(NOT _folder STREQUAL _below)
+    list(APPEND _include_dirs ${_folder}/node_modules/node-api-headers/include)
+    set(_below ${_folder})
+    cmake_path(GET _folder PARENT_PATH _folder)
+  endwhile()
 endif()
 
-find_file(SluiceNodeApi_HEADER node_api.h PATHS ${_include_dirs} NO_DEFAULT_PATH NO_CACHE)
-find_file(SluiceNodeApi_CPP_HEADER napi.h PATHS ${_include_dirs} NO_DEFAULT_PATH NO_CACHE)
+find_path(SluiceNodeApi_INCLUDE_DIR node_api.h PATHS ${_include_dirs} NO_DEFAULT_PATH)
+mark_as_advanced(SluiceNodeApi_INCLUDE_DIR)
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(SluiceNodeApi
-  REQUIRED_VARS SluiceNodeApi_HEADER SluiceNodeApi_CPP_HEADER
+  REQUIRED_VARS SluiceNodeApi_INCLUDE_DIR
   REASON_FAILURE_MESSAGE
     "The Node-API headers were not found. Run npm ci first, or build without the addon: \
 -DSLUICE_ADDON=OFF.")
 
 if(SluiceNodeApi_FOUND AND NOT TARGET Sluice::NodeApi)
   add_library(Sluice::NodeApi INTERFACE IMPORTED)
-  target_include_directories(Sluice::NodeApi INTERFACE ${_include_dirs})
+  target_include_directories(Sluice::NodeApi INTERFACE ${SluiceNodeApi_INCLUDE_DIR})
   target_link_libraries(Sluice::NodeApi INTERFACE ${CMAKE_JS_LIB})
 endif()

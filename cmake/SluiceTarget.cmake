@@ -25,6 +25,10 @@ function(sluice_target_defaults target)
     target_compile_options(${target} PRIVATE
       -Wall -Wextra -Werror=return-type -fno-math-errno -ffp-contract=off)
   endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # g++ 12 warns of std::string's own operator+ (GCC bug 105651).
+    target_compile_options(${target} PRIVATE -Wno-restrict)
+  endif()
   if(SLUICE_SANITIZE)
     target_compile_options(${target} PRIVATE
       -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g)

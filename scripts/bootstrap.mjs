@@ -2,7 +2,15 @@
 // Uses Node's own modules only, because it runs before anything is installed. Every step first
 // asks whether its result is already there; when all are, nothing is printed with --quiet.
 import { parseArgs } from 'node:util';
-import { StepFailed, say, secondsSince } from './bootstrap/report.mjs';
+import { takeLock } from './bootstrap/lock.mjs';
+import {
+  runMain,
+  SystemIncomplete,
+  say,
+  secondsSince,
+  stopOnSignals,
+  WrongArguments,
+} from './bootstrap/report.mjs';
 import * as steps from './bootstrap/steps.mjs';
 import { ensureSystem } from './bootstrap/system.mjs';
 
@@ -35,19 +43,31 @@ Installs what is missing and builds what is out of date.
 System packages are installed with apt-get where that is possible (as root, or where sudo needs no
 password); elsewhere the command to run is printed. Build logs are kept in build/logs.
 CMAKE_BUILD_PARALLEL_LEVEL limits how many compilers run at once, CXX names the compiler.
+
+Exit codes: 0 ready, 1 a step failed, 2 wrong arguments, 3 something is missing that you have to
+install (the message says how), 128 + n stopped by signal n.
 `;
 
+/** The values of the command line's options. */
+function parseOptions() {
+  try {
+    return parseArgs({
+      options: {
+        for: { type: 'string', default: 'run' },
+        quiet: { type: 'boolean', default: false },
+        'skip-system': { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new WrongArguments(error.message);
+  }
+}
+
 function readArguments() {
-  const { values } = parseArgs({
-    options: {
-      for: { type: 'string', default: 'run' },
-      quiet: { type: 'boolean', default: false },
-      'skip-system': { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
+  const values = parseOptions();
   if (!Object.hasOwn(GOALS, values.for)) {
-    throw new TypeError(
+    throw new WrongArguments(
       `--for: expected one of ${Object.keys(GOALS).join(', ')}; received ${values.for}`,
     );
   }
@@ -55,32 +75,36 @@ function readArguments() {
 }
 
 async function main() {
+  if (Number.parseInt(process.versions.node, 10) < 20) {
+    throw new SystemIncomplete(`Node 20 or newer is needed; this is ${process.version}`);
+  }
   const options = readArguments();
   if (options.help) {
     process.stdout.write(HELP);
     return;
   }
   const started = performance.now();
-  const pending = GOALS[options.for].filter((step) => !step.isDone());
-  if (pending.length === 0) {
+  const findPending = () => GOALS[options.for].filter((step) => !step.isDone());
+  if (findPending().length === 0) {
     if (!options.quiet) say(`everything is up to date (${secondsSince(started)})`);
     return;
   }
+  stopOnSignals();
+  const release = await takeLock();
+  try {
+    // Again: whoever held the lock may have done some of it.
+    await bringUpToDate(findPending(), options);
+  } finally {
+    release();
+  }
+  say(`ready (${secondsSince(started)})`);
+}
+
+async function bringUpToDate(pending, options) {
   if (!options['skip-system']) {
     await ensureSystem(new Set(pending.flatMap((step) => step.needs)));
   }
   for (const step of pending) await step.run();
-  say(`ready (${secondsSince(started)})`);
 }
 
-try {
-  if (Number.parseInt(process.versions.node, 10) < 20) {
-    throw new StepFailed(`Node 20 or newer is needed; this is ${process.version}`);
-  }
-  await main();
-} catch (error) {
-  const isUsage = error instanceof TypeError;
-  if (!isUsage && !(error instanceof StepFailed)) throw error;
-  say(error.message);
-  process.exitCode = isUsage ? 2 : 1;
-}
+await runMain(main);

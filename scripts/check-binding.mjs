@@ -1,23 +1,28 @@
 // Holds binding.d.ts and the compiled addon to each other: every function, class, method and
-// accessor that one names must exist in the other.
+// accessor that one names must exist in the other. The number of arguments cannot be compared: what
+// Node-API makes has no `length`; test/addon/ calls everything.
+//   node scripts/check-binding.mjs [DECLARATION ADDON]   other files than these (for its own tests)
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const ADDON = 'build/Release/sluice.node';
+const [DECLARATION, ADDON] = [
+  process.argv[2] ?? join(ROOT, 'binding.d.ts'),
+  process.argv[3] ?? join(ROOT, 'build/Release/sluice.node'),
+];
 
 /**
- * Names are compared as text: `run`, `Model`, `Model.static create`, `Model#predict()`,
+ * Names are compared as text: `version`, `devices()`, `Model()`, `Model.static create`, `Model#predict()`,
  * `Model#get weights`.
  * @returns {Set<string>}
  */
 function declaredNames(file) {
   const source = ts.createSourceFile(
     file,
-    readFileSync(join(ROOT, file), 'utf8'),
+    readFileSync(file, 'utf8'),
     ts.ScriptTarget.Latest,
     true,
   );
@@ -27,7 +32,9 @@ function declaredNames(file) {
     (ts.getModifiers(node) ?? []).some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
   for (const statement of source.statements) {
     if (!isExported(statement)) continue;
-    if (ts.isFunctionDeclaration(statement) && statement.name) names.add(statement.name.text);
+    if (ts.isFunctionDeclaration(statement) && statement.name) {
+      names.add(`${statement.name.text}()`);
+    }
     if (ts.isVariableStatement(statement)) {
       for (const { name } of statement.declarationList.declarations) names.add(name.getText());
     }
@@ -38,7 +45,7 @@ function declaredNames(file) {
 
 function addClass(names, declaration) {
   const className = declaration.name?.text ?? 'default';
-  names.add(className);
+  names.add(`${className}()`);
   for (const member of declaration.members) {
     const flags = ts.getCombinedModifierFlags(member);
     if (!member.name || flags & ts.ModifierFlags.Private) continue;
@@ -50,14 +57,19 @@ function addClass(names, declaration) {
   }
 }
 
+/** As the key is written in a declaration; Node's own Symbol.dispose is described differently. */
 function keyText(key) {
-  return typeof key === 'symbol' ? `[${key.description}]` : key;
+  if (typeof key !== 'symbol') return key;
+  const known = Object.getOwnPropertyNames(Symbol).find((name) => Symbol[name] === key);
+  return `[${known ? `Symbol.${known}` : key.description}]`;
 }
 
 /** @returns {Set<string>} */
 function loadedNames(addon) {
-  const names = new Set(Object.keys(addon));
+  /** @type {Set<string>} */
+  const names = new Set();
   for (const [className, value] of Object.entries(addon)) {
+    names.add(typeof value === 'function' ? `${className}()` : className);
     if (typeof value !== 'function') continue;
     // A plain function has no members worth comparing; a class has a prototype of its own.
     for (const [key, property] of members(value.prototype ?? {})) {
@@ -79,8 +91,8 @@ function members(object) {
     );
 }
 
-const declared = declaredNames('binding.d.ts');
-const loaded = loadedNames(createRequire(import.meta.url)(join(ROOT, ADDON)));
+const declared = declaredNames(DECLARATION);
+const loaded = loadedNames(createRequire(import.meta.url)(resolve(ADDON)));
 const errors = [
   ...[...declared].filter((n) => !loaded.has(n)).map((n) => `binding.d.ts has ${n}, the addon not`),
   ...[...loaded].filter((n) => !declared.has(n)).map((n) => `the addon has ${n}, binding.d.ts not`),

@@ -1,15 +1,16 @@
 // Checks the shape of the code base: who may include or import whom (docs/architecture.md), and how
 // long a file may grow. Prints every violation; exits with 1 when there is one.
+//   node scripts/check-structure.mjs [FOLDER]   another tree than this one (for its own tests)
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, sep } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkImports } from './structure/imports.mjs';
 import { checkIncludes } from './structure/includes.mjs';
 import { checkSizes } from './structure/sizes.mjs';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)));
 const FOLDERS = ['native', 'lib', 'test', 'bench', 'examples', 'scripts'];
-const SOURCE = /\.(cc|h|hpp|inc|cu|cuh|ts|mts|mjs|js|py|sh)$/;
+const SOURCE = /\.(cc|cpp|cxx|h|hpp|inc|cu|cuh|ts|mts|mjs|js|py|sh)$/;
 
 /** @typedef {{ path: string, text: string }} SourceFile */
 
@@ -25,7 +26,7 @@ function readSources(folder) {
     .filter((entry) => entry.isFile() && SOURCE.test(entry.name))
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .map((full) => ({
-      path: full.slice(ROOT.length).split(sep).join('/'),
+      path: relative(ROOT, full).split(sep).join('/'),
       text: readFileSync(full, 'utf8'),
     }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));

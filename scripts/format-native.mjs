@@ -1,11 +1,13 @@
 // Formats the C++ sources with clang-format; --check only reports. The layout of a few constructs
 // differs between major versions, so the reference version is preferred where it is installed.
+//   node scripts/format-native.mjs [--check] [FOLDER]   another tree than this one (for its own tests)
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const HERE = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = resolve(process.argv.slice(2).find((argument) => argument !== '--check') ?? HERE);
 const REFERENCE_VERSION = 14;
 
 function findClangFormat() {

@@ -27,7 +27,10 @@ function filesUnder(path, pattern) {
 
 /** One hash over names and contents of everything that a result is made from. */
 function digest({ paths, pattern = /./ }) {
-  const hash = createHash('sha256').update(`${process.platform} ${process.arch}\n`);
+  // The ABI of this Node, although Node-API would carry an addon across: what was never run with a
+  // Node should at least be linked against it.
+  const machine = [process.platform, process.arch, process.versions.modules].join(' ');
+  const hash = createHash('sha256').update(`${machine}\n`);
   for (const name of paths.flatMap((path) => filesUnder(path, pattern))) {
     const content = readFileSync(join(ROOT, name));
     hash.update(`${name} ${content.length}\n`).update(content);
@@ -78,6 +81,7 @@ export function nodeModulesAreCurrent() {
     if (path === '') return true;
     const found = installed[path];
     if (!found) return wanted.optional === true;
+    if (!existsSync(join(ROOT, path, 'package.json'))) return false;
     return found.version === wanted.version && found.integrity === wanted.integrity;
   });
 }

@@ -2,6 +2,7 @@
 // output goes to a log file of which the end is shown when they fail.
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,8 +10,55 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LOGS = join(ROOT, 'build', 'logs');
 const LINES_SHOWN = 30;
 
-/** A failure that is explained already: its message is all the user needs to see. */
-export class StepFailed extends Error {}
+/** An end that is explained already: its message is all the user needs to see. */
+class Explained extends Error {
+  constructor(message, exitCode) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** A step could not be done. */
+export class StepFailed extends Explained {
+  constructor(message, exitCode = 1) {
+    super(message, exitCode);
+  }
+}
+
+/** Something that only the user can install is missing; the message says what and how. */
+export class SystemIncomplete extends StepFailed {
+  constructor(message) {
+    super(message, 3);
+  }
+}
+
+export class WrongArguments extends Explained {
+  constructor(message) {
+    super(message, 2);
+  }
+}
+
+/** The user stopped the work. */
+class Interrupted extends Explained {
+  /** @param {NodeJS.Signals} signal */
+  constructor(signal) {
+    super(`stopped by ${signal}`, 128 + constants.signals[signal]); // as shells have it
+  }
+}
+
+/** A folder of another user, a full disk: the system's own words name the file. */
+const SYSTEM_ERRORS = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'];
+
+/** Runs a script's main function; what goes wrong decides the exit code. */
+export async function runMain(main) {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof Explained) && !SYSTEM_ERRORS.includes(error.code)) throw error;
+    say(error.message);
+    process.exitCode = error.exitCode ?? 1;
+  }
+}
 
 export function say(line) {
   process.stderr.write(`sluice: ${line}\n`);
@@ -50,14 +98,38 @@ export async function task(title, work) {
   say(isTerminal ? `${title}: ${secondsSince(started)}` : `  done in ${secondsSince(started)}`);
 }
 
+/** @type {NodeJS.Signals | undefined} */
+let stoppedBy;
+/** @type {((signal: NodeJS.Signals) => void) | undefined} */
+let stopChild;
+
+/**
+ * From here on, a signal ends the command that runs, with all the compilers it has started, and this
+ * process after them: nobody still writes into the build folder when the next run begins.
+ */
+export function stopOnSignals() {
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.on(signal, () => {
+      stoppedBy = signal;
+      if (stopChild) stopChild(signal);
+      else process.exit(new Interrupted(signal).exitCode);
+    });
+  }
+}
+
 /**
  * Runs a command, output into build/logs/<log>.log (appended, so that one log can hold several
  * commands; the first passes `truncate`).
  * @param {string[]} command
- * @param {{ log: string, truncate?: boolean, env?: Record<string, string>,
- *           progress?: (text: string) => void }} options
+ * @param {{ log: string, truncate?: boolean, env?: Record<string, string>, isGroup?: boolean,
+ *           progress?: (text: string) => void }} options `isGroup: false` keeps the command at the
+ *   terminal (sudo looks up there whether it has to ask)
  */
-export function runLogged(command, { log, truncate = false, env = {}, progress }) {
+export function runLogged(
+  command,
+  { log, truncate = false, env = {}, isGroup = process.platform !== 'win32', progress },
+) {
+  if (stoppedBy) throw new Interrupted(stoppedBy);
   const file = join(LOGS, `${log}.log`);
   mkdirSync(dirname(file), { recursive: true });
   const stream = createWriteStream(file, { flags: truncate ? 'w' : 'a' });
@@ -68,7 +140,16 @@ export function runLogged(command, { log, truncate = false, env = {}, progress }
       cwd: ROOT,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: isGroup,
     });
+    stopChild = (signal) => {
+      try {
+        if (isGroup && child.pid) process.kill(-child.pid, signal);
+        else child.kill(signal);
+      } catch {
+        // It has ended by itself; 'close' is on its way.
+      }
+    };
     for (const output of [child.stdout, child.stderr]) {
       output.on('data', (chunk) => {
         stream.write(chunk);
@@ -78,8 +159,14 @@ export function runLogged(command, { log, truncate = false, env = {}, progress }
       });
     }
     const finish = (problem) => {
-      stream.end(() => (problem ? reject(failure(command, problem, file)) : resolve(undefined)));
+      stopChild = undefined;
+      stream.end(() => {
+        if (stoppedBy) reject(new Interrupted(stoppedBy));
+        else if (problem) reject(failure(command, problem, file));
+        else resolve(undefined);
+      });
     };
+    stream.on('error', reject);
     child.on('error', (error) => finish(error.message));
     child.on('close', (code, signal) => {
       finish(code === 0 ? undefined : `ended with ${signal ?? `exit code ${code}`}`);

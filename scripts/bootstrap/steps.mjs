@@ -1,10 +1,9 @@
 // The steps: each says what it needs of the system, whether it is done, and how to do it.
 import { rmSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { nodeModulesAreCurrent, stamp } from './fresh.mjs';
 import { ROOT, runLogged, StepFailed, task } from './report.mjs';
-import { buildEnvironment, isInstalled } from './system.mjs';
+import { buildEnvironment, COMPILE, isInstalled, jobs } from './system.mjs';
 
 /**
  * @typedef {object} Step
@@ -13,16 +12,8 @@ import { buildEnvironment, isInstalled } from './system.mjs';
  * @property {() => Promise<void>} run
  */
 
-const COMPILE = ['compiler', 'cmake', 'generator', 'blas', 'highway'];
 const NATIVE_SOURCES = ['CMakeLists.txt', 'cmake', 'native'];
 const CXX = /\.(cc|h|hpp|inc|cmake|txt)$/;
-
-/** Compilers at once: one a core, and no more than memory allows (SIMD kernels take over 1 GiB). */
-function jobs() {
-  const byMemory = Math.floor(totalmem() / 1.5e9);
-  const chosen = Number(process.env.CMAKE_BUILD_PARALLEL_LEVEL);
-  return String(chosen || Math.max(1, Math.min(availableParallelism(), byMemory)));
-}
 
 /** npm itself, even where only `npm run` knows where it is. */
 function npm() {

@@ -1,9 +1,10 @@
 // Compilers and libraries that npm cannot bring: found where distributions put them, installed with
 // apt-get where that is possible, otherwise named to the user.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { runLogged, StepFailed, say, task } from './report.mjs';
+import { runLogged, StepFailed, SystemIncomplete, say, task } from './report.mjs';
 
 const TRIPLE = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }[process.arch] ?? '';
 const PREFIXES = ['/usr', '/usr/local', '/opt/homebrew', '/opt/homebrew/opt/openblas'];
@@ -57,6 +58,15 @@ export function buildEnvironment() {
   return environment;
 }
 
+/** Compilers at once: one a core, and no more than memory allows (SIMD kernels take over 1 GiB). */
+export function jobs() {
+  // In a container, what it may use; 0 or a huge number where nothing limits it.
+  const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
+  const byMemory = Math.floor(Math.min(totalmem(), limit) / 1.5e9);
+  const chosen = Number(process.env.CMAKE_BUILD_PARALLEL_LEVEL);
+  return String(chosen || Math.max(1, Math.min(availableParallelism(), byMemory)));
+}
+
 /** Whether one of `names` is in the library folder of any prefix, in one of `subfolders`. */
 function hasLibrary(names, subfolders = ['']) {
   return PREFIXES.flatMap((prefix) => [`lib/${TRIPLE}`, 'lib64', 'lib'].map((d) => join(prefix, d)))
@@ -66,6 +76,18 @@ function hasLibrary(names, subfolders = ['']) {
 
 function hasHeader(name) {
   return PREFIXES.some((prefix) => existsSync(join(prefix, 'include', name)));
+}
+
+/** Ubuntu 22.04 and Debian 11 have Highway 0.x, whose names are others. */
+function hasHighway() {
+  const macro = /^#define HWY_MAJOR (\d+)/m;
+  return PREFIXES.some((prefix) => {
+    const texts = ['highway.h', 'base.h']
+      .map((name) => join(prefix, 'include', 'hwy', name))
+      .filter(existsSync)
+      .map((file) => macro.exec(readFileSync(file, 'utf8'))?.[1]);
+    return texts.length > 0 && Number(texts.find(Boolean) ?? 1) >= 1;
+  });
 }
 
 function hasOpenBlas() {
@@ -107,7 +129,7 @@ const REQUIREMENTS = {
   highway: {
     what: 'Highway 1.0 or newer, with its headers',
     apt: 'libhwy-dev',
-    isThere: () => hasHeader('hwy/highway.h'),
+    isThere: hasHighway,
   },
   gtest: {
     what: 'GoogleTest',
@@ -120,6 +142,9 @@ const REQUIREMENTS = {
     isThere: () => hasCommand('clang-format') || hasCommand('clang-format-14'),
   },
 };
+
+/** What compiling the addon needs. */
+export const COMPILE = ['compiler', 'cmake', 'generator', 'blas', 'highway'];
 
 export function isInstalled(name) {
   return REQUIREMENTS[name].isThere();
@@ -151,7 +176,7 @@ async function installWithApt(missing, prefix) {
         ...[...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C', 'apt-get'],
         ...['-o', 'DPkg::Lock::Timeout=600', ...args],
       ],
-      { log: 'apt' },
+      { log: 'apt', isGroup: prefix.length === 0 },
     );
   let isUpdated = false;
   const update = async () => {
@@ -176,28 +201,45 @@ async function installWithApt(missing, prefix) {
 }
 
 /**
- * Makes sure that the named requirements are met, or throws with what the user has to do.
- * @param {Set<string>} names
+ * What to tell the user about requirements that are not met: what they are, how to install them.
+ * @param {string[]} names
  */
-export async function ensureSystem(names) {
-  const lookUp = () => [...names].map((name) => REQUIREMENTS[name]).filter((r) => !r.isThere());
-  let missing = lookUp();
-  const prefix = missing.length > 0 && hasCommand('apt-get') ? rootPrefix() : undefined;
-  if (prefix) {
-    await installWithApt(missing, prefix);
-    missing = lookUp();
-  }
-  if (missing.length === 0) return;
+export function describeMissing(names) {
+  const missing = names.map((name) => REQUIREMENTS[name]);
   const lines = ['these are missing:', ...missing.map(({ what }) => `  - ${what}`)];
-  if (prefix) {
-    lines.push('apt-get has installed what this distribution offers; it is not recent enough.');
-  } else if (hasCommand('apt-get')) {
+  if (hasCommand('apt-get')) {
     const packages = missing.map(({ apt }) => (apt === 'g++' ? compilerPackage() : apt)).join(' ');
     lines.push('Install them and run this again:');
     lines.push(`  sudo apt-get update && sudo apt-get install -y ${packages}`);
   } else {
     lines.push('Install them with your package manager and run this again.');
-    lines.push('If they are there but in an unusual place: npm run build -- --skip-system');
   }
-  throw new StepFailed(lines.join('\n'));
+  return lines;
+}
+
+/**
+ * Makes sure that the named requirements are met, or throws with what the user has to do.
+ * @param {Set<string>} names
+ */
+export async function ensureSystem(names) {
+  const lookUp = () => [...names].filter((name) => !isInstalled(name));
+  let missing = lookUp();
+  if (missing.length === 0) return;
+  const prefix = hasCommand('apt-get') ? rootPrefix() : undefined;
+  if (prefix) {
+    await installWithApt(
+      missing.map((name) => REQUIREMENTS[name]),
+      prefix,
+    );
+    missing = lookUp();
+    if (missing.length === 0) return;
+  }
+  const lines = describeMissing(missing);
+  if (prefix) {
+    // apt-get has been asked already, so its line would be no help.
+    lines.splice(-2);
+    lines.push('apt-get has installed what this distribution offers; it is not recent enough.');
+  }
+  lines.push('If they are there but in an unusual place: npm run build -- --skip-system');
+  throw new SystemIncomplete(lines.join('\n'));
 }

@@ -23,7 +23,7 @@ function rankOf(path) {
   return RANKS.findIndex((rooms) => rooms.includes(roomOf(path)));
 }
 
-/** The files of lib/ that this one imports, by path; '' for one that does not exist. */
+/** What this file imports by a relative path, as a path from the root; `isKnown`: a file of lib/. */
 function importsOf({ path, text }, known) {
   const { importedFiles } = ts.preProcessFile(text, true, true);
   return importedFiles
@@ -56,6 +56,33 @@ function findCircles(graph) {
   return circles;
 }
 
+/** The declaration of the addon: only the file that loads it may speak to it. */
+const BINDING = 'binding.ts';
+
+/** What is wrong with one import, or undefined. */
+function problemOfImport(path, { target, isKnown }) {
+  if (isKnown) {
+    const isUpwards = rankOf(path) >= 0 && rankOf(target) > rankOf(path);
+    return isUpwards ? `must not import ${target}, which stands above it` : undefined;
+  }
+  if (target === BINDING) {
+    return path === 'lib/native.ts' ? undefined : 'only lib/native.ts imports binding.d.ts';
+  }
+  // A file of lib/ that does not exist is the compiler's business.
+  return target.startsWith('lib/') ? undefined : `must not import ${target}, outside of lib/`;
+}
+
+const IMPORTS_ITSELF = /\b(?:from|import|require)\s*\(?\s*['"]sluice(?:\/[^'"]*)?['"]/;
+
+/** Source without comments, line by line; examples in documentation import the package by name. */
+function code(text) {
+  return text
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .split('\n')
+    .filter((line) => !/^\s*\/\//.test(line))
+    .join('\n');
+}
+
 const LOADS_ADDON = /\brequire\(\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|process\.dlopen/;
 
 /** @param {import('../check-structure.mjs').SourceFile[]} files */
@@ -66,8 +93,8 @@ export function checkImports(files) {
   const graph = new Map();
   for (const file of sources) {
     const { path, text } = file;
-    const rank = rankOf(path);
-    if (rank < 0) errors.push(`${path}: lib/${roomOf(path)} has no rank in scripts/structure`);
+    if (rankOf(path) < 0)
+      errors.push(`${path}: lib/${roomOf(path)} has no rank in scripts/structure`);
     if (path !== 'lib/native.ts' && LOADS_ADDON.test(text)) {
       errors.push(`${path}: only lib/native.ts loads the addon`);
     }
@@ -76,10 +103,12 @@ export function checkImports(files) {
       path,
       imports.filter(({ isKnown }) => isKnown).map(({ target }) => target),
     );
-    for (const { target, line, isKnown } of imports) {
-      if (isKnown && rank >= 0 && rankOf(target) > rank) {
-        errors.push(`${path}:${line}: must not import ${target}, which stands above it`);
-      }
+    for (const found of imports) {
+      const problem = problemOfImport(path, found);
+      if (problem) errors.push(`${path}:${found.line}: ${problem}`);
+    }
+    if (IMPORTS_ITSELF.test(code(text))) {
+      errors.push(`${path}: must not import the package by its name; name the file`);
     }
   }
   for (const circle of findCircles(graph)) errors.push(`import circle: ${circle.join(' -> ')}`);

@@ -1,14 +1,17 @@
 // The include rule of native/.
 //   addon -> engine -> backend interface <- reference, cpu, cuda        mpi -> communicator interface
 
-/** The folders of native/ that each folder may include from, besides itself. */
+/** What a backend sees of the engine: the interface, and what its declarations are made of. */
+const INTERFACE = ['engine/backend/', 'engine/core/'];
+
+/** What each folder of native/ may include, besides its own headers. */
 const MAY_INCLUDE = {
   engine: [],
-  reference: ['engine'],
-  cpu: ['engine'],
-  cuda: ['engine'],
-  mpi: ['engine'],
-  addon: ['engine', 'reference', 'cpu', 'cuda', 'mpi'],
+  reference: INTERFACE,
+  cpu: INTERFACE,
+  cuda: INTERFACE,
+  mpi: ['engine/'],
+  addon: ['engine/', 'reference/', 'cpu/', 'cuda/', 'mpi/'],
 };
 
 const CUDA =
@@ -16,13 +19,15 @@ const CUDA =
 
 /** Headers that only one folder of native/ may include; `once`: only one file in it. */
 const CONFINED = [
-  { header: /^(napi|node_api|js_native_api|node|uv|v8)\.h$/, folder: 'addon' },
+  { header: /^(node\/)?(napi|node_api|js_native_api|node|uv|v8)\.h$/, folder: 'addon' },
   { header: /(^|\/)(cblas|openblas_config|lapacke)\.h$/, folder: 'cpu', once: 'cblas.h' },
   { header: /^omp\.h$/, folder: 'cpu', once: 'OpenMP' },
   { header: /^hwy\//, folder: 'cpu' },
   { header: CUDA, folder: 'cuda' },
   { header: /^mpi\.h$/, folder: 'mpi' },
 ];
+
+const OPENMP_PRAGMA = /^[ \t]*#[ \t]*pragma[ \t]+omp\b|\b_Pragma\([ \t]*"[ \t]*omp\b/gm;
 
 function lineNumber(text, index) {
   return text.slice(0, index).split('\n').length;
@@ -43,12 +48,13 @@ function confineToOneFile(users, what, path, where, errors) {
 }
 
 function checkHeader(header, folder, where, errors) {
-  const target = /^(?:native\/)?(\w+)\//.exec(header)?.[1] ?? '';
-  const isOwnFolder = target === folder || !Object.hasOwn(MAY_INCLUDE, target);
-  if (!isOwnFolder && !MAY_INCLUDE[folder].includes(target)) {
+  const name = header.replace(/^native\//, '');
+  const target = name.split('/')[0] ?? '';
+  const isOurs = Object.hasOwn(MAY_INCLUDE, target) && target !== folder;
+  if (isOurs && !MAY_INCLUDE[folder].some((allowed) => name.startsWith(allowed))) {
     errors.push(`${where}: ${folder}/ must not include ${header}`);
   }
-  if (header.startsWith('../')) {
+  if (/(^|\/)\.\.\//.test(header)) {
     errors.push(`${where}: name headers from native/ on, not ${header}`);
   }
 }
@@ -73,7 +79,7 @@ export function checkIncludes(files) {
         else if (once) confineToOneFile(users, once, path, where, errors);
       }
     }
-    for (const match of text.matchAll(/^[ \t]*#[ \t]*pragma[ \t]+omp\b/gm)) {
+    for (const match of text.matchAll(OPENMP_PRAGMA)) {
       const where = `${path}:${lineNumber(text, match.index)}`;
       if (folder !== 'cpu') errors.push(`${where}: #pragma omp belongs in native/cpu/ alone`);
       else confineToOneFile(users, 'OpenMP', path, where, errors);
