@@ -40,22 +40,23 @@ async function measure(name, calls, call, report) {
 }
 
 export async function measureMemory(report) {
-  const model = sequential([layers.gru({ units: 16 }), layers.dense({ units: 1 })], {
-    inputShape: [10, 4],
+  const model = sequential([layers.gru({ units: 64 }), layers.dense({ units: 1 })], {
+    inputShape: [100, 10],
     seed: 1,
   });
   model.compile({ optimizer: 'adam', loss: 'mse' });
   const x = tensor(
-    new Float32Array(8 * 40).map((_, i) => Math.sin(i)),
-    [8, 10, 4],
+    new Float32Array(32 * 1000).map((_, i) => Math.sin(i)),
+    [32, 100, 10],
   );
-  const y = tensor(new Float32Array(8), [8, 1]);
+  const y = tensor(new Float32Array(32), [32, 1]);
+  const row = tensor(x.data.subarray(0, 1000), [1, 100, 10]);
   const session = model.stream();
-  const step = new Float32Array(4);
+  const step = new Float32Array(10);
   const out = new Float32Array(1);
   return {
     trainOnBatch: await measure('trainOnBatch', 10_000, () => model.trainOnBatch(x, y), report),
-    predict: await measure('predict', 100_000, () => model.predict(x), report),
+    predict: await measure('predict', 100_000, () => model.predict(row), report),
     push: await measure('push', 1_000_000, () => void session.push(step, out), report),
   };
 }
