@@ -126,6 +126,16 @@ export declare class CancelToken {
   readonly cancelled: boolean;
 }
 
+/**
+ * The weights of the last published step, held: runs that are given it read this step, whatever is
+ * published meanwhile.
+ */
+export declare class Snapshot {
+  constructor(model: Model);
+  /** Lets go of the weights; runs that are under way keep them. */
+  dispose(): void;
+}
+
 export interface LossSpec {
   kind:
     | 'meanSquaredError'
@@ -177,6 +187,8 @@ export interface RunOptions {
   /** 'cpu', 'reference' (double arithmetic in plain loops: the oracle). */
   device: string;
   cancel: CancelToken | null;
+  /** Not for train: the weights to read; null: those that are published when the run begins. */
+  weights: Snapshot | null;
   /** Dropout and the like are active. Always so in 'train'. */
   training: boolean;
   /** Seed and position of the random numbers. */

@@ -14,6 +14,5 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // test/**/*.test-d.ts are checked by `npm run typecheck`, one tsc run for everything.
   },
 });

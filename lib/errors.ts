@@ -44,7 +44,8 @@ export class SluiceError extends Error {
     details: ErrorDetails = {},
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    // A cause that is undefined would be printed.
+    super(message, options?.cause === undefined ? undefined : options);
     this.name = 'SluiceError';
     this.code = code;
     this.details = details;

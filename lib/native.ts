@@ -29,6 +29,7 @@ export type {
   RunResult,
   Session as NativeSession,
   SlotDescription,
+  Snapshot,
   StateInfo,
   TypedArray,
 } from '../binding.js';

@@ -23,10 +23,13 @@ export class ModelCore implements Trainable {
   readonly engine: NativeModel;
   readonly inputs: readonly InputPort[];
   readonly outputs: readonly OutputPort[];
+  readonly isStateful: boolean;
   compiled: Compiled | null = null;
   stopTraining = false;
   /** The training call that is under way. */
   #training: string | undefined;
+  /** Calls under way that write the states of stateful layers. */
+  #stateWriters = 0;
   #disposed = false;
 
   constructor({ name, seed, description, outputs }: ModelParts) {
@@ -35,6 +38,7 @@ export class ModelCore implements Trainable {
     this.description = description;
     this.outputNames = outputs;
     this.engine = native((addon) => new addon.Model(description, seed));
+    this.isStateful = native(() => this.engine.states).some(({ carried }) => carried);
     this.inputs = native(() => this.engine.inputs).map((info) => ({
       ...info,
       consumer: consumerOf(description, info.name),
@@ -98,12 +102,44 @@ export class ModelCore implements Trainable {
   /** Runs a training call; a second one at the same time is refused. */
   async exclusively<T>(what: string, work: () => Promise<T>): Promise<T> {
     this.requireIdle(what);
+    if (this.isStateful) this.requireStatesIdle(what);
     this.#training = what;
     try {
       return await work();
     } finally {
       this.#training = undefined;
     }
+  }
+
+  /**
+   * Runs a call that writes the states of stateful layers after each of its batches. Where there are
+   * such layers, it has to be alone: the batches of another call would go on from its states.
+   */
+  async writingStates<T>(what: string, work: () => Promise<T>): Promise<T> {
+    this.requireAlive(what);
+    if (this.isStateful) {
+      this.requireIdle(what);
+      this.requireStatesIdle(what);
+    }
+    this.#stateWriters++;
+    try {
+      return await work();
+    } finally {
+      this.#stateWriters--;
+    }
+  }
+
+  /** BUSY while a call is under way that would overwrite the states, between two of its batches as well. */
+  requireStatesIdle(what: string): void {
+    this.requireAlive(what);
+    if (this.#stateWriters === 0) return;
+    throw new SluiceError(
+      'BUSY',
+      `${what} has to wait: a call that writes the states is under way`,
+      {
+        expected: 'no call of predict or evaluate',
+      },
+    );
   }
 
   dispose(): void {

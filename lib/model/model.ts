@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { native } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type CompileOptions, parseCompile } from '../training/compile.js';
@@ -42,8 +43,10 @@ type Floats = Tensor<'float32'>;
  * Calls that return a promise report everything by rejection. Data of up to 1 MiB a call is copied at
  * the call; larger tensors are read until the promise settles: do not write to them before. While
  * `fit` is under way `predict`, `evaluate`, `save`, `getWeights` and sessions see the weights of the
- * last finished step; a second training call, `setWeights`, `compile` and `freeze` are refused with
- * BUSY. After `dispose` everything is refused with DISPOSED.
+ * last finished step, all batches of a call those of the same one; a second training call, `setWeights`,
+ * `compile` and `freeze` are refused with BUSY. A model with `stateful` layers does one call of `fit`,
+ * `evaluate` and `predict` at a time, as each goes on from the states that the last one left. After
+ * `dispose` everything is refused with DISPOSED.
  *
  * `O` is the form of results: a tensor, an array or a record, as `outputs` of the model.
  */
@@ -137,8 +140,7 @@ export class Model<O extends ModelOutput = Floats> {
    * const { loss, mae } = await m.evaluate(xTest, yTest);
    */
   async evaluate(x: ModelData, y: ModelData, options?: EvaluateOptions): Promise<Logs> {
-    this.#core.requireAlive('evaluate');
-    return evaluate(this.#core, x, y, options);
+    return this.#core.writingStates('evaluate', () => evaluate(this.#core, x, y, options));
   }
 
   /**
@@ -148,8 +150,10 @@ export class Model<O extends ModelOutput = Floats> {
    * const y = await m.predict(x, { lengths });
    */
   async predict(x: ModelData, options?: PredictOptions): Promise<O> {
-    this.#core.requireAlive('predict');
-    return inForm(await predict(this.#core, x, options), this.#core.outputNames) as O;
+    const outputs = await this.#core.writingStates('predict', () =>
+      predict(this.#core, x, options),
+    );
+    return inForm(outputs, this.#core.outputNames) as O;
   }
 
   /**
@@ -265,16 +269,20 @@ export class Model<O extends ModelOutput = Floats> {
 
   /**
    * Sets the states of `stateful` layers, as `getStates` returned them.
-   * @throws SluiceError INVALID_ARGUMENT for names or sizes that are not those of the model
+   * @throws SluiceError INVALID_ARGUMENT or SHAPE_MISMATCH for names or sizes that are not those of the
+   * model; BUSY while a call is under way that writes the states
    */
   setStates(states: Readonly<Record<string, Floats>>): void {
-    this.#core.requireAlive('setStates');
+    this.#core.requireStatesIdle('setStates');
     setStates(this.#core, states);
   }
 
-  /** Back to zero for all `stateful` layers. */
+  /**
+   * Back to zero for all `stateful` layers; in callbacks of `fit` as well.
+   * @throws SluiceError BUSY while a call is under way that writes the states
+   */
   resetStates(): void {
-    this.#core.requireAlive('resetStates');
+    this.#core.requireStatesIdle('resetStates');
     native(() => this.#core.engine.resetStates());
   }
 

@@ -9,6 +9,7 @@ import { type Logs, Sums } from './logs.js';
 import {
   CALL_FIELDS,
   type CallOptions,
+  holdingWeights,
   requireCompiled,
   runBatch,
   settingsOf,
@@ -92,15 +93,17 @@ export async function evaluateRange(
   { range, batchSize, settings, requireFinite, cancel, check }: EvaluateRun,
 ): Promise<Logs> {
   const sums = new Sums(compiled, model.outputs);
-  await runInOrder(
-    source,
-    range,
-    batchSize,
-    (batch) => runBatch(model, 'evaluate', batch, settings, { cancel, requireFinite }),
-    (_batch, result) => {
-      sums.add(result.sums);
-      check();
-    },
+  await holdingWeights(model.engine, (weights) =>
+    runInOrder(
+      source,
+      range,
+      batchSize,
+      (batch) => runBatch(model, 'evaluate', batch, settings, { cancel, weights, requireFinite }),
+      (_batch, result) => {
+        sums.add(result.sums);
+        check();
+      },
+    ),
   );
   return sums.logs();
 }

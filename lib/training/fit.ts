@@ -205,7 +205,10 @@ class Training {
     try {
       return await evaluateRange(model, compiled, source, {
         range,
-        batchSize: Math.max(options.batchSize, DEFAULT_INFERENCE_BATCH),
+        // Carried states are those of as many rows as a batch of training has.
+        batchSize: model.isStateful
+          ? options.batchSize
+          : Math.max(options.batchSize, DEFAULT_INFERENCE_BATCH),
         settings,
         requireFinite: options.terminateOnNaN,
         cancel,

@@ -1,6 +1,6 @@
 import { SluiceError } from '../errors.js';
 import { boolean, custom, optional, parseOptions, withDefault } from '../layers/options.js';
-import { native, type RunResult } from '../native.js';
+import { type CancelToken, native, type RunResult, type Snapshot } from '../native.js';
 import { Tensor } from '../tensor/tensor.js';
 import { withSignal } from './abort.js';
 import { BatchSource, scatter } from './batches.js';
@@ -23,6 +23,7 @@ import { allocateOutputs } from './predict.js';
 import {
   CALL_FIELDS,
   type CallOptions,
+  holdingWeights,
   requireCompiled,
   runBatch,
   settingsOf,
@@ -82,14 +83,18 @@ export async function gradients(
     const settings = settingsOf(model, call);
     const { training } = call;
     const shapes = parameterShapes(model);
+    const run = async (source: BatchSource, weights: Snapshot, cancel: CancelToken | null) => {
+      const batch = await source.fill(0, null, 0, rows.count);
+      const options = { cancel, weights, training };
+      const result = await runBatch(target, 'gradients', batch, settings, options);
+      const sums = new Sums(compiled, model.outputs);
+      sums.add(result.sums);
+      return { loss: sums.logs().loss as number, ...named(model, shapes, x, rows, result) };
+    };
     return await withSignal(call.signal, (cancel) =>
-      BatchSource.use(target.engine, rows, async (source) => {
-        const batch = await source.fill(0, null, 0, rows.count);
-        const result = await runBatch(target, 'gradients', batch, settings, { cancel, training });
-        const sums = new Sums(compiled, model.outputs);
-        sums.add(result.sums);
-        return { loss: sums.logs().loss as number, ...named(model, shapes, x, rows, result) };
-      }),
+      holdingWeights(target.engine, (weights) =>
+        BatchSource.use(target.engine, rows, (source) => run(source, weights, cancel)),
+      ),
     );
   } finally {
     if (target !== model) target.engine.dispose();
@@ -121,14 +126,17 @@ export async function vjp(
   const settings = settingsOf(model, call);
   const { training } = call;
   const shapes = parameterShapes(model);
+  const run = async (source: BatchSource, weights: Snapshot, cancel: CancelToken | null) => {
+    const batch = await source.fill(0, null, 0, rows.count);
+    const result = await runBatch(model, 'vjp', batch, settings, { cancel, weights, training });
+    const outputs = allocateOutputs(model, batch, rows.count);
+    for (const [k, output] of outputs.entries()) await scatter(batch, k, output.data, 0);
+    return { outputs, ...named(model, shapes, x, rows, result) };
+  };
   return withSignal(call.signal, (cancel) =>
-    BatchSource.use(model.engine, rows, async (source) => {
-      const batch = await source.fill(0, null, 0, rows.count);
-      const result = await runBatch(model, 'vjp', batch, settings, { cancel, training });
-      const outputs = allocateOutputs(model, batch, rows.count);
-      for (const [k, output] of outputs.entries()) await scatter(batch, k, output.data, 0);
-      return { outputs, ...named(model, shapes, x, rows, result) };
-    }),
+    holdingWeights(model.engine, (weights) =>
+      BatchSource.use(model.engine, rows, (source) => run(source, weights, cancel)),
+    ),
   );
 }
 

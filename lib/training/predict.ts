@@ -7,7 +7,7 @@ import { BatchSource, runInOrder, scatter } from './batches.js';
 import { type ModelData, ownUnlessOneBatch, type Rows } from './data.js';
 import { DEFAULT_INFERENCE_BATCH } from './evaluate.js';
 import { bindInputs } from './inputs.js';
-import { CALL_FIELDS, type CallOptions, runBatch, settingsOf } from './run.js';
+import { CALL_FIELDS, type CallOptions, holdingWeights, runBatch, settingsOf } from './run.js';
 import { rowShape } from './targets.js';
 import type { Trainable } from './trainable.js';
 
@@ -34,17 +34,21 @@ export async function predict(
   const settings = settingsOf(model, call);
   return withSignal(call.signal, async (cancel, check) => {
     const results: Tensor<'float32'>[] = [];
-    await BatchSource.use(model.engine, rows, (source) =>
-      runInOrder(
-        source,
-        { from: 0, to: rows.count },
-        call.batchSize,
-        (batch) => runBatch(model, 'predict', batch, settings, { cancel }),
-        async (batch, _result, first) => {
-          if (results.length === 0) results.push(...allocateOutputs(model, batch, rows.count));
-          for (const [k, result] of results.entries()) await scatter(batch, k, result.data, first);
-          check();
-        },
+    await holdingWeights(model.engine, (weights) =>
+      BatchSource.use(model.engine, rows, (source) =>
+        runInOrder(
+          source,
+          { from: 0, to: rows.count },
+          call.batchSize,
+          (batch) => runBatch(model, 'predict', batch, settings, { cancel, weights }),
+          async (batch, _result, first) => {
+            if (results.length === 0) results.push(...allocateOutputs(model, batch, rows.count));
+            for (const [k, result] of results.entries()) {
+              await scatter(batch, k, result.data, first);
+            }
+            check();
+          },
+        ),
       ),
     );
     return results.length > 0 ? results : emptyOutputs(model, rows);

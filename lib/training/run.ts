@@ -3,10 +3,12 @@ import { custom, optional, signal } from '../layers/options.js';
 import {
   type Batch,
   type CancelToken,
+  type NativeModel,
   native,
   nativeAsync,
   type RunOptions,
   type RunResult,
+  type Snapshot,
 } from '../native.js';
 import type { Compiled } from './compile.js';
 import { mergeSettings, type RunSettings, SETTINGS, type Settings } from './compile.js';
@@ -65,12 +67,29 @@ export function runBatch(
       seed,
       step: 0,
       microBatch: 0,
+      weights: null,
       learningRate: null,
       requireFinite: false,
       ...settings,
       ...options,
     }),
   );
+}
+
+/**
+ * Holds the weights as they are now: all runs of `work` that are given them read the same step,
+ * whatever training or `setWeights` publishes meanwhile.
+ */
+export async function holdingWeights<T>(
+  engine: NativeModel,
+  work: (weights: Snapshot) => Promise<T>,
+): Promise<T> {
+  const weights = native((addon) => new addon.Snapshot(engine));
+  try {
+    return await work(weights);
+  } finally {
+    native(() => weights.dispose());
+  }
 }
 
 /** One update, with the learning rate that the model has now. */

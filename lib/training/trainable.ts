@@ -7,6 +7,8 @@ export interface Trainable {
   readonly engine: NativeModel;
   readonly inputs: readonly InputPort[];
   readonly outputs: readonly OutputPort[];
+  /** Whether layers keep their states, row by row, from batch to batch and call to call. */
+  readonly isStateful: boolean;
   /** Seed of shuffles and dropout where a call gives none. */
   readonly seed: number;
   /** Null before `compile`. */

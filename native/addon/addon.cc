@@ -5,6 +5,7 @@
 #include "addon/model.h"
 #include "addon/process.h"
 #include "addon/session.h"
+#include "addon/snapshot.h"
 
 NAPI_MODULE_INIT() {
   using namespace sluice::addon;
@@ -15,6 +16,7 @@ NAPI_MODULE_INIT() {
     BatchObject::define(env, exports);
     SessionObject::define(env, exports);
     CancelObject::define(env, exports);
+    SnapshotObject::define(env, exports);
     defineProcessFunctions(env, exports);
     return exports;
   });

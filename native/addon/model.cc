@@ -74,7 +74,7 @@ void ModelObject::requireStatesIdle(const char* what) const {
 
 napi_value ModelObject::getWeights(const Call& call) {
   const std::shared_ptr<Model> model = this->model();
-  const std::shared_ptr<const Snapshot> snapshot = model->snapshot();
+  const std::shared_ptr<const Snapshot> snapshot = model->currentWeights();
   napi_value weights = jsObject(call.env);
   for (const Parameter& parameter : model->graph().parameters) {
     const HandleScope scope(call.env);
@@ -94,7 +94,8 @@ napi_value ModelObject::setWeights(const Call& call) {
     updates.push_back({name, view.as<float>(), view.length});
   }
   const std::shared_ptr<Model>& target = model();
-  requireIdle("setWeights");
+  // Runs that only read hold a snapshot, which is not written to.
+  if (training_) fail(Code::Busy, "setWeights while a training step is under way");
   target->setWeights(updates);
   return nullptr;
 }
@@ -137,7 +138,7 @@ napi_value ModelObject::setStates(const Call& call) {
   std::vector<CarriedState> states;
   for (const auto& [name, value] : readEntries(call.env, call[0], "states")) {
     const Fields fields(call.env, value, name, {"rows", "data"});
-    CarriedState state{name, fields.integer("rows", 0, kMaxExtent), {}};
+    CarriedState state{name, fields.integer("rows", 0, kMaxCount), {}};
     const ArrayView view =
         readTypedArray(call.env, fields.get("data"), napi_float32_array, name.c_str());
     state.values.assign(view.as<float>(), view.as<float>() + view.length);

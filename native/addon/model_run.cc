@@ -6,6 +6,7 @@
 #include "addon/batch.h"
 #include "addon/cancel.h"
 #include "addon/model.h"
+#include "addon/snapshot.h"
 #include "addon/specs.h"
 #include "addon/task.h"
 
@@ -96,10 +97,18 @@ Submission ModelObject::startRun(const Call& call) {
   CancelObject* cancel = typeOf(env, arguments.cancel) == napi_null
                              ? nullptr
                              : &unwrap<CancelObject>(env, arguments.cancel, "options.cancel");
+  SnapshotObject* weights =
+      typeOf(env, arguments.weights) == napi_null
+          ? nullptr
+          : &unwrap<SnapshotObject>(env, arguments.weights, "options.weights");
   // From here on no code of the user's runs.
   const std::shared_ptr<Model>& model = this->model();
   auto& batchObject = unwrap<BatchObject>(env, call[1], "batch");
   const std::shared_ptr<Batch>& batch = batchObject.forRunOf(model);
+  if (weights != nullptr && kind == RunKind::Train)
+    fail(Code::InvalidArgument, "training goes on from the last step, not from a snapshot",
+         {.option = "options.weights"});
+  if (weights != nullptr) arguments.options.weights = weights->forRunOf(model);
   if (kind == RunKind::Train && training_)
     fail(Code::Busy, "another training call of this model is under way");
   if (cancel != nullptr && cancel->isCancelled()) fail(Code::Aborted, "the call was aborted");

@@ -109,16 +109,17 @@ TrainingSpec readTrainingSpec(napi_env env, napi_value value) {
 
 RunArguments readRunOptions(napi_env env, napi_value value) {
   const Fields fields(env, value, "options",
-                      {"device", "cancel", "training", "seed", "step", "microBatch", "learningRate",
-                       "requireFinite", "strict"});
+                      {"device", "cancel", "weights", "training", "seed", "step", "microBatch",
+                       "learningRate", "requireFinite", "strict"});
   RunArguments arguments;
   RunOptions& options = arguments.options;
   options.device = fields.string("device");
   arguments.cancel = fields.get("cancel");
+  arguments.weights = fields.get("weights");
   options.training = fields.boolean("training");
   options.seed = static_cast<uint64_t>(fields.integer("seed", 0, kMaxSafeInteger));
   options.step = static_cast<uint64_t>(fields.integer("step", 0, kMaxSafeInteger));
-  options.microBatch = fields.integer("microBatch", 0, kMaxExtent);
+  options.microBatch = fields.integer("microBatch", 0, kMaxCount);
   if (typeOf(env, fields.get("learningRate")) != napi_null)
     options.learningRate = fields.number("learningRate");
   options.requireFinite = fields.boolean("requireFinite");

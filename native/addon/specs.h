@@ -10,8 +10,9 @@ namespace sluice::addon {
 TrainingSpec readTrainingSpec(napi_env env, napi_value value);
 
 struct RunArguments {
-  RunOptions options;           // without the cancel token
-  napi_value cancel = nullptr;  // a CancelToken or null, not checked yet
+  RunOptions options;  // without what follows
+  // A CancelToken and a Snapshot, or null; not checked yet.
+  napi_value cancel = nullptr, weights = nullptr;
 };
 RunArguments readRunOptions(napi_env env, napi_value value);
 

@@ -131,20 +131,19 @@ describe('while a run is under way', () => {
     const other = new addon.Batch(model, 2, slots);
     const run = model.run('train', batch, OPTIONS);
     await expectRejection(model.run('train', other, OPTIONS), 'BUSY');
-    const changes = [
-      () => model.setWeights({}),
-      () => model.compile(COMPILE),
-      () => model.setTrainable('gru', true),
-    ];
+    const publish = () => model.setWeights({});
+    const changes = [() => model.compile(COMPILE), () => model.setTrainable('gru', true)];
     const stateChanges = [() => model.setStates({}), () => model.resetStates()];
-    for (const change of [...changes, ...stateChanges]) expectCode(change, 'BUSY');
+    for (const change of [publish, ...changes, ...stateChanges]) expectCode(change, 'BUSY');
     await run;
     const evaluation = model.run('evaluate', other, OPTIONS);
     for (const change of [...changes, ...stateChanges]) expectCode(change, 'BUSY');
+    // An evaluation holds the weights that it began with.
+    publish();
     await evaluation;
     // Inference reads published weights, which nothing changes, and writes states.
     const prediction = model.run('predict', batch, OPTIONS);
-    for (const change of changes) change();
+    for (const change of [publish, ...changes]) change();
     for (const change of stateChanges) expectCode(change, 'BUSY');
     await prediction;
     model.compile(COMPILE);

@@ -87,6 +87,7 @@ export const SLOW_STEPS = 100;
 export const OPTIONS: Binding.RunOptions = {
   device: 'reference',
   cancel: null,
+  weights: null,
   training: false,
   seed: 1,
   step: 0,

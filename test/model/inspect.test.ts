@@ -99,7 +99,9 @@ describe('explain', () => {
     await refusal(explain({ strict: 1 }), 'INVALID_ARGUMENT', { option: 'strict' });
     await refusal(explain({ device: 'tpu' }), 'DEVICE_UNAVAILABLE', { option: 'device' });
     await refusal(explain({ batches: 1 }), 'INVALID_ARGUMENT', { option: 'batches' });
-    built.explain({ batch: 2 ** 31 - 1, steps: 2 ** 31 - 1 });
+    built.explain({ batch: 2 ** 20, steps: 2 ** 10 });
+    const most = { batch: 2 ** 31 - 1, steps: 2 ** 31 - 1 };
+    await refusal(explain(most), 'OUT_OF_MEMORY', { layer: 'gru' });
     const bare = sequential([layers.dense({ units: 1 })], { inputShape: [3] });
     await refusal(() => bare.explain({ mode: 'train' }), 'CONFIG');
   });

@@ -150,6 +150,10 @@ describe('stream', () => {
       const error = await refusal(() => built.stream(), 'UNSUPPORTED', { layer: name });
       expect(error.message).toContain(name);
     }
+    const x = input({ shape: [3, 2] });
+    const joined = layers.concatenate({ axis: 1, name: 'longer' }).apply([x, x]);
+    const longer = model({ inputs: [x], outputs: layers.gru({ units: 2 }).apply(joined) });
+    await refusal(() => longer.stream(), 'UNSUPPORTED', { layer: 'longer' });
     const rows = sequential([layers.dense({ units: 1 })], { inputShape: [3] });
     await refusal(() => rows.stream(), 'UNSUPPORTED', { layer: 'input' });
   });

@@ -1,4 +1,4 @@
-import { tensor } from 'sluice';
+import { layers, sequential, type Tensor, tensor } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { echo, smallGru } from '../support/echo.js';
 import { expectFailure } from '../support/failure.js';
@@ -120,6 +120,29 @@ describe('steps', () => {
       },
       all,
     );
+  });
+});
+
+describe('steps of several rows', () => {
+  it('count with all of their rows, or none', async () => {
+    // [rows, steps, places, features]: a mask says which steps exist, a place has a loss of its own.
+    const places = 3;
+    const x = noiseTensor([2, STEPS, places, 2], 45);
+    const y = noiseTensor([2, STEPS, places, 2], 46);
+    const flat = ({ data }: Tensor) => rowsOf(tensor([...data], [2 * STEPS * places, 2]));
+    const losses = flat(x).map((row, i) => formulas.mse(row, flat(y)[i] as number[]));
+    const lengths = [1, STEPS];
+    const isThere = (i: number) =>
+      Math.floor(i / places) % STEPS < (lengths[Math.floor(i / places / STEPS)] as number);
+    const expected = formulas.weightedMean(losses.filter((_, i) => isThere(i)));
+    for (const device of DEVICES) {
+      const m = sequential([layers.dense({ units: 2, name: 'echo' })], {
+        inputShape: [null, places, 2],
+      });
+      m.setWeights({ 'echo/kernel': tensor([1, 0, 0, 1], [2, 2]) });
+      m.compile({ loss: 'mse', device });
+      expectClose((await m.evaluate(x, y, { lengths })).loss as number, expected, 1e-6);
+    }
   });
 });
 

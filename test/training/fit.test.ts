@@ -82,6 +82,16 @@ describe('an epoch', () => {
     expectClose(history.mae as number[], [mae as number], 1e-7);
   });
 
+  it('is that of validation, too, where a model carries states', async () => {
+    const m = sequential([layers.gru({ units: 2, stateful: true })], { inputShape: [3, 1] });
+    m.compile({ loss: 'mse', optimizer: 'sgd' });
+    const [many, targets] = [noiseTensor([12, 3, 1], 1), noiseTensor([12, 2], 2)];
+    const validationData = { x: noiseTensor([8, 3, 1], 3), y: noiseTensor([8, 2], 4) };
+    const options = { batchSize: 4, shuffle: false, validationData };
+    const { history } = await m.fit(many, targets, options);
+    expect(history.val_loss).toHaveLength(1);
+  });
+
   it('sees each row once, also where a batch is copied in slices', async () => {
     // 2 MiB a batch.
     const m = echo(8);

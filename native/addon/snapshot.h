@@ -1,0 +1,31 @@
+// The JavaScript class Snapshot: the weights of one step, for several runs.
+#pragma once
+
+#include <node_api.h>
+
+#include <memory>
+
+#include "addon/wrap.h"
+#include "engine/model/model.h"
+
+namespace sluice::addon {
+
+class SnapshotObject {
+ public:
+  static constexpr const char* kName = "Snapshot";
+  static constexpr uint64_t kTag = 0x91c7d0e2f4b86a35;
+
+  explicit SnapshotObject(const Call& call);
+  static void define(napi_env env, napi_value exports);
+
+  // DISPOSED after dispose(), INVALID_ARGUMENT for another model's run.
+  const std::shared_ptr<Snapshot>& forRunOf(const std::shared_ptr<Model>& model) const;
+
+ private:
+  napi_value dispose(const Call& call);
+
+  std::weak_ptr<Model> model_;
+  std::shared_ptr<Snapshot> weights_;
+};
+
+}  // namespace sluice::addon
