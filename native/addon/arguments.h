@@ -19,7 +19,7 @@ namespace sluice::addon {
 // The largest whole number up to which doubles have no gaps.
 constexpr int64_t kMaxSafeInteger = int64_t{1} << 53;
 // No axis and no number of rows is longer; keeps products of two extents within 64 bits.
-constexpr int64_t kMaxExtent = (int64_t{1} << 31) - 1;
+constexpr int64_t kMaxCount = (int64_t{1} << 31) - 1;
 
 // What a callback was called with; arguments that were not given are undefined.
 struct Call {

@@ -27,7 +27,7 @@ Shape readRowShape(napi_env env, napi_value value, const std::string& what) {
   shape.rank = static_cast<int32_t>(readArrayLength(env, value, what, kMaxRank - 1));
   for (int i = 0; i < shape.rank; ++i)
     shape[i] = readInteger(env, getElement(env, value, static_cast<size_t>(i)),
-                           cat(what, "[", i, "]"), 0, kMaxExtent);
+                           cat(what, "[", i, "]"), 0, kMaxCount);
   return shape;
 }
 
@@ -78,7 +78,7 @@ void copyRow(std::byte* to, const std::byte* from, size_t bytes, bool boolean) {
 }  // namespace
 
 BatchObject::BatchObject(const Call& call) : memory_(call.env) {
-  const int64_t rows = readInteger(call.env, call[1], "rows", 0, kMaxExtent);
+  const int64_t rows = readInteger(call.env, call[1], "rows", 0, kMaxCount);
   std::vector<SlotSpec> slots = readSlots(call.env, call[2]);
   // Only now: reading the slots may have run code that disposed the model.
   const std::shared_ptr<Model> model = unwrap<ModelObject>(call.env, call[0], "model").model();

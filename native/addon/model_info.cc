@@ -110,8 +110,8 @@ napi_value ModelObject::states(const Call& call) {
 napi_value ModelObject::estimate(const Call& call) {
   napi_env env = call.env;
   const RunKind kind = readChoice(env, call[0], "kind", kEstimateKinds);
-  const int64_t rows = readInteger(env, call[1], "rows", 0, kMaxExtent);
-  const int64_t steps = readInteger(env, call[2], "steps", 0, kMaxExtent);
+  const int64_t rows = readInteger(env, call[1], "rows", 0, kMaxCount);
+  const int64_t steps = readInteger(env, call[2], "steps", 0, kMaxCount);
   const MemoryEstimate memory = model()->estimate(kind, rows, steps);
   napi_value result = jsObject(env);
   set(env, result, "needed", jsNumber(env, static_cast<double>(memory.needed)));
@@ -122,8 +122,8 @@ napi_value ModelObject::estimate(const Call& call) {
 napi_value ModelObject::explain(const Call& call) {
   napi_env env = call.env;
   const RunKind kind = readChoice(env, call[0], "kind", kExplainKinds);
-  const int64_t rows = readInteger(env, call[1], "rows", 0, kMaxExtent);
-  const int64_t steps = readInteger(env, call[2], "steps", 0, kMaxExtent);
+  const int64_t rows = readInteger(env, call[1], "rows", 0, kMaxCount);
+  const int64_t steps = readInteger(env, call[2], "steps", 0, kMaxCount);
   const PlanInfo plan = model()->explain(kind, rows, steps, readString(env, call[3], "device"));
   napi_value result = jsObject(env);
   set(env, result, "ops", jsList(env, plan.ops, [&](const OpInfo& op) {

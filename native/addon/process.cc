@@ -75,7 +75,7 @@ napi_value threads(const Call& call) {
 }
 
 napi_value setThreadCount(const Call& call) {
-  setThreads(static_cast<int>(readInteger(call.env, call[0], "threads", 0, kMaxExtent)));
+  setThreads(static_cast<int>(readInteger(call.env, call[0], "threads", 0, kMaxCount)));
   return nullptr;
 }
 

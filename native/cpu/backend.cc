@@ -29,6 +29,7 @@ KernelTable float32Kernels() {
   set(Op::Normalize, cpu::kNormalize);
   set(Op::NormalizeBackward, cpu::kNormalizeBackward);
   set(Op::MaskAnd, cpu::kMaskAnd);
+  set(Op::MaskSteps, cpu::kMaskSteps);
   set(Op::Add, cpu::kAdd);
   set(Op::Loss, cpu::kLoss);
   set(Op::Metric, cpu::kMetric);

@@ -49,10 +49,18 @@ void sgemm(Transpose a, Transpose b, int64_t m, int64_t n, int64_t k, const floa
   if (m <= 0 || n <= 0) return;
   const auto integer = [](int64_t value) { return static_cast<int>(std::max<int64_t>(value, 0)); };
   const OneThreadScope scope;
-  cblas_sgemm(CblasRowMajor, a == Transpose::Yes ? CblasTrans : CblasNoTrans,
-              b == Transpose::Yes ? CblasTrans : CblasNoTrans, integer(m), integer(n), integer(k),
-              1.0f, A, std::max(integer(lda), 1), B, std::max(integer(ldb), 1), beta, C,
-              std::max(integer(ldc), 1));
+  // BLAS counts in int: long sums, which are over rows and steps, go piece by piece.
+  constexpr int64_t kLongest = int64_t{1} << 30;
+  int64_t first = 0;
+  do {
+    const int64_t piece = std::min(kLongest, k - first);
+    cblas_sgemm(CblasRowMajor, a == Transpose::Yes ? CblasTrans : CblasNoTrans,
+                b == Transpose::Yes ? CblasTrans : CblasNoTrans, integer(m), integer(n),
+                integer(piece), 1.0f, A + first * (a == Transpose::Yes ? lda : 1),
+                std::max(integer(lda), 1), B + first * (b == Transpose::Yes ? 1 : ldb),
+                std::max(integer(ldb), 1), first == 0 ? beta : 1.0f, C, std::max(integer(ldc), 1));
+    first += piece;
+  } while (first < k);
 }
 
 }  // namespace sluice::cpu::blas

@@ -20,7 +20,8 @@ void useOneThread();
 enum class Transpose { No, Yes };
 
 // C [m,n] = op(A) op(B) + beta C; row-major, op(A) is [m,k], op(B) is [k,n]; lda, ldb and ldc are
-// the distances between rows as they lie in memory. With beta 0, C is not read.
+// the distances between rows as they lie in memory. With beta 0, C is not read. m, n and the
+// distances are below 2^31.
 void sgemm(Transpose a, Transpose b, int64_t m, int64_t n, int64_t k, const float* A, int64_t lda,
            const float* B, int64_t ldb, float beta, float* C, int64_t ldc) noexcept;
 

@@ -1,4 +1,4 @@
-// The element-wise part of a GRU step, vectorised (gru_gates.cc, gru_gates_backward.cc). Rows are
+// The element-wise part of a GRU step, vectorised (gru_gates.cc). Rows are
 // padded to whole vectors, and these functions work on the padding too; only y has H columns.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Reverse, Concat and Split: whole runs of bytes are moved, so any dtype.
+// Reverse, Concat, Split and MaskSteps: whole runs of bytes are moved, so any dtype.
 #include <algorithm>
 #include <cstring>
 
@@ -93,10 +93,29 @@ int32_t runSplit(const OpCall& call) noexcept {
   return 0;
 }
 
+int32_t runMaskSteps(const OpCall& call) noexcept {
+  const TensorView& x = call.in[maskSteps::kX];
+  const uint8_t* mask = input<uint8_t>(call, maskSteps::kMask);
+  const int64_t steps = x.shape[0] * x.shape[1];
+  if (x.bytes() == 0) return 0;
+  const size_t bytes = x.bytes() / static_cast<size_t>(steps);
+  parallelFor(call.context->threads, steps, rowGrain(bytes), [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; ++at) {
+      char* to = call.out[maskSteps::kY].as<char>() + static_cast<size_t>(at) * bytes;
+      if (mask[at])
+        std::memcpy(to, x.as<const char>() + static_cast<size_t>(at) * bytes, bytes);
+      else
+        std::memset(to, 0, bytes);
+    }
+  });
+  return 0;
+}
+
 }  // namespace
 
 const Kernel kReverse = {.name = "cpu.reverse", .launch = runReverse};
 const Kernel kConcat = {.name = "cpu.concat", .launch = runConcat};
 const Kernel kSplit = {.name = "cpu.split", .launch = runSplit};
+const Kernel kMaskSteps = {.name = "cpu.maskSteps", .launch = runMaskSteps};
 
 }  // namespace sluice::cpu

@@ -21,7 +21,7 @@ namespace sluice::cpu {
 struct OptimizerStep {
   OptimizerKind kind;
   bool torchForm, nesterov;
-  float gradientScale, limit;
+  float limit;
   float rate, decay, momentum, epsilon, rootScale;
   float keep1, take1, keep, take;
 };
@@ -38,10 +38,9 @@ HWY_BEFORE_NAMESPACE();
 namespace sluice::cpu::HWY_NAMESPACE {
 
 template <class D>
-HWY_INLINE hn::Vec<D> ScaledGradient(D d, const OptimizerStep& step, const float* g) {
+HWY_INLINE hn::Vec<D> LimitedGradient(D d, const OptimizerStep& step, const float* g) {
   const auto limit = hn::Set(d, step.limit);
-  const auto scaled = hn::Mul(hn::LoadU(d, g), hn::Set(d, step.gradientScale));
-  return AtLeast(d, hn::Neg(limit), AtMost(d, limit, scaled));
+  return AtLeast(d, hn::Neg(limit), AtMost(d, limit, hn::LoadU(d, g)));
 }
 
 template <class D>
@@ -102,9 +101,9 @@ HWY_INLINE void EachGradient(const OptimizerStep& step, const OptimizerArrays& a
   const int64_t lanes = LanesOf(d);
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    at(d, hn::Mul(ScaledGradient(d, step, a.g + i), hn::Set(d, factor)), i);
+    at(d, hn::Mul(LimitedGradient(d, step, a.g + i), hn::Set(d, factor)), i);
   }
-  for (; i < n; ++i) at(d1, hn::Mul(ScaledGradient(d1, step, a.g + i), hn::Set(d1, factor)), i);
+  for (; i < n; ++i) at(d1, hn::Mul(LimitedGradient(d1, step, a.g + i), hn::Set(d1, factor)), i);
 }
 
 void UpdateRange(const OptimizerStep& step, const OptimizerArrays& a, float factor, int64_t n) {
@@ -131,14 +130,14 @@ double SquaresOfRange(const OptimizerStep& step, const float* g, int64_t n) {
   auto sum0 = hn::Zero(dd), sum1 = hn::Zero(dd);
   int64_t i = 0;
   for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    const auto a = hn::PromoteTo(dd, ScaledGradient(df, step, g + i));
-    const auto b = hn::PromoteTo(dd, ScaledGradient(df, step, g + i + lanes));
+    const auto a = hn::PromoteTo(dd, LimitedGradient(df, step, g + i));
+    const auto b = hn::PromoteTo(dd, LimitedGradient(df, step, g + i + lanes));
     sum0 = hn::MulAdd(a, a, sum0);
     sum1 = hn::MulAdd(b, b, sum1);
   }
   double sum = hn::GetLane(hn::SumOfLanes(dd, hn::Add(sum0, sum1)));
   for (; i < n; ++i) {
-    const auto value = static_cast<double>(hn::GetLane(ScaledGradient(d1, step, g + i)));
+    const auto value = static_cast<double>(hn::GetLane(LimitedGradient(d1, step, g + i)));
     sum += value * value;
   }
   return sum;
@@ -173,7 +172,6 @@ OptimizerStep makeStep(const OptimizerAttributes& a) {
   step.kind = a.kind;
   step.torchForm = a.torchForm != 0;
   step.nesterov = a.nesterov != 0;
-  step.gradientScale = single(a.gradientScale);
   step.limit = a.clipValue > 0 ? single(a.clipValue) : std::numeric_limits<float>::infinity();
   step.rate = single(adam ? adamRate : a.learningRate);
   step.decay = a.kind == OptimizerKind::AdamW ? single(a.learningRate * a.weightDecay) : 0.0f;

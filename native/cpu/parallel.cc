@@ -2,7 +2,9 @@
 
 #include <omp.h>
 
+#include <exception>
 #include <thread>
+#include <vector>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -34,6 +36,30 @@ void pause() {}
 
 // Whether some thread has a region of several threads open.
 std::atomic<bool> regionOpen{false};
+
+// How many threads a region gets of those wanted. libgomp ends the process when the system grants
+// it fewer (a limit on processes), so a larger team than ever before is tried out first, with
+// threads that do nothing. Called by whoever holds regionOpen.
+int teamOf(int wanted) {
+  static int granted = 1;
+  static bool atLimit = false;
+  if (wanted <= granted || atLimit) return std::min(wanted, granted);
+  std::atomic<bool> leave{false};
+  std::vector<std::thread> tried;
+  try {
+    while (granted + static_cast<int>(tried.size()) < wanted)
+      tried.emplace_back([&leave] { leave.wait(false); });
+  } catch (const std::exception&) {
+    atLimit = true;
+  }
+  leave.store(true);
+  leave.notify_all();
+  for (std::thread& thread : tried) thread.join();
+  granted += static_cast<int>(tried.size());
+  // Room for what else the process may want to start.
+  if (atLimit) granted = std::max(1, granted / 2);
+  return std::min(wanted, granted);
+}
 
 }  // namespace
 
@@ -72,7 +98,8 @@ void Barrier::wait(int threads) noexcept {
 // longer, one of 5 ms not measurably. Not chosen here: the default of the host stands.
 void internal::runRegion(int threads, RegionBody body, void* state) noexcept {
   if (threads > 1 && !regionOpen.exchange(true, std::memory_order_acquire)) {
-#pragma omp parallel num_threads(threads)
+    const int team = teamOf(threads);
+#pragma omp parallel num_threads(team)
     {
       const FloatingPointMode mode;
       body(state, omp_get_thread_num(), omp_get_num_threads());

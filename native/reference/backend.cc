@@ -25,6 +25,7 @@ KernelTable makeTable() {
   set(Op::Normalize, normalizeKernel<Real>());
   set(Op::NormalizeBackward, normalizeBackwardKernel<Real>());
   set(Op::MaskAnd, maskAndKernel());
+  set(Op::MaskSteps, maskStepsKernel());
   set(Op::Add, addKernel<Real>());
   set(Op::Loss, lossKernel<Real>());
   set(Op::Metric, metricKernel<Real>());

@@ -72,7 +72,7 @@ int32_t forward(const OpCall& call) noexcept {
   const Real* initial = input<Real>(call, gru::kInitialState);
   Real* sequence = output<Real>(call, gru::kSequence);
   Real* reserve = output<Real>(call, gru::kReserve);
-  for (int64_t b = 0; b < e.B; ++b) {
+  for (int64_t b = 0; b < e.B && !call.context->cancelled(); ++b) {
     Real* h = output<Real>(call, gru::kFinalState) + b * e.H;
     for (int64_t j = 0; j < e.H; ++j) h[j] = initial ? initial[b * e.H + j] : Real(0);
     const Real* lastOutput = nullptr;
@@ -192,7 +192,7 @@ int32_t backward(const OpCall& call) noexcept {
   Real* const delta = static_cast<Real*>(call.scratch);
   Real* const repeated = delta + H;  // gradients of masked outputs, which repeat an earlier step's
   const GateGradients<Real> g(repeated + H, H);
-  for (int64_t b = 0; b < e.B; ++b) {
+  for (int64_t b = 0; b < e.B && !call.context->cancelled(); ++b) {
     for (int64_t j = 0; j < H; ++j) g.dh[j] = dFinal ? dFinal[b * H + j] : Real(0);
     std::fill_n(repeated, H, Real(0));
     for (int64_t k = e.T - 1; k >= 0; --k) {

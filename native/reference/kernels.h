@@ -39,6 +39,7 @@ Kernel optimizeKernel();
 Kernel reverseKernel();
 Kernel concatKernel();
 Kernel splitKernel();
+Kernel maskStepsKernel();
 Kernel maskAndKernel();
 
 // The data of an argument; nullptr where it is absent.

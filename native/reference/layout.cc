@@ -1,4 +1,5 @@
-// Ops that move whole elements without looking at them: Reverse, Concat, Split. Any dtype.
+// Ops that move whole elements without looking at them: Reverse, Concat, Split, MaskSteps. Any
+// dtype.
 #include <cstring>
 
 #include "reference/kernels.h"
@@ -74,10 +75,26 @@ int32_t runSplit(const OpCall& call) noexcept {
   return 0;
 }
 
+int32_t runMaskSteps(const OpCall& call) noexcept {
+  const TensorView& x = call.in[maskSteps::kX];
+  const uint8_t* mask = input<uint8_t>(call, maskSteps::kMask);
+  const int64_t steps = x.shape[0] * x.shape[1];
+  const size_t bytes = steps > 0 ? x.bytes() / static_cast<size_t>(steps) : 0;  // of one step
+  for (int64_t at = 0; bytes > 0 && at < steps; ++at) {
+    char* to = call.out[maskSteps::kY].as<char>() + static_cast<size_t>(at) * bytes;
+    if (mask[at])
+      std::memcpy(to, x.as<const char>() + static_cast<size_t>(at) * bytes, bytes);
+    else
+      std::memset(to, 0, bytes);
+  }
+  return 0;
+}
+
 }  // namespace
 
 Kernel reverseKernel() { return {.name = "reference.reverse", .launch = runReverse}; }
 Kernel concatKernel() { return {.name = "reference.concat", .launch = runConcat}; }
 Kernel splitKernel() { return {.name = "reference.split", .launch = runSplit}; }
+Kernel maskStepsKernel() { return {.name = "reference.maskSteps", .launch = runMaskSteps}; }
 
 }  // namespace sluice::reference

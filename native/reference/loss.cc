@@ -13,7 +13,7 @@ namespace {
 // The weight of a row; 0 where the mask leaves it out.
 template <typename Real>
 double rowWeight(const TensorView& weight, const TensorView& mask, int64_t rows, int64_t row) {
-  if (mask.present() && !mask.as<const uint8_t>()[row]) return 0;
+  if (mask.present() && !mask.as<const uint8_t>()[row / (rows / mask.shape.elements())]) return 0;
   if (!weight.present()) return 1;
   return static_cast<double>(weight.as<const Real>()[row / (rows / weight.shape.elements())]);
 }

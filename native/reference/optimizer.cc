@@ -20,7 +20,7 @@ struct Gradients {
   double globalFactor = 1;
 
   double scaled(int64_t i) const {
-    const double g = static_cast<double>(data[i]) * attr.gradientScale, limit = attr.clipValue;
+    const double g = static_cast<double>(data[i]), limit = attr.clipValue;
     return limit <= 0 ? g : g < -limit ? -limit : g > limit ? limit : g;
   }
   double norm(const ParameterSegment& segment) const {

@@ -12,9 +12,9 @@ const char* opName(Op op) {
                                            "split",         "merge",
                                            "mergeBackward", "dropout",
                                            "normalize",     "normalizeBackward",
-                                           "maskAnd",       "add",
-                                           "loss",          "metric",
-                                           "optimize"};
+                                           "maskAnd",       "maskSteps",
+                                           "add",           "loss",
+                                           "metric",        "optimize"};
   static_assert(std::size(kNames) == static_cast<size_t>(Op::Count));
   return op < Op::Count ? kNames[static_cast<size_t>(op)] : "unknown";
 }

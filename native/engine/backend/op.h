@@ -30,6 +30,7 @@ enum class Op : int32_t {
   Normalize,
   NormalizeBackward,
   MaskAnd,
+  MaskSteps,
   Add,
   Loss,
   Metric,
@@ -195,6 +196,12 @@ enum In { kA, kB, kInCount };
 enum Out { kY, kOutCount };
 }  // namespace maskAnd
 
+// y = x where the step's mask is not 0, else zero (whatever x holds there). Its own adjoint.
+namespace maskSteps {
+enum In { kX /*[B,T,...]*/, kMask /*Bool [B,T]*/, kInCount };
+enum Out { kY, kOutCount };
+}  // namespace maskSteps
+
 // y += x: the sum of the gradients of a value with several readers.
 namespace add {
 enum In { kX, kInCount };
@@ -222,7 +229,7 @@ enum In {
   kPrediction,  // [...,F]
   kTarget,      // the prediction's shape; Int32 without the last axis for sparse targets
   kWeight,      // real, [B] or one a row of the loss; optional
-  kMask,        // Bool, one a row of the loss; optional
+  kMask,        // Bool, [B,T]: one for all rows of a step; optional
   kScale,       // Float64 [1]: what the gradient of sum(w value) is multiplied with
   kInCount
 };
@@ -252,7 +259,7 @@ enum Out { kSums, kOutCount };
 
 // One pass over all parameters, which lie in one flat buffer. Clipping belongs to it: clipValue per
 // element, then clipVariableNorm per segment, then clipNorm over all trainable segments; 0 is off.
-// The norms are of gradient * gradientScale. Segments that are not trainable are copied.
+// Segments that are not trainable are copied.
 // Formulas: docs/semantics.md.
 enum class OptimizerKind : int32_t { Sgd, Rmsprop, Adam, AdamW };
 // Segments come in ascending order of offset; what lies between them (padding) is not written.
@@ -276,7 +283,6 @@ struct OptimizerAttributes {
   double clipNorm = 0;
   double clipVariableNorm = 0;
   double clipValue = 0;
-  double gradientScale = 1;
   int64_t iteration = 1;  // t of the formulas, from 1
   const ParameterSegment* segments = nullptr;
   int64_t segmentCount = 0;
@@ -296,10 +302,9 @@ enum Out {
 // What one run brings to all its ops.
 struct RunContext {
   uint64_t seed = 0;
-  uint64_t step = 0;      // position of the random numbers
-  int64_t rowOffset = 0;  // global index of the batch's first row
-  int32_t threads = 1;    // 1 also means: stay on the calling thread
-  int32_t training = 0;
+  uint64_t step = 0;                             // position of the random numbers
+  int64_t rowOffset = 0;                         // global index of the batch's first row
+  int32_t threads = 1;                           // 1 also means: stay on the calling thread
   const std::atomic<int32_t>* cancel = nullptr;  // non-zero: a long kernel may return early
 
   bool cancelled() const { return cancel && cancel->load(std::memory_order_relaxed) != 0; }

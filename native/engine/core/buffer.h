@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "engine/core/memory.h"
 
 namespace sluice {
 
@@ -16,8 +17,10 @@ constexpr size_t alignUp(size_t n) { return (n + kAlignment - 1) / kAlignment * 
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(size_t bytes) : bytes_(bytes) {
+  // OUT_OF_MEMORY, before anything is allocated, where the machine does not have that much.
+  explicit Buffer(size_t bytes, const char* what = "memory of this call") : bytes_(bytes) {
     if (bytes == 0) return;
+    requireMemory(bytes, what);
     data_ = std::aligned_alloc(kAlignment, alignUp(bytes));
     if (data_ == nullptr)
       fail(Code::OutOfMemory, cat("cannot allocate ", bytes, " bytes"),

@@ -72,4 +72,14 @@ void requireMemory(size_t needed, const std::string& what) {
        {.expected = cat(needed, " bytes"), .received = cat(available, " bytes available")});
 }
 
+int64_t requireElements(const Shape& shape, const std::string& name) {
+  int64_t n = 1;
+  for (int i = 0; i < shape.rank; ++i)
+    if (__builtin_mul_overflow(n, shape[i], &n) || n > kMaxElements)
+      fail(Code::OutOfMemory,
+           cat(name, " ", toString(shape), " has more elements than any machine holds"),
+           {.layer = name.substr(0, name.find('/')), .received = toString(shape)});
+  return n;
+}
+
 }  // namespace sluice

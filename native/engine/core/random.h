@@ -57,7 +57,7 @@ inline double unitDouble(uint32_t high, uint32_t low) {
   return static_cast<double>((uint64_t{high} << 21) ^ (low >> 11)) * 0x1p-53;
 }
 
-// A sequential reader of one stream, for initializers and shuffles.
+// A sequential reader of one stream, for initializers.
 class RandomSequence {
  public:
   RandomSequence(uint64_t seed, uint64_t stream) : key_(randomKey(seed, stream)) {}

@@ -12,7 +12,6 @@ namespace {
 
 constexpr size_t kMaxNodes = 10000;
 constexpr size_t kMaxEnds = 64;  // inputs, outputs: plans note them in one word
-constexpr int64_t kMaxExtent = int64_t{1} << 40;
 constexpr int64_t kFloatsPerLine = 16;
 
 struct Raw {
@@ -37,9 +36,12 @@ Raw readNode(const Value& value, size_t position) {
   const std::string what = cat("node ", position);
   Raw raw;
   raw.name = member(value, "name", what).asString(what + ": name");
-  if (raw.name.empty() || raw.name.size() > 200 || raw.name.find('/') != std::string::npos)
+  const auto isUnfit = [](unsigned char c) { return c == '/' || c < ' '; };
+  if (raw.name.empty() || raw.name.size() > 200 ||
+      std::any_of(raw.name.begin(), raw.name.end(), isUnfit))
     fail(Code::Config,
-         cat(what, ": a name has 1 to 200 characters and no '/', received '", raw.name, "'"),
+         cat(what, ": a name has 1 to 200 characters, no '/' and no control character, received '",
+             raw.name, "'"),
          {.layer = raw.name, .option = "name"});
   raw.kind = member(value, "kind", raw.name).asString(raw.name + ": kind");
   raw.options = &member(value, "options", raw.name);
@@ -104,28 +106,28 @@ void buildInput(const Raw& raw, Node& node, int64_t& symbols, int64_t steps) {
       continue;
     }
     output.shape[i] = extent.asInteger(raw.name + ": shape");
-    if (output.shape[i] < 1 || output.shape[i] > kMaxExtent)
+    if (output.shape[i] < 1 || output.shape[i] > kMaxElements)
       fail(Code::Config, cat(raw.name, ": an extent is from 1 to 2^40, received ", output.shape[i]),
            {.layer = raw.name, .option = "shape"});
   }
   static constexpr DType kTypes[] = {DType::Float32, DType::Int32, DType::Bool};
   output.dtype = kTypes[options.choice("dtype", {"float32", "int32", "bool"})];
-  output.sequence = output.shape.rank >= 3 || isSymbol(output.shape[1]);
+  // [steps] is a sequence of classes; of floats it is one vector.
+  output.sequence =
+      output.shape.rank >= 3 || (output.dtype == DType::Int32 && isSymbol(output.shape[1]));
   output.masked = output.sequence;
   if (output.sequence && steps >= 0) output.shape[1] = steps;
   options.finish();
   node.outputs.push_back(output);
 }
 
-// Product of extents, or OUT_OF_MEMORY where it leaves what any machine has.
-int64_t checkedElements(const Shape& shape, const std::string& name) {
-  int64_t n = 1;
-  for (int i = 0; i < shape.rank; ++i)
-    if (__builtin_mul_overflow(n, shape[i], &n) || n > kMaxExtent)
-      fail(Code::OutOfMemory,
-           cat(name, " ", toString(shape), " has more elements than any machine holds"),
-           {.layer = name.substr(0, name.find('/')), .received = toString(shape)});
-  return n;
+// Outputs for one row of one step each: whatever the run, they take at least that.
+void checkOutputs(const Node& node) {
+  for (const NodeOutput& output : node.outputs) {
+    Shape least = output.shape;
+    for (int i = 0; i < least.rank; ++i) least[i] = std::max<int64_t>(1, least[i]);
+    requireElements(least, node.name);
+  }
 }
 
 }  // namespace
@@ -203,9 +205,9 @@ Graph Graph::parse(const Value& description, int64_t steps) {
           Parameter parameter{raw.name + "/" + spec.name, raw.name,       spec.shape,
                               spec.initializer,           spec.trainable, false,
                               graph.parameterFloats};
-          const int64_t n = checkedElements(spec.shape, parameter.name);
+          const int64_t n = requireElements(spec.shape, parameter.name);
           graph.parameterFloats += (n + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;
-          if (graph.parameterFloats > kMaxExtent)
+          if (graph.parameterFloats > kMaxElements)
             fail(Code::OutOfMemory, "the model has more parameters than any machine holds",
                  {.layer = raw.name});
           node.parameters.push_back(static_cast<int>(graph.parameters.size()));
@@ -222,6 +224,7 @@ Graph Graph::parse(const Value& description, int64_t steps) {
         graph.states.push_back({raw.name + "/" + spec.name, raw.name, spec.size, spec.carried});
       }
     }
+    checkOutputs(node);
     position[index] = static_cast<int>(graph.nodes.size());
     graph.nodes.push_back(std::move(node));
   }

@@ -27,25 +27,39 @@ double truncatedNormal(RandomSequence& random) {
   return value;
 }
 
-// Rows of a matrix made orthonormal by the Cholesky factor of its Gram matrix (CholeskyQR). With
-// normal random entries the condition number is small, so that double keeps full float precision
-// after the second pass.
+// y -= sum of factor[k] x[k] over `count` rows of length n, four rows at a time.
+void subtractRows(double* y, const double* x, int64_t stride, const double* factor, int64_t count,
+                  int64_t n) {
+  int64_t k = 0;
+  for (; k + 4 <= count; k += 4) {
+    const double *x0 = x + k * stride, *x1 = x0 + stride, *x2 = x1 + stride, *x3 = x2 + stride;
+    const double f0 = factor[k], f1 = factor[k + 1], f2 = factor[k + 2], f3 = factor[k + 3];
+    for (int64_t j = 0; j < n; ++j) y[j] -= (f0 * x0[j] + f1 * x1[j]) + (f2 * x2[j] + f3 * x3[j]);
+  }
+  for (; k < count; ++k)
+    for (int64_t j = 0; j < n; ++j) y[j] -= factor[k] * x[k * stride + j];
+}
+
+// Rows of a matrix made orthonormal by the Cholesky factor L of its Gram matrix: A <- L^-1 A
+// (CholeskyQR). What is lost is the square of the condition number, in double: of normal random
+// entries it is small, unless the matrix is nearly square; then a second pass restores it.
 void orthonormalizeRows(std::vector<double>& a, int64_t rows, int64_t cols) {
-  std::vector<double> l(static_cast<size_t>(rows * rows));
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j <= i; ++j) {
-      const double *x = &a[static_cast<size_t>(i * cols)], *y = &a[static_cast<size_t>(j * cols)];
-      double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-      int64_t k = 0;
-      for (; k + 4 <= cols; k += 4) {
-        s0 += x[k] * y[k];
-        s1 += x[k + 1] * y[k + 1];
-        s2 += x[k + 2] * y[k + 2];
-        s3 += x[k + 3] * y[k + 3];
-      }
-      for (; k < cols; ++k) s0 += x[k] * y[k];
-      l[static_cast<size_t>(i * rows + j)] = (s0 + s1) + (s2 + s3);
+  // In columns that stay in the cache: the Gram matrix is the sum of its parts, and each column of
+  // A is solved for alone.
+  constexpr int64_t kBlock = 64;
+  std::vector<double> l(static_cast<size_t>(rows * rows), 0.0);
+  std::vector<double> columns(static_cast<size_t>(kBlock * rows));
+  for (int64_t first = 0; first < cols; first += kBlock) {
+    const int64_t width = std::min(kBlock, cols - first);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t k = 0; k < width; ++k)
+        columns[static_cast<size_t>(k * rows + i)] = a[static_cast<size_t>(i * cols + first + k)];
+    for (int64_t i = 0; i < rows; ++i) {
+      double factor[kBlock];
+      for (int64_t k = 0; k < width; ++k) factor[k] = -columns[static_cast<size_t>(k * rows + i)];
+      subtractRows(&l[static_cast<size_t>(i * rows)], columns.data(), rows, factor, width, i + 1);
     }
+  }
   for (int64_t i = 0; i < rows; ++i) {
     double* li = &l[static_cast<size_t>(i * rows)];
     for (int64_t j = 0; j <= i; ++j) {
@@ -55,16 +69,15 @@ void orthonormalizeRows(std::vector<double>& a, int64_t rows, int64_t cols) {
       li[j] = i == j ? std::sqrt(std::max(sum, 1e-300)) : sum / lj[j];
     }
   }
-  // A <- L^-1 A, row by row.
-  for (int64_t i = 0; i < rows; ++i) {
-    double* ai = &a[static_cast<size_t>(i * cols)];
-    for (int64_t k = 0; k < i; ++k) {
-      const double factor = l[static_cast<size_t>(i * rows + k)];
-      const double* ak = &a[static_cast<size_t>(k * cols)];
-      for (int64_t j = 0; j < cols; ++j) ai[j] -= factor * ak[j];
+  for (int64_t first = 0; first < cols; first += kBlock) {
+    const int64_t width = std::min(kBlock, cols - first);
+    for (int64_t i = 0; i < rows; ++i) {
+      double* ai = &a[static_cast<size_t>(i * cols + first)];
+      subtractRows(ai, &a[static_cast<size_t>(first)], cols, &l[static_cast<size_t>(i * rows)], i,
+                   width);
+      const double inverse = 1 / l[static_cast<size_t>(i * rows + i)];
+      for (int64_t j = 0; j < width; ++j) ai[j] *= inverse;
     }
-    const double inverse = 1 / l[static_cast<size_t>(i * rows + i)];
-    for (int64_t j = 0; j < cols; ++j) ai[j] *= inverse;
   }
 }
 
@@ -152,7 +165,8 @@ void Initializer::fill(float* values, const Shape& shape, uint64_t seed, uint64_
       if (small == 0) return;
       std::vector<double> matrix(static_cast<size_t>(n));
       for (double& v : matrix) v = random.normal();
-      for (int pass = 0; pass < 2; ++pass) orthonormalizeRows(matrix, small, large);
+      for (int pass = 0; pass < (2 * small > large ? 2 : 1); ++pass)
+        orthonormalizeRows(matrix, small, large);
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < columns; ++j)
           values[i * columns + j] = static_cast<float>(

@@ -85,12 +85,11 @@ class NodeContext {
   virtual void setOutMask(int output, ValueId mask) = 0;
 
   virtual ValueId newValue(const Shape& shape, DType dtype = DType::Float32) = 0;
+  // Bytes in a layout of the kernel that writes them; who reads them runs on the same backend.
   virtual ValueId newOpaque() = 0;
   virtual const Shape& shapeOf(ValueId value) const = 0;
-  // Ops with the same group (>= 0) run on the same backend.
   virtual void emit(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in,
-                    std::vector<ValueId> out, int group = -1) = 0;
-  virtual int newGroup() = 0;
+                    std::vector<ValueId> out) = 0;
   // Kept from this node's forward to its backward.
   virtual std::vector<ValueId>& saved() = 0;
 

@@ -146,7 +146,10 @@ class BidirectionalLayer final : public Layer {
            {.layer = build.name(), .option = "layer"});
     OptionReader reader(build.name(), *options);
     core_[d] = makeRecurrentCore(kind->asString(what), reader, use_[d]);
-    if (reader.has("trainable")) reader.boolean("trainable");
+    if (reader.has("trainable") && !reader.boolean("trainable"))
+      fail(Code::Config,
+           what + ": one direction cannot be frozen alone; pass trainable: false to bidirectional",
+           {.layer = build.name(), .option = "trainable", .received = "false"});
     reader.finish();
   }
 

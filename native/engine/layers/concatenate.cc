@@ -1,5 +1,6 @@
 // Joins its inputs along an axis that is not the batch; all other extents are equal. Where several
-// inputs carry a mask, a step is valid where all of them say so.
+// inputs carry a mask, a step is valid where all of them say so; the others are zeroed, since an
+// input may hold anything at a step that only another one masks.
 #include "engine/layers/layers.h"
 
 namespace sluice {
@@ -51,10 +52,13 @@ class ConcatenateLayer final : public Layer {
   void forward(NodeContext& node) const override {
     std::vector<ValueId> parts;
     ValueId mask = kNoValue;
+    bool disagree = false;  // whether some input's own mask is not the result
     for (int i = 0; i < attributes_.parts; ++i) {
       parts.push_back(node.in(i));
       const ValueId other = node.mask(i);
-      if (other == kNoValue || other == mask || attributes_.axis == 1) continue;
+      if (attributes_.axis == 1) continue;
+      disagree = disagree || (i > 0 && other != mask);
+      if (other == kNoValue || other == mask) continue;
       if (mask == kNoValue) {
         mask = other;
         continue;
@@ -64,14 +68,27 @@ class ConcatenateLayer final : public Layer {
       mask = both;
     }
     node.setOutMask(0, mask);
-    node.emit(Op::Concat, attributes(attributes_), parts, {node.out(0)});
+    const ValueId joined = disagree ? node.newValue(node.node().outputs[0].shape) : node.out(0);
+    node.emit(Op::Concat, attributes(attributes_), parts, {joined});
+    if (!disagree) return;
+    node.emit(Op::MaskSteps, nullptr, {joined, mask}, {node.out(0)});
+    node.saved().push_back(mask);
   }
 
   void backward(NodeContext& node) const override {
     std::vector<ValueId> parts;
     for (int i = 0; i < attributes_.parts; ++i)
       parts.push_back(node.wantsGradIn(i) ? node.gradIn(i) : kNoValue);
-    node.emit(Op::Split, attributes(attributes_), {node.gradOut(0)}, parts);
+    ValueId gradient = node.gradOut(0);
+    if (!node.saved().empty()) {
+      gradient = node.newValue(node.node().outputs[0].shape);
+      node.emit(Op::MaskSteps, nullptr, {node.gradOut(0), node.saved()[0]}, {gradient});
+    }
+    node.emit(Op::Split, attributes(attributes_), {gradient}, parts);
+  }
+
+  std::string whyNotStreamable(const Node&) const override {
+    return attributes_.axis == 1 ? "it joins steps" : "";
   }
 
  private:

@@ -24,7 +24,7 @@ class GruCore final : public RecurrentCore {
   int64_t units() const override { return units_; }
   int parameterCount() const override { return useBias_ ? 3 : 2; }
   int stateCount() const override { return 1; }
-  int savedCount() const override { return 2; }
+  int savedCount() const override { return 1; }
 
   void declare(LayerBuild& build, const std::string& prefix, int64_t features) const override {
     const int64_t columns = 3 * units_;
@@ -39,17 +39,13 @@ class GruCore final : public RecurrentCore {
 
   void forward(NodeContext& node, const RecurrentCall& call, ValueId sequence,
                const std::vector<ValueId>& final) const override {
-    const bool keep = node.keepsForBackward();
-    const ValueId reserve = keep ? node.newOpaque() : kNoValue;
-    const int group = keep ? node.newGroup() : -1;
+    const ValueId reserve = node.keepsForBackward() ? node.newOpaque() : kNoValue;
     const int p = call.firstParameter;
     node.emit(Op::Gru, attributes(with(call)),
               {call.x, node.parameter(p), node.parameter(p + 1),
                useBias_ ? node.parameter(p + 2) : kNoValue, call.mask, call.initial[0]},
-              {sequence, final[0], reserve}, group);
-    // The group number rides along, so that backward runs where forward's reserve was written.
+              {sequence, final[0], reserve});
     node.saved().push_back(reserve);
-    node.saved().push_back(group);
   }
 
   void backward(NodeContext& node, const RecurrentCall& call, size_t saved, ValueId dSequence,
@@ -57,14 +53,12 @@ class GruCore final : public RecurrentCore {
                 const std::vector<ValueId>& dInitial) const override {
     const int p = call.firstParameter;
     const ValueId reserve = node.saved()[saved];
-    const int group = node.saved()[saved + 1];
     const ValueId bias = useBias_ ? node.parameter(p + 2) : kNoValue;
     node.emit(Op::GruBackward, attributes(with(call)),
               {call.x, node.parameter(p), node.parameter(p + 1), bias, call.mask, call.initial[0],
                reserve, dSequence, dFinal[0]},
               {dx, node.gradParameter(p), node.gradParameter(p + 1),
-               useBias_ ? node.gradParameter(p + 2) : kNoValue, dInitial[0]},
-              group);
+               useBias_ ? node.gradParameter(p + 2) : kNoValue, dInitial[0]});
   }
 
  private:

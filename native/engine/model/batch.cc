@@ -69,14 +69,14 @@ Batch::Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots)
           slot.role == SlotRole::Input ? name : cat(name, ": ", roleName(slot.role));
       if (slot.rowShape.rank < 0 || slot.rowShape.rank >= kMaxRank)
         mismatch(where, "a shape", toString(slot.rowShape));
-      int64_t elements = rows;
-      for (int i = 0; i < slot.rowShape.rank; ++i)
-        if (slot.rowShape[i] < 0 || __builtin_mul_overflow(elements, slot.rowShape[i], &elements) ||
-            elements > (int64_t{1} << 40))
-          fail(Code::OutOfMemory,
-               cat(where, ": ", rows, " rows of ", toString(slot.rowShape),
-                   " are more than any machine holds"),
-               {.layer = name, .received = toString(slot.rowShape)});
+      Shape whole;
+      whole.rank = slot.rowShape.rank + 1;
+      whole[0] = rows;
+      for (int i = 0; i < slot.rowShape.rank; ++i) {
+        whole[i + 1] = slot.rowShape[i];
+        if (slot.rowShape[i] < 0) mismatch(where, "a shape", toString(slot.rowShape));
+      }
+      requireElements(whole, where);
       DType dtype = value.dtype;
       switch (slot.role) {
         case SlotRole::Input:
@@ -103,7 +103,7 @@ Batch::Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots)
       }
       if (slot.dtype != dtype) mismatch(where, dtypeName(dtype), dtypeName(slot.dtype));
     }
-  requireMemory(bytes(), cat("a batch of ", rows, " rows"));
+  requireMemory(bytes(), cat("a batch of ", rows, " rows"));  // all of it, not each slot
   for (size_t i = 0; i < slots_.size(); ++i) {
     const size_t size = static_cast<size_t>(rows) * rowBytes(i);
     buffers_.emplace_back(size);

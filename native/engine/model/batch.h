@@ -49,7 +49,7 @@ class Batch {
   int find(SlotRole role, int index) const;
   TensorView view(size_t slot) const;
 
-  // Filled by predict and vjp, one an output; empty before.
+  // One an output after predict and vjp; empty before and after other runs.
   std::vector<OwnedTensor> outputs;
 
   // True while a run reads the batch; the addon refuses to fill it then.

@@ -24,15 +24,21 @@ Model::Model(const Value& description, uint64_t seed)
 Model::~Model() = default;
 
 std::shared_ptr<Snapshot> Model::currentWeights() const {
+  const auto published = [this] {
+    const std::lock_guard lock(mutex_);
+    return weights_;
+  };
+  if (auto weights = published()) return weights;
+  // At the first use, not at construction: a loaded model never needs it, and an orthogonal matrix
+  // takes a while, during which others may ask for everything else.
+  const std::lock_guard initializing(initializing_);
+  if (auto weights = published()) return weights;
+  auto fresh = std::make_shared<Snapshot>(static_cast<size_t>(graph_.parameterFloats));
+  for (const Parameter& p : graph_.parameters)
+    p.initializer.fill(fresh->values() + p.offset, p.shape, seed_, randomStream(p.name));
   const std::lock_guard lock(mutex_);
-  if (!weights_) {
-    // At the first use, not at construction: a loaded model never needs it, and an orthogonal
-    // matrix takes a while.
-    weights_ = std::make_shared<Snapshot>(static_cast<size_t>(graph_.parameterFloats));
-    for (const Parameter& p : graph_.parameters)
-      p.initializer.fill(weights_->values() + p.offset, p.shape, seed_, randomStream(p.name));
-  }
-  return weights_;
+  weights_ = fresh;
+  return fresh;
 }
 
 std::shared_ptr<Trainer> Model::trainer() const {
@@ -47,13 +53,16 @@ void Model::publish(std::shared_ptr<Snapshot> next) {
 
 void Model::requireIdle(const char* what) const {
   const std::lock_guard lock(mutex_);
-  if (trains_ || others_ > 0)
+  if (trains_ || compiledReaders_ > 0)
     fail(Code::Busy, cat(what, " while a training, evaluation or gradient call is under way"),
          {.option = what});
 }
 
 void Model::setWeights(const std::vector<WeightUpdate>& weights) {
-  requireIdle("setWeights");
+  {
+    const std::lock_guard lock(mutex_);
+    if (trains_) fail(Code::Busy, "setWeights while a training step is under way");
+  }
   for (const WeightUpdate& update : weights) {
     const int p = graph_.findParameter(update.name);
     if (p < 0)
@@ -108,7 +117,7 @@ RunResult Model::run(RunKind kind, Batch& batch, const RunOptions& options) {
         if (model.trains_) fail(Code::Busy, "another training step of this model is under way");
         model.trains_ = true;
       } else if (kind != RunKind::Predict) {
-        ++model.others_;
+        ++model.compiledReaders_;
       }
     }
     ~Claim() {
@@ -116,7 +125,7 @@ RunResult Model::run(RunKind kind, Batch& batch, const RunOptions& options) {
       if (kind == RunKind::Train)
         model.trains_ = false;
       else if (kind != RunKind::Predict)
-        --model.others_;
+        --model.compiledReaders_;
     }
   } claim(*this, kind);
   return ModelRun(*this, kind, batch, options).execute();

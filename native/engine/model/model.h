@@ -23,6 +23,7 @@ enum class RunKind { Train, Evaluate, Predict, Gradients, Vjp };
 struct RunOptions {
   std::string device = "cpu";
   const CancelToken* cancel = nullptr;
+  std::shared_ptr<Snapshot> weights;  // null: the last published ones
   bool training = false;
   uint64_t seed = 0;
   uint64_t step = 0;
@@ -83,9 +84,6 @@ class Model {
   ~Model();
 
   const Graph& graph() const { return graph_; }
-  // The last published weights, initialised at the first call.
-  std::shared_ptr<const Snapshot> snapshot() const { return currentWeights(); }
-
   struct WeightUpdate {
     std::string name;
     const float* values = nullptr;
@@ -114,6 +112,7 @@ class Model {
   // For runs and sessions.
   const Value& description() const { return description_; }
   PlanCache& plans() const { return *plans_; }
+  // The last published weights, initialised at the first call.
   std::shared_ptr<Snapshot> currentWeights() const;
   std::shared_ptr<Trainer> trainer() const;
   void publish(std::shared_ptr<Snapshot> next);
@@ -129,12 +128,13 @@ class Model {
   const Value description_;
   Graph graph_;
   uint64_t seed_;
-  mutable std::mutex mutex_;  // guards the members below
+  mutable std::mutex initializing_;  // taken before mutex_
+  mutable std::mutex mutex_;         // guards the members below
   mutable std::shared_ptr<Snapshot> weights_;
   std::vector<CarriedState> carried_;
   std::shared_ptr<Trainer> trainer_;
-  bool trains_ = false;  // a training step is under way
-  int others_ = 0;       // evaluate, gradients and vjp under way
+  bool trains_ = false;      // a training step is under way
+  int compiledReaders_ = 0;  // evaluations, gradients and vjps under way
   std::unique_ptr<PlanCache> plans_;
 };
 

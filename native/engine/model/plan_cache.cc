@@ -51,8 +51,7 @@ Buffer PlanCache::takeArena(size_t bytes) {
       if (arena.bytes() >= bytes) return arena;
     }
   }
-  requireMemory(bytes, "the scratch memory of this run");
-  return Buffer(bytes);
+  return Buffer(bytes, "the scratch memory of this run");
 }
 
 void PlanCache::returnArena(Buffer arena) {

@@ -9,11 +9,10 @@
 namespace sluice {
 namespace {
 
-constexpr uint64_t kDoubleKey = 1;  // of the weights as double among a snapshot's packed forms
-
 const void* parametersAs(const Snapshot& snapshot, DType real) {
   if (real == DType::Float32) return snapshot.values();
-  return snapshot.packed(kDoubleKey, snapshot.floats() * sizeof(double), [&](void* target) {
+  const PackedKey key{.what = "double", .bytes = snapshot.floats() * sizeof(double)};
+  return snapshot.packed(key, [&](void* target) {
     std::copy_n(snapshot.values(), snapshot.floats(), static_cast<double*>(target));
   });
 }
@@ -104,7 +103,7 @@ ModelRun::ModelRun(Model& model, RunKind kind, Batch& batch, const RunOptions& o
       trainer_(model.trainer()),
       losses_(hasLosses(kind)),
       inputs_(graph_, batch, real_),
-      weights_(model.currentWeights()),
+      weights_(options.weights ? options.weights : model.currentWeights()),
       carried_(graph_, model.carriedStates(), batch.rows(), real_),
       slice_(std::max<int64_t>(1, batch.rows())) {
   if (losses_ && !trainer_)
@@ -134,16 +133,14 @@ PlanRequest ModelRun::request() const {
 }
 
 std::shared_ptr<const BoundPlan> ModelRun::boundFor(int64_t rows) const {
-  static const std::vector<OutputObjective> kNone;
-  return model_.plans().bound(request(), losses_ ? trainer_->objectives() : kNone,
+  const std::vector<OutputObjective> none;
+  return model_.plans().bound(request(), losses_ ? trainer_->objectives() : none,
                               {rows, batch_.symbols()}, device_, threads_, options_.strict);
 }
 
-// What all slices share. The first slice is the largest, so that its arena serves the others too.
+// What all slices share.
 void ModelRun::prepare() {
   bound_ = boundFor(std::min(slice_, batch_.rows()));
-  arena_ = std::make_unique<ArenaLease>(model_.plans(), bound_->arenaBytes());
-  memory_.arena = arena_->data();
   memory_.parameters = parametersAs(*weights_, real_);
   memory_.snapshot = weights_.get();
   memory_.cancel = options_.cancel;
@@ -158,17 +155,22 @@ void ModelRun::prepare() {
   }
   size_t sums = 0;
   scales_.assign(graph_.outputs.size(), 1.0);
+  const std::vector<double> denominators =
+      losses_ ? inputs_.denominators(plan) : std::vector<double>();
   for (size_t k = 0; k < graph_.outputs.size(); ++k) {
     memory_.scales.push_back(&scales_[k]);
     if (!losses_) continue;
     sums += 2 + 2 * trainer_->objectives()[k].metrics.size();
-    const double denominator = inputs_.denominator(plan, static_cast<int>(k));
-    scales_[k] = denominator > 0 ? trainer_->spec().losses[k].weight / denominator : 0;
+    if (denominators[k] > 0)
+      scales_[k] = trainer_->spec().losses[k].weight / denominators[k];
+    else
+      scales_[k] = 0;
   }
   result_.sums.assign(sums, 0.0);
 }
 
 RunResult ModelRun::execute() {
+  batch_.outputs.clear();
   prepare();
   for (int64_t first = 0; first == 0 || first < batch_.rows(); first += slice_)
     runSlice(first, std::min(slice_, batch_.rows() - first));
@@ -191,6 +193,9 @@ RunResult ModelRun::execute() {
 void ModelRun::runSlice(int64_t first, int64_t rows) {
   if (bound_->extents().batch != rows) bound_ = boundFor(rows);
   const Plan& plan = bound_->plan();
+  // Each slice has its own: a kernel may need more scratch for fewer rows.
+  ArenaLease arena(model_.plans(), bound_->arenaBytes());
+  memory_.arena = arena.data();
   Frame frame(bound_, graph_.parameters);
   inputs_.bind(memory_, first);
   carried_.bind(memory_, first);
@@ -201,7 +206,6 @@ void ModelRun::runSlice(int64_t first, int64_t rows) {
   context.step = options_.step;
   context.rowOffset = first;
   context.threads = threads_;
-  context.training = plan.request.training;
   context.cancel = options_.cancel ? options_.cancel->flag() : nullptr;
   frame.run(memory_, context);
 
@@ -232,7 +236,6 @@ void ModelRun::clearUnwritten(const Plan& plan, void* gradients) const {
 }
 
 void ModelRun::collectOutputs(const Frame& frame) {
-  batch_.outputs.clear();
   for (const ValueId id : frame.bound().plan().outputs) {
     const TensorView view = frame.value(id);
     batch_.outputs.push_back({view.shape, DType::Float32,
@@ -250,8 +253,9 @@ void ModelRun::collectInputGradients(const Frame& frame) {
     if (input.dtype != DType::Float32) continue;
     auto& gradient =
         result_.inputGradients.back().emplace(static_cast<size_t>(input.shape.elements()), 0.0f);
-    if (plan.inputGradients[i] != kNoValue)
-      copyToFloats(frame.value(plan.inputGradients[i]), gradient.data());
+    if (plan.inputGradients[i] == kNoValue) continue;
+    copyToFloats(frame.value(plan.inputGradients[i]), gradient.data());
+    inputs_.clearMasked(static_cast<int>(i), gradient);
   }
 }
 

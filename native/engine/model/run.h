@@ -58,7 +58,6 @@ class ModelRun {
   CarriedRun carried_;
   int64_t slice_;
   std::shared_ptr<const BoundPlan> bound_;
-  std::unique_ptr<ArenaLease> arena_;
   RunMemory memory_;
   Buffer ownGradients_;
   void* gradients_ = nullptr;

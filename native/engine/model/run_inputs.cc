@@ -82,6 +82,15 @@ void RunInputs::prepareInput(const Graph& graph, Batch& batch, int input, DType 
   inputs_[i] = this->real(batch, inputSlot, real);
 }
 
+void RunInputs::clearMasked(int input, std::vector<float>& gradient) const {
+  const Rows& mask = masks_[static_cast<size_t>(input)];
+  const size_t steps = static_cast<size_t>(rows_) * mask.rowBytes;
+  if (mask.data == nullptr || steps == 0) return;
+  const size_t perStep = gradient.size() / steps;
+  for (size_t i = 0; i < steps; ++i)
+    if (mask.data[i] == std::byte{0}) std::fill_n(&gradient[i * perStep], perStep, 0.0f);
+}
+
 void RunInputs::bind(RunMemory& memory, int64_t first) const {
   const auto point = [first](const std::vector<Rows>& rows, std::vector<void*>& pointers) {
     pointers.clear();
@@ -94,43 +103,53 @@ void RunInputs::bind(RunMemory& memory, int64_t first) const {
   point(cotangents_, memory.cotangents);
 }
 
-// The mask of an output: an input's, or the conjunction of several.
-std::vector<uint8_t> RunInputs::combinedMask(const Plan& plan, ValueId mask) const {
-  const PlanValue& value = plan.values[static_cast<size_t>(mask)];
-  if (value.storage == Storage::Mask) {
-    const Rows& rows = masks_[static_cast<size_t>(value.index)];
+std::map<ValueId, std::vector<uint8_t>> RunInputs::allMasks(const Plan& plan) const {
+  std::map<ValueId, std::vector<uint8_t>> masks;
+  for (size_t v = 0; v < plan.values.size(); ++v) {
+    if (plan.values[v].storage != Storage::Mask) continue;
+    const Rows& rows = masks_[static_cast<size_t>(plan.values[v].index)];
     const auto* data = reinterpret_cast<const uint8_t*>(rows.data);
-    return {data, data + static_cast<size_t>(rows_) * rows.rowBytes};
+    masks[static_cast<ValueId>(v)].assign(data, data + static_cast<size_t>(rows_) * rows.rowBytes);
   }
   for (const PlanOp& op : plan.ops) {
-    if (op.op != Op::MaskAnd || op.out[0] != mask) continue;
-    std::vector<uint8_t> both = combinedMask(plan, op.in[0]);
-    const std::vector<uint8_t> other = combinedMask(plan, op.in[1]);
+    if (op.op != Op::MaskAnd) continue;
+    std::vector<uint8_t> both = masks.at(op.in[maskAnd::kA]);
+    const std::vector<uint8_t>& other = masks.at(op.in[maskAnd::kB]);
     for (size_t i = 0; i < both.size(); ++i) both[i] = both[i] && other[i];
-    return both;
+    masks[op.out[maskAnd::kY]] = std::move(both);
   }
-  fail(Code::Internal, "a mask has no source");
+  return masks;
 }
 
-double RunInputs::denominator(const Plan& plan, int output) const {
-  const auto k = static_cast<size_t>(output);
+std::vector<double> RunInputs::denominators(const Plan& plan) const {
+  const auto masks = allMasks(plan);
+  std::vector<double> sums;
+  for (size_t k = 0; k < plan.outputs.size(); ++k) {
+    const ValueId mask = plan.outputMasks[k];
+    sums.push_back(denominator(plan, k, mask == kNoValue ? nullptr : &masks.at(mask)));
+  }
+  return sums;
+}
+
+double RunInputs::denominator(const Plan& plan, size_t output,
+                              const std::vector<uint8_t>* mask) const {
   const Extents extents{rows_, symbols_};
-  Shape shape = plan.values[static_cast<size_t>(plan.outputs[k])].shape;
+  const Shape& shape = plan.values[static_cast<size_t>(plan.outputs[output])].shape;
   int64_t perRow = 1;
   for (int i = 1; i + 1 < shape.rank; ++i) perRow *= extents(shape[i]);
-  std::vector<uint8_t> mask;
-  if (plan.outputMasks[k] != kNoValue) mask = combinedMask(plan, plan.outputMasks[k]);
+  const bool weighted = weighted_ >> output & 1, perStep = stepWeights_ >> output & 1;
+  const std::byte* weights = weights_[output].data;
+  const auto weightAt = [&](int64_t i) {
+    return plan.request.real == DType::Float64
+               ? reinterpret_cast<const double*>(weights)[i]
+               : static_cast<double>(reinterpret_cast<const float*>(weights)[i]);
+  };
+  const int64_t n = rows_ * perRow;
+  const int64_t perMask = mask && !mask->empty() ? n / static_cast<int64_t>(mask->size()) : 1;
   double sum = 0;
-  for (int64_t i = 0; i < rows_ * perRow; ++i) {
-    if (!mask.empty() && mask[static_cast<size_t>(i)] == 0) continue;
-    if (!(weighted_ >> k & 1)) {
-      sum += 1;
-      continue;
-    }
-    const int64_t w = stepWeights_ >> k & 1 ? i : i / perRow;
-    sum += plan.request.real == DType::Float64
-               ? reinterpret_cast<const double*>(weights_[k].data)[w]
-               : static_cast<double>(reinterpret_cast<const float*>(weights_[k].data)[w]);
+  for (int64_t i = 0; i < n; ++i) {
+    if (mask && (*mask)[static_cast<size_t>(i / perMask)] == 0) continue;
+    sum += weighted ? weightAt(perStep ? i : i / perRow) : 1;
   }
   return sum;
 }

@@ -1,6 +1,7 @@
 // What a run reads besides the weights, checked and in the form that plans take.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "engine/model/model.h"
@@ -16,7 +17,7 @@ void checkObjectives(const Graph& graph, const Batch& batch, const TrainingSpec&
 class RunInputs {
  public:
   // Zeroes masked steps of the inputs in the batch, so that nothing in padding reaches arithmetic;
-  // turns lengths into masks; checks classes. SHAPE_MISMATCH, INVALID_ARGUMENT.
+  // turns lengths into masks. INVALID_ARGUMENT for a missing input or a length out of range.
   RunInputs(const Graph& graph, Batch& batch, DType real);
 
   uint64_t maskedInputs() const { return masked_; }
@@ -24,8 +25,11 @@ class RunInputs {
   uint64_t stepWeights() const { return stepWeights_; }
   // Pointers for the rows from `first` on.
   void bind(RunMemory& memory, int64_t first) const;
-  // Σ w over rows, steps and masks of an output, as the loss counts it.
-  double denominator(const Plan& plan, int output) const;
+  // Zeroes masked steps of the input's gradient: what is zeroed at the door has none, though a
+  // layer that sees each step alone passes one on.
+  void clearMasked(int input, std::vector<float>& gradient) const;
+  // Per output: Σ w over the rows of its loss, as the loss counts them.
+  std::vector<double> denominators(const Plan& plan) const;
 
  private:
   struct Rows {
@@ -37,7 +41,9 @@ class RunInputs {
   };
   Rows real(Batch& batch, size_t slot, DType real);
   void prepareInput(const Graph& graph, Batch& batch, int input, DType real);
-  std::vector<uint8_t> combinedMask(const Plan& plan, ValueId mask) const;
+  // The masks of the whole batch, by value: those of inputs, and what the plan makes of them.
+  std::map<ValueId, std::vector<uint8_t>> allMasks(const Plan& plan) const;
+  double denominator(const Plan& plan, size_t output, const std::vector<uint8_t>* mask) const;
 
   int64_t rows_;
   std::vector<int64_t> symbols_;

@@ -2,19 +2,16 @@
 
 namespace sluice {
 
-const void* Snapshot::packed(uint64_t key, size_t bytes,
-                             const std::function<void(void*)>& pack) const {
+const void* Snapshot::packed(const PackedKey& key, const std::function<void(void*)>& pack) const {
   const std::lock_guard lock(mutex_);
   Packed* slot = nullptr;
   for (const auto& entry : packed_)
     if (entry->key == key) slot = entry.get();
   if (slot == nullptr) {
-    packed_.push_back(std::make_unique<Packed>());
+    packed_.push_back(std::make_unique<Packed>(Packed{key, false, Buffer(key.bytes)}));
     slot = packed_.back().get();
-    slot->key = key;
   }
   if (!slot->valid) {
-    if (slot->buffer.bytes() < bytes) slot->buffer = Buffer(bytes);
     pack(slot->buffer.data());
     slot->valid = true;
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/core/buffer.h"
+#include "engine/plan/packed.h"
 
 namespace sluice {
 
@@ -26,14 +27,14 @@ class Snapshot {
 
   // The packed form with this key, made by `pack` if it is not there yet. Stays valid as long as
   // the snapshot does.
-  const void* packed(uint64_t key, size_t bytes, const std::function<void(void*)>& pack) const;
+  const void* packed(const PackedKey& key, const std::function<void(void*)>& pack) const;
   size_t packedBytes() const;
   // Before the buffer is written again: packed forms are stale, their memory is kept.
   void invalidatePacked();
 
  private:
   struct Packed {
-    uint64_t key = 0;
+    PackedKey key;
     bool valid = false;
     Buffer buffer;
   };

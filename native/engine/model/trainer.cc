@@ -21,6 +21,10 @@ int slotCount(const OptimizerAttributes& optimizer) {
   return 0;
 }
 
+// Class numbers on the one side, a value for each value of the output on the other.
+bool isSparse(LossKind kind) { return kind == LossKind::SparseCategoricalCrossentropy; }
+bool isSparse(MetricKind kind) { return kind == MetricKind::SparseCategoricalAccuracy; }
+
 }  // namespace
 
 Trainer::Trainer(const Graph& graph, TrainingSpec spec)
@@ -32,8 +36,17 @@ Trainer::Trainer(const Graph& graph, TrainingSpec spec)
          {.option = "loss",
           .expected = cat(graph.outputs.size()),
           .received = cat(spec_.losses.size())});
-  for (size_t k = 0; k < spec_.losses.size(); ++k)
+  for (size_t k = 0; k < spec_.losses.size(); ++k) {
+    const std::string& name = graph.nodes[static_cast<size_t>(graph.outputs[k].node)].name;
+    const bool sparse = isSparse(spec_.losses[k].loss.kind);
+    for (const MetricAttributes& metric : spec_.metrics[k])
+      if (isSparse(metric.kind) != sparse)
+        fail(Code::Config,
+             cat(name, ": the loss takes ", sparse ? "class numbers" : "values",
+                 " as targets, a metric takes ", sparse ? "values" : "class numbers"),
+             {.layer = name, .option = "metrics"});
     objectives_.push_back({spec_.losses[k].loss, spec_.metrics[k]});
+  }
   const size_t bytes = floats_ * sizeof(float);
   const int slots = slotCount(spec_.optimizer);
   requireMemory(bytes * static_cast<size_t>(2 + slots), "the optimizer's state");

@@ -4,8 +4,7 @@
 #include <map>
 
 #include "engine/core/buffer.h"
-#include "engine/core/error.h"
-#include "engine/core/random.h"
+#include "engine/core/memory.h"
 
 namespace sluice {
 namespace {
@@ -45,6 +44,7 @@ void BoundPlan::bindShapes() {
     bound.firstView = views_.size();
     for (const auto* ids : {&op.in, &op.out})
       for (const ValueId id : *ids) {
+        if (id != kNoValue) requireElements(values_[static_cast<size_t>(id)].shape, op.layer);
         views_.push_back(id == kNoValue ? TensorView{} : values_[static_cast<size_t>(id)]);
         viewValues_.push_back(id);
       }
@@ -87,7 +87,6 @@ void BoundPlan::chooseKernels() {
   const DType real = plan_->request.real;
   RunContext context;
   context.threads = threads_;
-  context.training = plan_->request.training;
   const auto reasonAgainst = [&](size_t i) -> std::string {
     const Kernel* kernel = kernelOf(device_, real, plan_->ops[i].op);
     if (kernel == nullptr)
@@ -95,21 +94,27 @@ void BoundPlan::chooseKernels() {
     const char* why = kernel->whyNot ? kernel->whyNot(call(i, context)) : nullptr;
     return why ? why : "";
   };
-  // Ops of one group share an opaque buffer: one that cannot run on the device takes the others
-  // along.
-  std::map<int, std::string> groupFallback;
+  // Only the backend that wrote an opaque value can read it: an op that cannot run on the device
+  // takes along those that share one with it.
+  std::map<ValueId, std::string> opaqueFallback;
+  const auto forOpaque = [&](size_t i, const auto& body) {
+    for (const auto* ids : {&plan_->ops[i].in, &plan_->ops[i].out})
+      for (const ValueId id : *ids)
+        if (id != kNoValue && plan_->values[static_cast<size_t>(id)].opaque) body(id);
+  };
   for (size_t i = 0; i < ops_.size(); ++i) {
     ops_[i].fallback = reasonAgainst(i);
-    if (plan_->ops[i].group >= 0 && !ops_[i].fallback.empty())
-      groupFallback[plan_->ops[i].group] = ops_[i].fallback;
+    if (ops_[i].fallback.empty()) continue;
+    forOpaque(i, [&](ValueId id) { opaqueFallback[id] = ops_[i].fallback; });
   }
   const Backend* reference = BackendRegistry::instance().find("reference");
   for (size_t i = 0; i < ops_.size(); ++i) {
     const PlanOp& op = plan_->ops[i];
     BoundOp& bound = ops_[i];
-    if (const auto found = groupFallback.find(op.group);
-        op.group >= 0 && found != groupFallback.end())
-      bound.fallback = found->second;
+    forOpaque(i, [&](ValueId id) {
+      if (const auto found = opaqueFallback.find(id); found != opaqueFallback.end())
+        bound.fallback = found->second;
+    });
     bound.backend = bound.fallback.empty() ? &device_ : reference;
     bound.kernel = bound.backend ? kernelOf(*bound.backend, real, op.op) : nullptr;
     if (bound.kernel == nullptr || (strict_ && !bound.fallback.empty()))
@@ -119,15 +124,11 @@ void BoundPlan::chooseKernels() {
            {.layer = op.layer, .option = "device", .received = device_.name()});
     const OpCall query = call(i, context);
     if (bound.kernel->scratchBytes) bound.scratchBytes = bound.kernel->scratchBytes(query);
-    if (bound.kernel->packedBytes) bound.packedBytes = bound.kernel->packedBytes(query);
-    if (bound.packedBytes > 0)
-      bound.packedKey = randomStream(op.layer) ^
-                        reinterpret_cast<uintptr_t>(bound.kernel) * 0x9E3779B97F4A7C15ull;
-    for (size_t k = 0; k < op.in.size(); ++k)
-      if (bound.packedBytes > 0 && op.in[k] != kNoValue &&
-          plan_->values[static_cast<size_t>(op.in[k])].storage == Storage::Parameter)
-        bound.packedKey = bound.packedKey * 31 +
-                          static_cast<uint64_t>(plan_->values[static_cast<size_t>(op.in[k])].index);
+    bound.packed = {.what = op.layer, .kernel = bound.kernel};
+    if (bound.kernel->packedBytes) bound.packed.bytes = bound.kernel->packedBytes(query);
+    for (const ValueId id : op.in)
+      if (id != kNoValue && plan_->values[static_cast<size_t>(id)].storage == Storage::Parameter)
+        bound.packed.parameters.push_back(plan_->values[static_cast<size_t>(id)].index);
     for (size_t k = 0; k < op.out.size(); ++k) {
       const ValueId id = op.out[k];
       if (id == kNoValue || !plan_->values[static_cast<size_t>(id)].opaque) continue;
@@ -192,12 +193,9 @@ void BoundPlan::placeInArena() {
 
 size_t BoundPlan::packedBytes() const {
   size_t bytes = 0;
-  std::vector<uint64_t> seen;
-  for (const BoundOp& op : ops_) {
-    if (op.packedBytes == 0 || std::find(seen.begin(), seen.end(), op.packedKey) != seen.end())
-      continue;
-    seen.push_back(op.packedKey);
-    bytes += op.packedBytes;
+  for (auto op = ops_.begin(); op != ops_.end(); ++op) {
+    const auto isSame = [&](const BoundOp& other) { return other.packed == op->packed; };
+    if (std::none_of(ops_.begin(), op, isSame)) bytes += op->packed.bytes;
   }
   return bytes;
 }

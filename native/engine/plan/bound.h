@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/backend/backend.h"
+#include "engine/plan/packed.h"
 #include "engine/plan/plan.h"
 
 namespace sluice {
@@ -28,8 +29,7 @@ struct BoundOp {
   const Backend* backend = nullptr;
   size_t firstView = 0;  // of inputs, then outputs
   size_t scratchOffset = 0, scratchBytes = 0;
-  size_t packedBytes = 0;
-  uint64_t packedKey = 0;
+  PackedKey packed;      // of the form of its parameters that the kernel wants; no bytes: none
   std::string fallback;  // why the device's own kernel does not run it
 };
 

@@ -67,10 +67,9 @@ class PlanBuilder::Context final : public NodeContext {
     return builder_.plan_.values[static_cast<size_t>(value)].shape;
   }
   void emit(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in,
-            std::vector<ValueId> out, int group) override {
-    builder_.emit({op, std::move(attributes), std::move(in), std::move(out), node().name, group});
+            std::vector<ValueId> out) override {
+    builder_.emit({op, std::move(attributes), std::move(in), std::move(out), node().name});
   }
-  int newGroup() override { return builder_.groups_++; }
   std::vector<ValueId>& saved() override { return own_.saved; }
 
   ValueId gradOut(int output) const override { return own_.gradients[static_cast<size_t>(output)]; }
@@ -100,7 +99,7 @@ class PlanBuilder::Context final : public NodeContext {
 
   // What remains to be written once the layer's backward is there.
   void finishBackward() {
-    for (const auto& [part, flat] : additions_) emit(Op::Add, nullptr, {part}, {flat}, -1);
+    for (const auto& [part, flat] : additions_) emit(Op::Add, nullptr, {part}, {flat});
     for (const auto& [input, value] : contributions_) {
       const ValueRef ref = node().inputs[static_cast<size_t>(input)];
       if (value != kNoValue && wantsGradIn(input)) builder_.contribute(ref, value, node().name);

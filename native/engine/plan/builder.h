@@ -43,7 +43,6 @@ class PlanBuilder {
   std::vector<NodeValues> nodes_;
   std::vector<bool> wanted_;  // per node: a gradient of its outputs is of use
   std::map<std::pair<Storage, int>, ValueId> externals_;
-  int groups_ = 0;
 };
 
 }  // namespace sluice

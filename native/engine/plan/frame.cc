@@ -65,10 +65,9 @@ void Frame::run(const RunMemory& memory, const RunContext& context) {
                        ? static_cast<std::byte*>(memory.arena) + bound.scratchOffset
                        : nullptr;
     call.packed = nullptr;
-    if (bound.packedBytes > 0)
-      call.packed = memory.snapshot->packed(bound.packedKey, bound.packedBytes, [&](void* target) {
-        bound.kernel->pack(call, target);
-      });
+    if (bound.packed.bytes > 0)
+      call.packed = memory.snapshot->packed(
+          bound.packed, [&](void* target) { bound.kernel->pack(call, target); });
     const int32_t status = bound.kernel->launch(call);
     if (status != 0)
       fail(Code::Internal,

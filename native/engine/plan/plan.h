@@ -39,7 +39,6 @@ struct PlanOp {
   std::shared_ptr<const void> attributes;
   std::vector<ValueId> in, out;
   std::string layer;
-  int group = -1;
 };
 
 // What a plan is compiled for; together with the graph it determines the plan.

@@ -45,6 +45,7 @@ void Scheduler::yieldToInference() {
 }
 
 void Scheduler::loop() {
+  thread_.store(std::this_thread::get_id());
   for (;;) {
     yieldToInference();
     std::function<void()> job;

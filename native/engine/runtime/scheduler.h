@@ -22,6 +22,8 @@ class Scheduler {
   void submit(Priority priority, std::function<void()> job);
   // Called by a training job between its ops: runs the inference jobs that wait, in place.
   void yieldToInference();
+  // Whether the caller is a job.
+  bool isComputeThread() const { return thread_.load() == std::this_thread::get_id(); }
 
  private:
   Scheduler() = default;
@@ -33,6 +35,7 @@ class Scheduler {
   std::deque<std::function<void()>> training_;
   std::atomic<int> waitingInference_{0};
   bool started_ = false;
+  std::atomic<std::thread::id> thread_{};
 };
 
 }  // namespace sluice

@@ -1,4 +1,5 @@
-// Activation, Merge, Add, MaskAnd, Normalize, Reverse, Concat, Split against the reference.
+// Activation, Merge, Add, MaskAnd, MaskSteps, Normalize, Reverse, Concat, Split against the
+// reference.
 #include <gtest/gtest.h>
 
 #include "cpu/agreement.h"
@@ -106,6 +107,16 @@ TEST(CpuMaskAnd, Agrees) {
         EXPECT_EQ(c.out[0].get(i), (a.get(i) != 0 && b.get(i) != 0) ? 1 : 0);
       }
     }
+  }
+}
+
+TEST(CpuMaskSteps, Agrees) {
+  Random random(8);
+  for (const Shape& shape : {makeShape(5, 9, 3), makeShape(4, 7), makeShape(2, 6, 2, 3),
+                             makeShape(0, 4, 2), makeShape(3, 0, 2), makeShape(64, 50, 33)}) {
+    const Tensor x = random.tensor(kReal, shape), mask = random.mask(makeShape(shape[0], shape[1]));
+    expectAgreement({Op::MaskSteps, nullptr, {x, mask}, {Tensor(kReal, shape)}}, 0);
+    expectNoThreadsEffect({Op::MaskSteps, nullptr, {x, mask}, {Tensor(kReal, shape)}});
   }
 }
 

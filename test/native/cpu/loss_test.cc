@@ -40,10 +40,15 @@ std::vector<Tensor> arguments(Random& random, const Shape& shape, bool sparse, b
     in[loss::kWeight] = random.tensor(kReal, rows, 0, 2);
     for (int64_t i = 0; i < rows.elements(); i += 3) in[loss::kWeight].set(i, 0);
   }
-  if (weights == Weights::Mask || weights == Weights::Both) in[loss::kMask] = random.mask(rows);
+  int64_t rowsPerMask = 1;
+  if (weights == Weights::Mask || weights == Weights::Both) {
+    const Shape steps = rows.rank > 2 ? makeShape(shape[0], shape[1]) : rows;
+    in[loss::kMask] = random.mask(steps);
+    rowsPerMask = rows.elements() / std::max<int64_t>(1, steps.elements());
+  }
   // Rows that do not count may hold anything.
   for (int64_t i = 0; i < rows.elements(); ++i) {
-    const bool masked = in[loss::kMask].present() && in[loss::kMask].get(i) == 0;
+    const bool masked = in[loss::kMask].present() && in[loss::kMask].get(i / rowsPerMask) == 0;
     const bool weightless = in[loss::kWeight].present() && in[loss::kWeight].shape() == rows &&
                             in[loss::kWeight].get(i) == 0;
     for (int64_t f = 0; (masked || weightless) && f < F; ++f) {
@@ -73,9 +78,9 @@ TEST(CpuLoss, Agrees) {
   for (int kind = 0; kind <= static_cast<int>(LossKind::SparseCategoricalCrossentropy); ++kind) {
     const LossAttributes attributes{.kind = static_cast<LossKind>(kind), .delta = 1.5};
     for (const Weights weights : kWeights) {
-      for (const Shape& shape :
-           {makeShape(7, 1), makeShape(5, 3), makeShape(4, 10), makeShape(3, 17),
-            makeShape(4, 6, 33), makeShape(2, 2, 1024), makeShape(2, 1500), makeShape(0, 4)}) {
+      for (const Shape& shape : {makeShape(7, 1), makeShape(5, 3), makeShape(4, 10),
+                                 makeShape(3, 17), makeShape(4, 6, 33), makeShape(3, 4, 5, 2),
+                                 makeShape(2, 2, 1024), makeShape(2, 1500), makeShape(0, 4)}) {
         SCOPED_TRACE("kind " + std::to_string(kind) + ", weights " +
                      std::to_string(static_cast<int>(weights)) + ", shape " + toString(shape));
         Case c = lossCase(random, attributes, shape, weights);

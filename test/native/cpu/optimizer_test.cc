@@ -59,7 +59,6 @@ TEST(CpuOptimizer, AgreesOverSeveralSteps) {
                  std::to_string(attributes.torchForm));
     attributes.segments = layout.segments.data();
     attributes.segmentCount = static_cast<int64_t>(layout.segments.size());
-    attributes.gradientScale = 0.7;
     onEveryTarget([&] {
       Case c = optimizeCase(attributes, random.tensor(kReal, makeShape(layout.total)), Tensor());
       for (int64_t t = 1; t <= 10; ++t) {
@@ -82,7 +81,6 @@ TEST(CpuOptimizer, ClipsAsTheReference) {
   for (OptimizerAttributes attributes : {all.front(), all.back()}) {
     attributes.segments = layout.segments.data();
     attributes.segmentCount = static_cast<int64_t>(layout.segments.size());
-    attributes.gradientScale = 3;
     for (const int bits : {1, 2, 4, 6, 7}) {
       SCOPED_TRACE("kind " + std::to_string(static_cast<int>(attributes.kind)) + ", clips " +
                    std::to_string(bits));

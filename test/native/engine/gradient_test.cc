@@ -72,7 +72,6 @@ class DoubleModel {
   double run() {
     RunContext context;
     context.seed = 11;
-    context.training = 1;
     frame_->run(memory_, context);
     double sum = 0;
     for (size_t k = 0; k < cotangents_.size(); ++k) {

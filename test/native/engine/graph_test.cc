@@ -124,5 +124,29 @@ TEST(Graph, DeepChainsDoNotRecurse) {
   EXPECT_EQ(Graph::parse(description(std::move(nodes), {{"d8999", 0}})).nodes.size(), 9001u);
 }
 
+TEST(Graph, ValuesThatNoMachineHoldsAreRefused) {
+  // Each concatenation is 64 times as wide as the one before: 12 of them overflow 64 bits.
+  std::vector<Value> nodes{inputNode("c0", {5})};
+  for (int i = 1; i <= 12; ++i)
+    nodes.push_back(node("concatenate", cat("c", i), std::vector<Ref>(64, {cat("c", i - 1), 0}),
+                         {{"axis", Value::number(-1)}}));
+  EXPECT_EQ(codeOf(description(nodes, {{"c12", 0}})), Code::OutOfMemory);
+}
+
+TEST(Graph, NamesHoldNoControlCharacters) {
+  for (const char c : {'\0', '\n', '\x1f', '/'})
+    EXPECT_EQ(codeOf(description({inputNode(std::string("a") + c, {3})}, {{"a", 0}})),
+              Code::Config);
+}
+
+TEST(Graph, ADirectionIsNotFrozenAlone) {
+  const Members frozen = gruOptions(4, {{"trainable", Value::boolean(false)}});
+  EXPECT_EQ(
+      codeOf(description({inputNode("x", {-1, 2}), node("bidirectional", "b", {{"x", 0}},
+                                                        bidirectionalOptions(frozen, "concat"))},
+                         {{"b", 0}})),
+      Code::Config);
+}
+
 }  // namespace
 }  // namespace sluice::test

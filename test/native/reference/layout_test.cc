@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "support/launch.h"
 
 namespace sluice::test {
@@ -32,6 +34,15 @@ TEST(ReferenceReverse, IsItsOwnInverseAndAdjoint) {
       EXPECT_NEAR(inner(reversed(x, mask), y), inner(x, reversed(y, mask)), 1e-12);
     }
   }
+}
+
+TEST(ReferenceMaskSteps, WhateverIsMaskedBecomesZero) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = Tensor::of(DType::Float32, makeShape(2, 2, 2), {1, 2, nan, nan, nan, 6, 7, 8});
+  const Tensor mask = Tensor::of(DType::Bool, makeShape(2, 2), {1, 0, 0, 1});
+  Case c{Op::MaskSteps, nullptr, {x, mask}, {Tensor(DType::Float32, x.shape())}};
+  launch(backend("reference"), c);
+  EXPECT_EQ(c.out[0].values(), (std::vector<double>{1, 2, 0, 0, 0, 0, 7, 8}));
 }
 
 TEST(ReferenceConcat, JoinsAndSplits) {

@@ -32,6 +32,17 @@ Tensor row(std::initializer_list<double> values) {
   return Tensor::of(kReal, makeShape(1, static_cast<int64_t>(values.size())), values);
 }
 
+TEST(ReferenceLoss, AMaskCountsForAllRowsOfItsStep) {
+  // One sequence of two steps of three rows; the second step does not exist.
+  const Tensor p = Tensor::of(kReal, makeShape(1, 2, 3, 1), {1, 2, 3, kNaN, kNaN, kNaN});
+  const Tensor t = Tensor::of(kReal, makeShape(1, 2, 3, 1), {0, 0, 0, 0, 0, 0});
+  const Result r =
+      run({LossKind::MeanSquaredError}, p, t, {}, Tensor::of(DType::Bool, makeShape(1, 2), {1, 0}));
+  EXPECT_EQ(r.sum, 1 + 4 + 9);
+  EXPECT_EQ(r.weight, 3);
+  EXPECT_EQ(r.gradient, (std::vector<double>{2, 4, 6, 0, 0, 0}));
+}
+
 TEST(ReferenceLoss, KnownValues) {
   const Tensor p = row({1, -2, 0.25}), t = row({0, 1, 0.25});
   Result r = run({LossKind::MeanSquaredError}, p, t);

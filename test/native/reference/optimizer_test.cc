@@ -111,16 +111,9 @@ TEST(ReferenceOptimizer, Clipping) {
   expect({-3, -4, 0, 0, -12});
   a.clipNorm = 1.3;
   expect({-0.3, -0.4, 0, 0, -1.2});
-  a.gradientScale = 0.01;
-  expect({-0.03, -0.04, 0, 0, -0.12});
-  a.gradientScale = 1;
   a.clipVariableNorm = 5;  // then the norm of both is sqrt(50)
   a.clipNorm = std::sqrt(0.5);
   expect({-0.3, -0.4, 0, 0, -0.5});
-  a.clipNorm = a.clipVariableNorm = 0;
-  a.gradientScale = 0.5;
-  a.clipValue = 2;
-  expect({-1.5, -2, 0, 0, -2});
 }
 
 TEST(ReferenceOptimizer, NotFiniteGradientsAreNotHidden) {
