@@ -1,23 +1,28 @@
 // The composition root: what the addon consists of, for each environment that loads it.
+#include <napi.h>
+
 #include "addon/batch.h"
 #include "addon/cancel.h"
 #include "addon/environment.h"
+#include "addon/errors.h"
 #include "addon/model.h"
 #include "addon/process.h"
 #include "addon/session.h"
 #include "addon/snapshot.h"
 
-NAPI_MODULE_INIT() {
+static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   using namespace sluice::addon;
   return guard(env, [&] {
     initializeProcess();
-    Environment::install(env);
-    ModelObject::define(env, exports);
-    BatchObject::define(env, exports);
-    SessionObject::define(env, exports);
-    CancelObject::define(env, exports);
-    SnapshotObject::define(env, exports);
-    defineProcessFunctions(env, exports);
+    env.SetInstanceData(new Environment(env));
+    ModelObject::define(exports);
+    BatchObject::define(exports);
+    SessionObject::define(exports);
+    CancelObject::define(exports);
+    SnapshotObject::define(exports);
+    defineProcessFunctions(exports);
     return exports;
   });
 }
+
+NODE_API_MODULE(sluice, initialize)

@@ -54,40 +54,35 @@ std::string describeNumber(double number) {
   return cat(number);
 }
 
-std::string describeObject(napi_env env, napi_value value) {
-  bool is = false;
-  if (napi_is_typedarray(env, value, &is) == napi_ok && is) {
+std::string describeObject(Napi::Value value) {
+  if (value.IsTypedArray()) {
+    // Not Napi::TypedArray, which takes a kind that it does not know for Int8Array.
     napi_typedarray_type type = kUnknownArray;
     size_t length = 0;
-    check(env, napi_get_typedarray_info(env, value, &type, &length, nullptr, nullptr, nullptr));
+    check(value.Env(),
+          napi_get_typedarray_info(value.Env(), value, &type, &length, nullptr, nullptr, nullptr));
     return cat(elementType(type).name, "(", length, ")");
   }
-  if (isArray(env, value)) return cat("an array of ", arrayLength(env, value));
+  if (value.IsArray()) return cat("an array of ", value.As<Napi::Array>().Length());
   return "an object";
 }
 
 }  // namespace
 
-std::string describe(napi_env env, napi_value value) {
+std::string describe(Napi::Value value) {
   constexpr size_t kMaxQuoted = 60;
-  switch (typeOf(env, value)) {
+  switch (value.Type()) {
     case napi_undefined:
       return "undefined";
     case napi_null:
       return "null";
-    case napi_boolean: {
-      bool boolean = false;
-      check(env, napi_get_value_bool(env, value, &boolean));
-      return boolean ? "true" : "false";
-    }
-    case napi_number: {
-      double number = 0;
-      check(env, napi_get_value_double(env, value, &number));
-      return describeNumber(number);
-    }
+    case napi_boolean:
+      return value.As<Napi::Boolean>().Value() ? "true" : "false";
+    case napi_number:
+      return describeNumber(value.As<Napi::Number>().DoubleValue());
     case napi_string: {
-      const size_t bytes = stringBytes(env, value);
-      return bytes <= kMaxQuoted ? "'" + stringValue(env, value) + "'"
+      const size_t bytes = stringBytes(value);
+      return bytes <= kMaxQuoted ? "'" + value.As<Napi::String>().Utf8Value() + "'"
                                  : cat("a string of ", bytes, " bytes");
     }
     case napi_symbol:
@@ -97,60 +92,58 @@ std::string describe(napi_env env, napi_value value) {
     case napi_bigint:
       return "a bigint";
     case napi_object:
-      return describeObject(env, value);
+      return describeObject(value);
     default:
       return "an external value";
   }
 }
 
-void invalid(napi_env env, const std::string& what, const std::string& expected,
-             napi_value received) {
-  const std::string text = describe(env, received);
+void invalid(const std::string& what, const std::string& expected, Napi::Value received) {
+  const std::string text = describe(received);
   fail(Code::InvalidArgument, cat(what, " must be ", expected, ", received ", text),
        {.option = what, .expected = expected, .received = text});
 }
 
-double readNumber(napi_env env, napi_value value, const std::string& what) {
+double readNumber(Napi::Value value, const std::string& what) {
   double number = std::nan("");
-  if (typeOf(env, value) == napi_number) check(env, napi_get_value_double(env, value, &number));
-  if (!std::isfinite(number)) invalid(env, what, "a finite number", value);
+  if (value.IsNumber()) number = value.As<Napi::Number>().DoubleValue();
+  if (!std::isfinite(number)) invalid(what, "a finite number", value);
   return number;
 }
 
-int64_t readInteger(napi_env env, napi_value value, const std::string& what, int64_t least,
-                    int64_t most) {
+int64_t readInteger(Napi::Value value, const std::string& what, int64_t least, int64_t most) {
   double number = std::nan("");
-  if (typeOf(env, value) == napi_number) check(env, napi_get_value_double(env, value, &number));
+  if (value.IsNumber()) number = value.As<Napi::Number>().DoubleValue();
   if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) ||
       number != std::floor(number))
-    invalid(env, what, cat("a whole number from ", least, " to ", most), value);
+    invalid(what, cat("a whole number from ", least, " to ", most), value);
   return static_cast<int64_t>(number);
 }
 
-bool readBoolean(napi_env env, napi_value value, const std::string& what) {
-  if (typeOf(env, value) != napi_boolean) invalid(env, what, "a boolean", value);
-  bool boolean = false;
-  check(env, napi_get_value_bool(env, value, &boolean));
-  return boolean;
+bool readBoolean(Napi::Value value, const std::string& what) {
+  if (!value.IsBoolean()) invalid(what, "a boolean", value);
+  return value.As<Napi::Boolean>().Value();
 }
 
-std::string readString(napi_env env, napi_value value, const std::string& what) {
+std::string readString(Napi::Value value, const std::string& what) {
   constexpr size_t kMaxBytes = 65536;  // names, not documents
-  if (typeOf(env, value) != napi_string) invalid(env, what, "a string", value);
-  if (stringBytes(env, value) > kMaxBytes)
-    invalid(env, what, cat("a string of at most ", kMaxBytes, " bytes"), value);
-  return stringValue(env, value);
+  if (!value.IsString()) invalid(what, "a string", value);
+  if (stringBytes(value) > kMaxBytes)
+    invalid(what, cat("a string of at most ", kMaxBytes, " bytes"), value);
+  return value.As<Napi::String>();
 }
 
-size_t readArrayLength(napi_env env, napi_value value, const std::string& what, size_t most) {
-  if (!isArray(env, value)) invalid(env, what, "an array", value);
-  const size_t length = arrayLength(env, value);
-  if (length > most) invalid(env, what, cat("an array of at most ", most), value);
-  return length;
+Napi::Array readArray(Napi::Value value, const std::string& what, size_t most) {
+  if (!value.IsArray()) invalid(what, "an array", value);
+  const auto array = value.As<Napi::Array>();
+  if (array.Length() > most) invalid(what, cat("an array of at most ", most), value);
+  return array;
 }
 
-ArrayView readTypedArray(napi_env env, napi_value value, napi_typedarray_type type,
-                         const char* what) {
+// In Node-API's own functions: Napi::TypedArrayOf asks once for the length and once for the data,
+// and its ArrayBuffer() is not checked to be one.
+ArrayView readTypedArray(Napi::Value value, napi_typedarray_type type, const char* what) {
+  const Napi::Env env = value.Env();
   napi_typedarray_type actual = kUnknownArray;
   void* data = nullptr;
   napi_value buffer = nullptr;
@@ -159,38 +152,31 @@ ArrayView readTypedArray(napi_env env, napi_value value, napi_typedarray_type ty
   const napi_status status =
       napi_get_typedarray_info(env, value, &actual, &view.length, &data, &buffer, &offset);
   if (status == napi_invalid_arg || (status == napi_ok && actual != type))
-    invalid(env, what, elementType(type).name, value);
+    invalid(what, elementType(type).name, value);
   check(env, status);
 
   // A SharedArrayBuffer is not an ArrayBuffer: another thread could write while we read, or the
   // other way round.
-  bool owned = false;
-  check(env, napi_is_arraybuffer(env, buffer, &owned));
-  if (!owned) invalid(env, what, "a typed array that is not on a SharedArrayBuffer", value);
+  Napi::ArrayBuffer owner(env, buffer);
+  if (!owner.IsArrayBuffer())
+    invalid(what, "a typed array that is not on a SharedArrayBuffer", value);
 
-  size_t capacity = 0;
-  check(env, napi_get_arraybuffer_info(env, buffer, nullptr, &capacity));
+  const size_t capacity = owner.ByteLength();
   const size_t bytes = view.length * elementType(type).bytes;
   if (bytes > capacity || offset > capacity - bytes) view.length = 0;  // shrunk below the view
-  if (view.length == 0) {
-    bool detached = false;
-    check(env, napi_is_detached_arraybuffer(env, buffer, &detached));
-    if (detached) invalid(env, what, "a typed array whose buffer is not detached", value);
-  }
+  if (view.length == 0 && owner.IsDetached())
+    invalid(what, "a typed array whose buffer is not detached", value);
   view.data = static_cast<std::byte*>(data);
   return view;
 }
 
-Fields::Fields(napi_env env, napi_value object, std::string what,
-               std::initializer_list<const char*> names)
-    : env_(env), object_(object), what_(std::move(what)) {
-  if (typeOf(env, object) != napi_object || isArray(env, object))
-    invalid(env, what_, "an object", object);
-  napi_value keys = ownKeys(env, object);
-  const size_t count = arrayLength(env, keys);
+Fields::Fields(Napi::Value value, std::string what, std::initializer_list<const char*> names)
+    : object_(value.As<Napi::Object>()), what_(std::move(what)) {
+  if (value.Type() != napi_object || value.IsArray()) invalid(what_, "an object", value);
+  const Napi::Array keys = ownKeys(object_);
   std::vector<bool> seen(names.size());
-  for (size_t i = 0; i < count; ++i) {
-    const std::string key = readString(env, getElement(env, keys, i), "a member of " + what_);
+  for (uint32_t i = 0; i < keys.Length(); ++i) {
+    const std::string key = readString(keys[i], "a member of " + what_);
     const auto* const name = std::find(names.begin(), names.end(), key);
     if (name == names.end())
       fail(Code::InvalidArgument, cat(what_, " has an unknown member '", key, "'"),

@@ -1,11 +1,13 @@
 #include "addon/batch.h"
 
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "addon/js.h"
 #include "addon/model.h"
 #include "engine/core/error.h"
 
@@ -21,25 +23,26 @@ constexpr std::pair<std::string_view, DType> kDTypes[] = {
 
 constexpr size_t kMaxSlots = 4096;
 
-Shape readRowShape(napi_env env, napi_value value, const std::string& what) {
+Shape readRowShape(Napi::Value value, const std::string& what) {
   Shape shape;
   // The batch axis is to come in front.
-  shape.rank = static_cast<int32_t>(readArrayLength(env, value, what, kMaxRank - 1));
+  const Napi::Array extents = readArray(value, what, kMaxRank - 1);
+  shape.rank = static_cast<int32_t>(extents.Length());
   for (int i = 0; i < shape.rank; ++i)
-    shape[i] = readInteger(env, getElement(env, value, static_cast<size_t>(i)),
-                           cat(what, "[", i, "]"), 0, kMaxCount);
+    shape[i] =
+        readInteger(get(extents, static_cast<uint32_t>(i)), cat(what, "[", i, "]"), 0, kMaxCount);
   return shape;
 }
 
-std::vector<SlotSpec> readSlots(napi_env env, napi_value value) {
-  std::vector<SlotSpec> slots(readArrayLength(env, value, "slots", kMaxSlots));
-  for (size_t i = 0; i < slots.size(); ++i) {
-    const HandleScope scope(env);
-    const Fields fields(env, getElement(env, value, i), cat("slots[", i, "]"),
-                        {"role", "index", "shape", "dtype"});
+std::vector<SlotSpec> readSlots(Napi::Value value) {
+  const Napi::Array list = readArray(value, "slots", kMaxSlots);
+  std::vector<SlotSpec> slots(list.Length());
+  for (uint32_t i = 0; i < slots.size(); ++i) {
+    const Napi::HandleScope scope(value.Env());
+    const Fields fields(get(list, i), cat("slots[", i, "]"), {"role", "index", "shape", "dtype"});
     slots[i].role = fields.choice("role", kRoles);
     slots[i].index = static_cast<int32_t>(fields.integer("index", 0, kMaxSlots));
-    slots[i].rowShape = readRowShape(env, fields.get("shape"), fields.path("shape"));
+    slots[i].rowShape = readRowShape(fields.get("shape"), fields.path("shape"));
     slots[i].dtype = fields.choice("dtype", kDTypes);
   }
   return slots;
@@ -77,14 +80,16 @@ void copyRow(std::byte* to, const std::byte* from, size_t bytes, bool boolean) {
 
 }  // namespace
 
-BatchObject::BatchObject(const Call& call) : memory_(call.env) {
-  const int64_t rows = readInteger(call.env, call[1], "rows", 0, kMaxCount);
-  std::vector<SlotSpec> slots = readSlots(call.env, call[2]);
-  // Only now: reading the slots may have run code that disposed the model.
-  const std::shared_ptr<Model> model = unwrap<ModelObject>(call.env, call[0], "model").model();
-  batch_ = std::make_shared<Batch>(model->graph(), rows, std::move(slots));
-  model_ = model;
-  reportMemory();
+BatchObject::BatchObject(const Napi::CallbackInfo& info) : Wrapped(info), memory_(info.Env()) {
+  guard(info.Env(), [&] {
+    const int64_t rows = readInteger(info[1], "rows", 0, kMaxCount);
+    std::vector<SlotSpec> slots = readSlots(info[2]);
+    // Only now: reading the slots may have run code that disposed the model.
+    const std::shared_ptr<Model> model = ModelObject::from(info[0], "model").model();
+    batch_ = std::make_shared<Batch>(model->graph(), rows, std::move(slots));
+    model_ = model;
+    reportMemory();
+  });
 }
 
 const std::shared_ptr<Batch>& BatchObject::forRunOf(const std::shared_ptr<Model>& model) const {
@@ -107,40 +112,39 @@ Batch& BatchObject::idle() const {
   return *batch_;
 }
 
-napi_value BatchObject::rows(const Call& call) {
-  return jsNumber(call.env, static_cast<double>(batch_ ? batch_->rows() : 0));
+Napi::Value BatchObject::rows(const Napi::CallbackInfo& info) {
+  return Napi::Value::From(info.Env(), batch_ ? batch_->rows() : 0);
 }
 
-napi_value BatchObject::bytes(const Call& call) {
-  return jsNumber(call.env, static_cast<double>(batch_ ? batch_->bytes() : 0));
+Napi::Value BatchObject::bytes(const Napi::CallbackInfo& info) {
+  return Napi::Value::From(info.Env(), batch_ ? batch_->bytes() : 0);
 }
 
-napi_value BatchObject::gather(const Call& call) {
-  napi_env env = call.env;
+void BatchObject::gather(const Napi::CallbackInfo& info) {
   Batch& batch = idle();
   const auto slotCount = static_cast<int64_t>(batch.slots().size());
-  const auto slot = static_cast<size_t>(readInteger(env, call[0], "slot", 0, slotCount - 1));
+  const auto slot = static_cast<size_t>(readInteger(info[0], "slot", 0, slotCount - 1));
   const DType dtype = batch.slots()[slot].dtype;
-  const int64_t offset = readInteger(env, call[3], "offset", 0, kMaxSafeInteger);
-  const int64_t first = readInteger(env, call[4], "first", 0, batch.rows());
-  const int64_t count = readInteger(env, call[5], "count", 0, batch.rows() - first);
+  const int64_t offset = readInteger(info[3], "offset", 0, kMaxSafeInteger);
+  const int64_t first = readInteger(info[4], "first", 0, batch.rows());
+  const int64_t count = readInteger(info[5], "count", 0, batch.rows() - first);
   // From here on nothing runs that could move or shrink the buffers.
-  const ArrayView source = readTypedArray(env, call[1], arrayType(dtype), "source");
+  const ArrayView source = readTypedArray(info[1], arrayType(dtype), "source");
   const size_t rowBytes = batch.rowBytes(slot);
   const int64_t sourceRows = rowsOf(source, rowBytes / dtypeBytes(dtype));
   const bool boolean = dtype == DType::Bool;
   std::byte* const target = batch.row(slot, 0) + static_cast<size_t>(first) * rowBytes;
 
-  if (typeOf(env, call[2]) == napi_null) {
+  if (info[2].IsNull()) {
     if (offset > sourceRows || count > sourceRows - offset)
       outOfRange("source", cat("at least ", offset + count, " rows long"), sourceRows);
-    if (count == 0 || rowBytes == 0) return nullptr;
+    if (count == 0 || rowBytes == 0) return;
     copyRow(target, source.data + static_cast<size_t>(offset) * rowBytes,
             static_cast<size_t>(count) * rowBytes, boolean);
-    return nullptr;
+    return;
   }
 
-  const ArrayView index = readTypedArray(env, call[2], napi_int32_array, "rowIndex");
+  const ArrayView index = readTypedArray(info[2], napi_int32_array, "rowIndex");
   const auto indices = static_cast<int64_t>(index.length);
   if (offset > indices || count > indices - offset)
     outOfRange("rowIndex", cat("at least ", offset + count, " long"), indices);
@@ -148,67 +152,61 @@ napi_value BatchObject::gather(const Call& call) {
   for (int64_t i = 0; i < count; ++i)
     if (rows[i] < 0 || rows[i] >= sourceRows)
       outOfRange("rowIndex", cat("a row of the source, 0 to ", sourceRows - 1), rows[i]);
-  if (rowBytes == 0) return nullptr;
+  if (rowBytes == 0) return;
   for (int64_t i = 0; i < count; ++i)
     copyRow(target + static_cast<size_t>(i) * rowBytes,
             source.data + static_cast<size_t>(rows[i]) * rowBytes, rowBytes, boolean);
-  return nullptr;
 }
 
-const OwnedTensor& BatchObject::output(napi_env env, napi_value index) const {
+const OwnedTensor& BatchObject::output(Napi::Value index) const {
   const std::vector<OwnedTensor>& outputs = idle().outputs;
   if (outputs.empty())
     fail(Code::InvalidArgument, "no run has filled the outputs of this batch yet",
          {.option = "output"});
   const auto last = static_cast<int64_t>(outputs.size()) - 1;
-  return outputs[static_cast<size_t>(readInteger(env, index, "output", 0, last))];
+  return outputs[static_cast<size_t>(readInteger(index, "output", 0, last))];
 }
 
-napi_value BatchObject::outputShape(const Call& call) {
-  const Shape& shape = output(call.env, call[0]).shape;
-  const std::vector<int64_t> extents(shape.dims.begin(), shape.dims.begin() + shape.rank);
-  return jsList(call.env, extents,
-                [&](int64_t extent) { return jsNumber(call.env, static_cast<double>(extent)); });
+Napi::Value BatchObject::outputShape(const Napi::CallbackInfo& info) {
+  const Shape& shape = output(info[0]).shape;
+  return toArray(info.Env(), std::span(shape.dims.data(), static_cast<size_t>(shape.rank)));
 }
 
-napi_value BatchObject::scatter(const Call& call) {
-  napi_env env = call.env;
-  const OwnedTensor& tensor = output(env, call[0]);
+void BatchObject::scatter(const Napi::CallbackInfo& info) {
+  const OwnedTensor& tensor = output(info[0]);
   if (tensor.dtype != DType::Float32 || tensor.shape.rank < 1)
     fail(Code::Unsupported, cat("cannot read an output of type ", dtypeName(tensor.dtype)));
   const int64_t rows = tensor.shape[0];
   const size_t rowFloats =
       rows == 0 ? 0 : static_cast<size_t>(tensor.shape.elements()) / static_cast<size_t>(rows);
-  const int64_t targetRow = readInteger(env, call[2], "targetRow", 0, kMaxSafeInteger / 2);
-  const int64_t first = readInteger(env, call[3], "first", 0, rows);
-  const int64_t count = readInteger(env, call[4], "count", 0, rows - first);
-  const ArrayView target = readTypedArray(env, call[1], napi_float32_array, "target");
+  const int64_t targetRow = readInteger(info[2], "targetRow", 0, kMaxSafeInteger / 2);
+  const int64_t first = readInteger(info[3], "first", 0, rows);
+  const int64_t count = readInteger(info[4], "count", 0, rows - first);
+  const ArrayView target = readTypedArray(info[1], napi_float32_array, "target");
   const int64_t targetRows = rowsOf(target, rowFloats);
   const int64_t at = targetRow + first;
   if (at > targetRows || count > targetRows - at)
     outOfRange("target", cat("at least ", at + count, " rows long"), targetRows);
-  if (count == 0 || rowFloats == 0) return nullptr;
+  if (count == 0 || rowFloats == 0) return;
   std::memcpy(target.as<float>() + static_cast<size_t>(at) * rowFloats,
               tensor.buffer.as<float>() + static_cast<size_t>(first) * rowFloats,
               static_cast<size_t>(count) * rowFloats * sizeof(float));
-  return nullptr;
 }
 
-napi_value BatchObject::dispose(const Call&) {
+void BatchObject::dispose(const Napi::CallbackInfo&) {
   batch_.reset();
   memory_.report(0);
-  return nullptr;
 }
 
-void BatchObject::define(napi_env env, napi_value exports) {
-  defineClass<BatchObject>(env, exports,
-                           {
+void BatchObject::define(Napi::Object exports) {
+  const Napi::Env env = exports.Env();
+  Wrapped::define(exports, {
                                getter<&BatchObject::rows>("rows"),
                                getter<&BatchObject::bytes>("bytes"),
-                               method<&BatchObject::gather>("gather"),
-                               method<&BatchObject::outputShape>("outputShape"),
-                               method<&BatchObject::scatter>("scatter"),
-                               method<&BatchObject::dispose>("dispose"),
+                               method<&BatchObject::gather>(env, "gather"),
+                               method<&BatchObject::outputShape>(env, "outputShape"),
+                               method<&BatchObject::scatter>(env, "scatter"),
+                               method<&BatchObject::dispose>(env, "dispose"),
                            });
 }
 

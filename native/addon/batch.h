@@ -1,7 +1,7 @@
 // The JavaScript class Batch.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <memory>
 
@@ -11,13 +11,13 @@
 
 namespace sluice::addon {
 
-class BatchObject {
+class BatchObject : public Wrapped<BatchObject> {
  public:
   static constexpr const char* kName = "Batch";
   static constexpr uint64_t kTag = 0x93e5d07b4c1fa682;
 
-  explicit BatchObject(const Call& call);
-  static void define(napi_env env, napi_value exports);
+  explicit BatchObject(const Napi::CallbackInfo& info);
+  static void define(Napi::Object exports);
 
   // For a run of `model`; INVALID_ARGUMENT if the batch was made for another model, BUSY if a run
   // has it already.
@@ -25,16 +25,16 @@ class BatchObject {
   void reportMemory();
 
  private:
-  napi_value rows(const Call& call);
-  napi_value bytes(const Call& call);
-  napi_value gather(const Call& call);
-  napi_value outputShape(const Call& call);
-  napi_value scatter(const Call& call);
-  napi_value dispose(const Call& call);
+  Napi::Value rows(const Napi::CallbackInfo& info);
+  Napi::Value bytes(const Napi::CallbackInfo& info);
+  void gather(const Napi::CallbackInfo& info);
+  Napi::Value outputShape(const Napi::CallbackInfo& info);
+  void scatter(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo& info);
 
   // DISPOSED after dispose; BUSY while a run has it.
   Batch& idle() const;
-  const OwnedTensor& output(napi_env env, napi_value index) const;
+  const OwnedTensor& output(Napi::Value index) const;
 
   std::shared_ptr<Batch> batch_;
   std::weak_ptr<Model> model_;  // the one it was made for; only compared

@@ -10,22 +10,23 @@ void CancelObject::add(const std::shared_ptr<Task>& task) {
   tasks_.push_back(task);
 }
 
-napi_value CancelObject::cancel(const Call& call) {
+void CancelObject::cancel(const Napi::CallbackInfo& info) {
   cancelled_ = true;
   for (const auto& task : tasks_)
-    if (const auto alive = task.lock()) Environment::of(call.env).channel().cancel(alive);
+    if (const auto alive = task.lock()) Environment::of(info.Env()).channel().cancel(alive);
   tasks_.clear();
-  return nullptr;
 }
 
-napi_value CancelObject::cancelled(const Call& call) { return jsBoolean(call.env, cancelled_); }
+Napi::Value CancelObject::cancelled(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), cancelled_);
+}
 
-void CancelObject::define(napi_env env, napi_value exports) {
-  defineClass<CancelObject>(env, exports,
-                            {
-                                method<&CancelObject::cancel>("cancel"),
-                                getter<&CancelObject::cancelled>("cancelled"),
-                            });
+void CancelObject::define(Napi::Object exports) {
+  const Napi::Env env = exports.Env();
+  Wrapped::define(exports, {
+                               method<&CancelObject::cancel>(env, "cancel"),
+                               getter<&CancelObject::cancelled>("cancelled"),
+                           });
 }
 
 }  // namespace sluice::addon

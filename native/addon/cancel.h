@@ -1,7 +1,7 @@
 // The JavaScript class CancelToken.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <memory>
 #include <vector>
@@ -11,21 +11,21 @@
 
 namespace sluice::addon {
 
-class CancelObject {
+class CancelObject : public Wrapped<CancelObject> {
  public:
   static constexpr const char* kName = "CancelToken";
   static constexpr uint64_t kTag = 0x6cc4f1b0a1d2937e;
 
-  explicit CancelObject(const Call&) {}
-  static void define(napi_env env, napi_value exports);
+  explicit CancelObject(const Napi::CallbackInfo& info) : Wrapped(info) {}
+  static void define(Napi::Object exports);
 
   // Each task has a token of its own; this object cancels all it was given to.
   void add(const std::shared_ptr<Task>& task);
   bool isCancelled() const { return cancelled_; }
 
  private:
-  napi_value cancel(const Call& call);
-  napi_value cancelled(const Call& call);
+  void cancel(const Napi::CallbackInfo& info);
+  Napi::Value cancelled(const Napi::CallbackInfo& info);
 
   bool cancelled_ = false;
   std::vector<std::weak_ptr<Task>> tasks_;

@@ -22,8 +22,8 @@ struct Registry {
 
 }  // namespace
 
-std::shared_ptr<Channel> Channel::create(napi_threadsafe_function wake) {
-  std::shared_ptr<Channel> channel(new Channel(wake));
+std::shared_ptr<Channel> Channel::create(std::function<void()> wake) {
+  std::shared_ptr<Channel> channel(new Channel(std::move(wake)));
   Registry& registry = Registry::instance();
   const std::lock_guard lock(registry.mutex);
   std::erase_if(registry.channels, [](const auto& other) { return other.expired(); });
@@ -68,8 +68,8 @@ void Channel::work(const std::shared_ptr<Task>& task) {
 void Channel::finish(Task& task, std::exception_ptr failure) {
   task.state_ = Task::State::Finished;
   task.failure_ = std::move(failure);
-  // The function of a closed channel may be gone.
-  if (!closed_) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+  // Whom the one of a closed channel would wake may be gone.
+  if (!closed_) wake_();
 }
 
 void Channel::cancel(const std::shared_ptr<Task>& task) {

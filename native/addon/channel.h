@@ -3,11 +3,11 @@
 // it.
 #pragma once
 
-#include <node_api.h>
-
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "addon/task.h"
@@ -16,8 +16,8 @@ namespace sluice::addon {
 
 class Channel : public std::enable_shared_from_this<Channel> {
  public:
-  // `wake` is called, without data, when there is something to take.
-  static std::shared_ptr<Channel> create(napi_threadsafe_function wake);
+  // `wake` is called, on any thread, when there is something to take.
+  static std::shared_ptr<Channel> create(std::function<void()> wake);
 
   // On the JavaScript thread.
   void submit(const std::shared_ptr<Task>& task, Priority priority);
@@ -29,13 +29,13 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void close();
 
  private:
-  explicit Channel(napi_threadsafe_function wake) : wake_(wake) {}
+  explicit Channel(std::function<void()> wake) : wake_(std::move(wake)) {}
   void work(const std::shared_ptr<Task>& task);         // on the compute thread
   void finish(Task& task, std::exception_ptr failure);  // under the mutex
 
   std::mutex mutex_;
   std::condition_variable stopped_;
-  napi_threadsafe_function wake_;
+  std::function<void()> wake_;
   // All that were submitted and not taken back. Finishing only marks a task: the compute thread
   // allocates nothing here.
   std::vector<std::shared_ptr<Task>> tasks_;

@@ -7,115 +7,76 @@
 
 namespace sluice::addon {
 
-void Environment::install(napi_env env) {
-  std::unique_ptr<Environment> self(new Environment(env));
-  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); };
-  check(env, napi_set_instance_data(env, self.get(), finalize, nullptr));
-  static_cast<void>(self.release());  // the environment's now
-}
-
-Environment& Environment::of(napi_env env) {
-  void* data = nullptr;
-  check(env, napi_get_instance_data(env, &data));
-  return *static_cast<Environment*>(data);
-}
-
-Environment::Environment(napi_env env) : env_(env) {
-  const auto wake = [](napi_env running, napi_value, void* context, void*) {
-    // No environment: it is going away, and the hook below has dropped everything.
-    if (running != nullptr) static_cast<Environment*>(context)->settleFinished();
-  };
-  napi_value name = jsString(env, "sluice");
-  check(env, napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr,
-                                             this, wake, &wake_));
-  check(env, napi_unref_threadsafe_function(env, wake_));
-  channel_ = Channel::create(wake_);
+Environment::Environment(Napi::Env env) : wake_(decltype(wake_)::New(env, "sluice", 0, 1, this)) {
+  wake_.Unref(env);
+  channel_ = Channel::create([wake = wake_] { wake.NonBlockingCall(); });
   // Hooks run in the reverse order of their making: this one before the function's own, so that
   // the compute thread never meets a function that is gone.
-  const auto close = [](void* channel) { static_cast<Channel*>(channel)->close(); };
-  check(env, napi_add_env_cleanup_hook(env, close, channel_.get()));
+  env.AddCleanupHook([channel = channel_] { channel->close(); });
 }
 
-void Environment::hold(bool more) {
-  if (more && pending_++ == 0) napi_ref_threadsafe_function(env_, wake_);
-  if (!more && --pending_ == 0) napi_unref_threadsafe_function(env_, wake_);
-}
-
-void Environment::submit(const Submission& submission, napi_deferred deferred) {
+void Environment::submit(const Submission& submission, const Napi::Promise::Deferred& deferred) {
+  const Napi::Env env = deferred.Env();
   Task& task = *submission.task;
-  task.deferred_ = deferred;
+  Call call{deferred, Napi::Error::New(env, ""), {}};
+  for (const Napi::Object& object : submission.keep) call.kept.push_back(Napi::Persistent(object));
+  calls_.emplace(&task, std::move(call));
   task.started();
   try {
-    napi_value error = nullptr;
-    check(env_, napi_create_error(env_, nullptr, jsString(env_, ""), &error));
-    check(env_, napi_create_reference(env_, error, 1, &task.error_));
-    for (napi_value object : submission.keep)
-      check(env_, napi_create_reference(env_, object, 1, &task.kept_.emplace_back()));
     channel_->submit(submission.task, submission.priority);
   } catch (...) {
-    release(task);
+    task.settled();
+    calls_.erase(&task);
     throw;
   }
-  hold(true);
+  if (calls_.size() == 1) wake_.Ref(env);
 }
 
-void Environment::release(Task& task) {
+void Environment::settleFinished(Napi::Env env, Napi::Function, Environment* self, void*) {
+  // No environment: it is going away, and the hook has dropped everything.
+  if (env == nullptr) return;
+  for (const auto& task : self->channel_->takeFinished()) {
+    const Napi::HandleScope scope(env);
+    try {
+      self->settle(env, *task);
+    } catch (const Napi::Error&) {
+      // The environment is being terminated: there is nobody to tell.
+    }
+  }
+}
+
+void Environment::settle(Napi::Env env, Task& task) {
+  auto node = calls_.extract(&task);
+  Call& call = node.mapped();
+  if (calls_.empty()) wake_.Unref(env);
+  std::exception_ptr failure = task.failure_;
+  Napi::Value value;
+  if (!failure) {
+    try {
+      value = task.result(env);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }
   task.settled();
-  for (napi_ref reference : task.kept_) napi_delete_reference(env_, reference);
-  napi_delete_reference(env_, task.error_);
+  if (failure)
+    call.deferred.Reject(toJsError(env, failure, std::move(call.error)).Value());
+  else
+    call.deferred.Resolve(value);
 }
 
-void Environment::settleFinished() {
-  for (const auto& task : channel_->takeFinished()) {
-    napi_handle_scope scope = nullptr;
-    if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
-    settle(*task);
-    napi_close_handle_scope(env_, scope);
+Napi::Value promiseOf(Napi::Env env, const std::function<Submission()>& start) {
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  try {
+    Environment::of(env).submit(start(), deferred);
+  } catch (...) {
+    const Napi::Error error = toJsError(env, std::current_exception());
+    napi_value reason = error.Value();
+    // What code of the user's threw is pending (js.h).
+    if (error.IsEmpty()) check(env, napi_get_and_clear_last_exception(env, &reason));
+    deferred.Reject(reason);
   }
-}
-
-// No status is looked at below where there is nothing left to be done about it: calls fail here
-// only where the environment is being terminated.
-void Environment::settle(Task& task) {
-  napi_value value = nullptr, error = nullptr;
-  if (!task.failure_) {
-    try {
-      value = task.result(env_);
-    } catch (const JsException&) {
-      napi_get_and_clear_last_exception(env_, &error);
-    } catch (...) {
-      task.failure_ = std::current_exception();
-    }
-  }
-  if (task.failure_) {
-    napi_get_reference_value(env_, task.error_, &error);
-    error = toJsError(env_, task.failure_, error);
-  }
-  release(task);
-  if (value != nullptr)
-    napi_resolve_deferred(env_, task.deferred_, value);
-  else if (error != nullptr)
-    napi_reject_deferred(env_, task.deferred_, error);
-  hold(false);
-}
-
-napi_value promiseOf(napi_env env, const std::function<Submission()>& start) {
-  return guard(env, [&] {
-    napi_deferred deferred = nullptr;
-    napi_value promise = nullptr;
-    check(env, napi_create_promise(env, &deferred, &promise));
-    napi_value error = nullptr;
-    try {
-      Environment::of(env).submit(start(), deferred);
-      return promise;
-    } catch (const JsException&) {
-      check(env, napi_get_and_clear_last_exception(env, &error));
-    } catch (...) {
-      error = toJsError(env, std::current_exception());
-    }
-    check(env, napi_reject_deferred(env, deferred, error));
-    return promise;
-  });
+  return deferred.Promise();
 }
 
 }  // namespace sluice::addon

@@ -1,10 +1,12 @@
-// What belongs to one JavaScript environment (the main thread, a worker): napi instance data. The
+// What belongs to one JavaScript environment (the main thread, a worker): its instance data. The
 // other two lifetimes are the process (backends, scheduler: the engine's) and the object (wrap.h).
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <memory>
+#include <unordered_map>
+#include <vector>
 
 #include "addon/channel.h"
 #include "addon/task.h"
@@ -13,26 +15,26 @@ namespace sluice::addon {
 
 class Environment {
  public:
-  // Once, when the addon is loaded.
-  static void install(napi_env env);
-  static Environment& of(napi_env env);
+  explicit Environment(Napi::Env env);
+  static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   Channel& channel() { return *channel_; }
+  void submit(const Submission& submission, const Napi::Promise::Deferred& deferred);
 
  private:
-  friend napi_value promiseOf(napi_env env, const std::function<Submission()>& start);
+  // A call whose promise is pending. Not a part of its task, which the compute thread may destroy.
+  struct Call {
+    Napi::Promise::Deferred deferred;
+    Napi::Error error;  // created at the call, so that its stack points at the caller
+    std::vector<Napi::ObjectReference> kept;
+  };
 
-  explicit Environment(napi_env env);
-  void submit(const Submission& submission, napi_deferred deferred);
-  void settleFinished();
-  void settle(Task& task);
-  void release(Task& task);  // what the call held
-  void hold(bool more);      // counts pending promises, which keep the event loop alive
+  static void settleFinished(Napi::Env env, Napi::Function, Environment* self, void*);
+  void settle(Napi::Env env, Task& task);
 
-  napi_env env_;
-  napi_threadsafe_function wake_ = nullptr;
+  Napi::TypedThreadSafeFunction<Environment, void, settleFinished> wake_;
   std::shared_ptr<Channel> channel_;
-  size_t pending_ = 0;
+  std::unordered_map<const Task*, Call> calls_;  // they keep the event loop alive
 };
 
 }  // namespace sluice::addon

@@ -3,67 +3,52 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "engine/core/error.h"
 
 namespace sluice::addon {
 namespace {
 
-struct Failure {
-  Code code = Code::Internal;
-  std::string message;
-  ErrorDetails details;
-};
-
-Failure describe(const std::exception_ptr& failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const Error& error) {
-    return {error.code(), error.what(), error.details()};
-  } catch (const std::bad_alloc&) {
-    return {Code::OutOfMemory, "out of memory", {}};
-  } catch (const std::length_error&) {
-    // A container was asked for more elements than addresses.
-    return {Code::OutOfMemory, "out of memory: a size is beyond what can be addressed", {}};
-  } catch (const std::exception& error) {
-    return {Code::Internal, error.what(), {}};
-  } catch (...) {
-    return {Code::Internal, "unknown failure", {}};
-  }
+void setIfAny(Napi::Object object, const char* key, const std::string& text) {
+  if (!text.empty()) object.Set(key, text);
 }
 
-void setIfAny(napi_env env, napi_value object, const char* key, const std::string& text) {
-  if (!text.empty()) set(env, object, key, jsString(env, text));
+Napi::Error fill(Napi::Env env, Napi::Error error, const Error& failure) {
+  if (error.IsEmpty())
+    error = Napi::Error::New(env, failure.what());
+  else
+    error.Set("message", failure.what());
+  error.Set("code", codeName(failure.code()));
+  Napi::Object details = Napi::Object::New(env);
+  setIfAny(details, "layer", failure.details().layer);
+  setIfAny(details, "option", failure.details().option);
+  setIfAny(details, "expected", failure.details().expected);
+  setIfAny(details, "received", failure.details().received);
+  error.Set("details", details);
+  return error;
 }
 
 }  // namespace
 
-napi_value toJsError(napi_env env, const std::exception_ptr& exception, napi_value error) {
+Napi::Error toJsError(Napi::Env env, const std::exception_ptr& failure, Napi::Error error) {
+  const auto filled = [&](const Error& from) { return fill(env, std::move(error), from); };
   try {
-    const Failure failure = describe(exception);
-    napi_value message = jsString(env, failure.message);
-    if (error == nullptr)
-      check(env, napi_create_error(env, nullptr, message, &error));
-    else
-      set(env, error, "message", message);
-    set(env, error, "code", jsString(env, codeName(failure.code)));
-    napi_value details = jsObject(env);
-    setIfAny(env, details, "layer", failure.details.layer);
-    setIfAny(env, details, "option", failure.details.option);
-    setIfAny(env, details, "expected", failure.details.expected);
-    setIfAny(env, details, "received", failure.details.received);
-    set(env, error, "details", details);
-    return error;
+    std::rethrow_exception(failure);
+  } catch (const Napi::Error& thrown) {
+    return thrown;
+  } catch (const Error& thrown) {
+    return filled(thrown);
+  } catch (const std::bad_alloc&) {
+    return filled({Code::OutOfMemory, "out of memory"});
+  } catch (const std::length_error&) {
+    // A container was asked for more elements than addresses.
+    return filled({Code::OutOfMemory, "out of memory: a size is beyond what can be addressed"});
+  } catch (const std::exception& thrown) {
+    return filled({Code::Internal, thrown.what()});
   } catch (...) {
-    return error;
+    return filled({Code::Internal, "unknown failure"});
   }
-}
-
-void throwToJs(napi_env env, const std::exception_ptr& failure) noexcept {
-  napi_value error = toJsError(env, failure);
-  // The status is of no use: it fails where the environment is being terminated, and then there is
-  // nobody to tell.
-  if (error != nullptr) napi_throw(env, error);
 }
 
 }  // namespace sluice::addon

@@ -2,31 +2,24 @@
 // `details`, in one place.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <exception>
 
-#include "addon/js.h"
-
 namespace sluice::addon {
 
-// Fills `error`, or a new Error where that is null. nullptr if JavaScript cannot run any more.
-napi_value toJsError(napi_env env, const std::exception_ptr& failure, napi_value error = nullptr);
+// Fills `error`, or a new Error where that is empty. A Napi::Error stays what it is.
+Napi::Error toJsError(Napi::Env env, const std::exception_ptr& failure, Napi::Error error = {});
 
-// Throws it in JavaScript.
-void throwToJs(napi_env env, const std::exception_ptr& failure) noexcept;
-
-// Runs the body of a callback; nothing that it throws leaves.
+// Runs the body of a callback: whatever it throws leaves as a Napi::Error, which node-addon-api
+// throws in JavaScript.
 template <typename Body>
-napi_value guard(napi_env env, Body&& body) noexcept {
+auto guard(Napi::Env env, Body&& body) {
   try {
     return body();
-  } catch (const JsException&) {
-    // Already pending, or nobody is left to see it.
   } catch (...) {
-    throwToJs(env, std::current_exception());
+    throw toJsError(env, std::current_exception());
   }
-  return nullptr;
 }
 
 }  // namespace sluice::addon

@@ -1,77 +1,54 @@
-// Node-API's C functions with C++ manners: a failed call throws, values are made in one line.
+// What napi.h has no word for, and what must not go through it.
 //
-// The C interface is used directly, not through node-addon-api: that one turns a failed call into
-// an Error by further calls, and where a worker is being terminated those fail as well and end the
-// process. Here a failed call only unwinds.
+// napi.h takes what JavaScript threw into a Napi::Error. Where that was a termination and the
+// environment lives on (a timeout of `vm`), it cannot, and ends the process: "FATAL ERROR:
+// Error::Error napi_define_properties". So whatever may run code of the user's is called here
+// through the C functions, and what that code throws stays pending: an empty Napi::Error unwinds to
+// the border, which returns and lets the exception take its way.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <span>
-#include <string>
-#include <string_view>
 
 namespace sluice::addon {
 
-// Thrown where a JavaScript exception is pending (or the environment is going away): unwinds to the
-// border, which returns and lets the exception take its way.
-struct JsException {};
-
-// Throws JsException, or Error INTERNAL where the failure is ours.
-void check(napi_env env, napi_status status);
-
-class HandleScope {
- public:
-  explicit HandleScope(napi_env env) : env_(env) {
-    check(env, napi_open_handle_scope(env, &scope_));
-  }
-  ~HandleScope() { napi_close_handle_scope(env_, scope_); }
-  HandleScope(const HandleScope&) = delete;
-  HandleScope& operator=(const HandleScope&) = delete;
-
- private:
-  napi_env env_;
-  napi_handle_scope scope_ = nullptr;
-};
-
-napi_value jsNull(napi_env env);
-napi_value jsBoolean(napi_env env, bool value);
-napi_value jsNumber(napi_env env, double value);
-napi_value jsString(napi_env env, std::string_view value);
-napi_value jsObject(napi_env env);
-// Copies.
-napi_value jsFloats(napi_env env, std::span<const float> values);
-napi_value jsDoubles(napi_env env, std::span<const double> values);
-
-void set(napi_env env, napi_value object, const char* key, napi_value value);
-void set(napi_env env, napi_value array, size_t index, napi_value value);
-
-// An array of what `make` returns for each element of `range`.
-template <typename Range, typename Make>
-napi_value jsList(napi_env env, const Range& range, Make make) {
-  napi_value list = nullptr;
-  check(env, napi_create_array(env, &list));
-  size_t index = 0;
-  for (const auto& element : range) {
-    const HandleScope scope(env);
-    set(env, list, index++, make(element));
-  }
-  return list;
+// A copy.
+template <typename T>
+Napi::TypedArrayOf<T> toTypedArray(Napi::Env env, std::span<const T> values) {
+  auto array = Napi::TypedArrayOf<T>::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
 }
+
+// Of what `make` returns for each element of `range`.
+template <typename Range, typename Make = std::identity>
+Napi::Array toArray(Napi::Env env, const Range& range, Make make = {}) {
+  Napi::Array array = Napi::Array::New(env);
+  uint32_t index = 0;
+  for (const auto& element : range) {
+    const Napi::HandleScope scope(env);
+    array.Set(index++, make(element));
+  }
+  return array;
+}
+
+// Throws Napi::Error, the empty one where an exception is pending.
+void check(Napi::Env env, napi_status status);
 
 // These may run code of the user's (getters, proxies): nothing that was looked at before, such as
 // whether an object is disposed or where a buffer lies, may be relied on afterwards.
-napi_value getMember(napi_env env, napi_value object, const char* key);
-napi_value getElement(napi_env env, napi_value array, size_t index);
-// Own enumerable string keys, as an array.
-napi_value ownKeys(napi_env env, napi_value object);
+Napi::Value get(Napi::Object object, const char* key);
+Napi::Value get(Napi::Object object, Napi::Value key);
+Napi::Value get(Napi::Array array, uint32_t index);
+// Own enumerable string keys; Object::GetPropertyNames lists what is inherited as well.
+Napi::Array ownKeys(Napi::Object object);
 
-// Runs no code of the user's.
-napi_valuetype typeOf(napi_env env, napi_value value);
-bool isArray(napi_env env, napi_value value);
-size_t arrayLength(napi_env env, napi_value array);
-// Of a string; in bytes of UTF-8.
-size_t stringBytes(napi_env env, napi_value string);
-std::string stringValue(napi_env env, napi_value string);
+// How long a string is in UTF-8, without a copy of it.
+size_t stringBytes(Napi::Value string);
 
 }  // namespace sluice::addon

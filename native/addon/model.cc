@@ -1,8 +1,10 @@
 #include "addon/model.h"
 
+#include <span>
 #include <string>
 #include <vector>
 
+#include "addon/js.h"
 #include "addon/specs.h"
 #include "addon/value.h"
 #include "engine/core/error.h"
@@ -16,28 +18,29 @@ constexpr size_t kMaxNamed = 1'000'000;
 // into, as reading one may run code that changes another.
 struct Entry {
   std::string name;
-  napi_value value;
+  Napi::Value value;
 };
-std::vector<Entry> readEntries(napi_env env, napi_value record, const char* what) {
-  if (typeOf(env, record) != napi_object || isArray(env, record))
-    invalid(env, what, "an object", record);
-  napi_value keys = ownKeys(env, record);
-  std::vector<Entry> entries(readArrayLength(env, keys, what, kMaxNamed));
-  for (size_t i = 0; i < entries.size(); ++i) {
-    napi_value key = getElement(env, keys, i);
-    entries[i].name = readString(env, key, what);
-    check(env, napi_get_property(env, record, key, &entries[i].value));
+std::vector<Entry> readEntries(Napi::Value record, const char* what) {
+  if (record.Type() != napi_object || record.IsArray()) invalid(what, "an object", record);
+  const Napi::Array keys = readArray(ownKeys(record.As<Napi::Object>()), what, kMaxNamed);
+  std::vector<Entry> entries(keys.Length());
+  for (uint32_t i = 0; i < entries.size(); ++i) {
+    const Napi::Value key = keys[i];
+    entries[i].name = readString(key, what);
+    entries[i].value = get(record.As<Napi::Object>(), key);
   }
   return entries;
 }
 
 }  // namespace
 
-ModelObject::ModelObject(const Call& call) : memory_(call.env) {
-  const Value description = toValue(call.env, call[0], "description");
-  const int64_t seed = readInteger(call.env, call[1], "seed", 0, kMaxSafeInteger);
-  model_ = Model::create(description, static_cast<uint64_t>(seed));
-  reportMemory();
+ModelObject::ModelObject(const Napi::CallbackInfo& info) : Wrapped(info), memory_(info.Env()) {
+  guard(info.Env(), [&] {
+    const sluice::Value description = toValue(info[0], "description");
+    const int64_t seed = readInteger(info[1], "seed", 0, kMaxSafeInteger);
+    model_ = Model::create(description, static_cast<uint64_t>(seed));
+    reportMemory();
+  });
 }
 
 const std::shared_ptr<Model>& ModelObject::model() const {
@@ -72,118 +75,111 @@ void ModelObject::requireStatesIdle(const char* what) const {
          {.option = what});
 }
 
-napi_value ModelObject::getWeights(const Call& call) {
+Napi::Value ModelObject::getWeights(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Model> model = this->model();
   const std::shared_ptr<const Snapshot> snapshot = model->currentWeights();
-  napi_value weights = jsObject(call.env);
+  Napi::Object weights = Napi::Object::New(info.Env());
   for (const Parameter& parameter : model->graph().parameters) {
-    const HandleScope scope(call.env);
-    const float* values = snapshot->values() + parameter.offset;
-    set(call.env, weights, parameter.name.c_str(),
-        jsFloats(call.env, {values, static_cast<size_t>(parameter.shape.elements())}));
+    const Napi::HandleScope scope(info.Env());
+    const std::span values(snapshot->values() + parameter.offset,
+                           static_cast<size_t>(parameter.shape.elements()));
+    weights.Set(parameter.name, toTypedArray<float>(info.Env(), values));
   }
   return weights;
 }
 
-napi_value ModelObject::setWeights(const Call& call) {
-  const std::vector<Entry> entries = readEntries(call.env, call[0], "weights");
+void ModelObject::setWeights(const Napi::CallbackInfo& info) {
+  const std::vector<Entry> entries = readEntries(info[0], "weights");
   std::vector<Model::WeightUpdate> updates;
   updates.reserve(entries.size());
   for (const auto& [name, value] : entries) {
-    const ArrayView view = readTypedArray(call.env, value, napi_float32_array, name.c_str());
+    const ArrayView view = readTypedArray(value, napi_float32_array, name.c_str());
     updates.push_back({name, view.as<float>(), view.length});
   }
   const std::shared_ptr<Model>& target = model();
   // Runs that only read hold a snapshot, which is not written to.
   if (training_) fail(Code::Busy, "setWeights while a training step is under way");
   target->setWeights(updates);
-  return nullptr;
 }
 
-napi_value ModelObject::setTrainable(const Call& call) {
-  const std::string layer = readString(call.env, call[0], "layer");
-  const bool trainable = readBoolean(call.env, call[1], "trainable");
+void ModelObject::setTrainable(const Napi::CallbackInfo& info) {
+  const std::string layer = readString(info[0], "layer");
+  const bool trainable = readBoolean(info[1], "trainable");
   const std::shared_ptr<Model>& target = model();
   requireIdle("setTrainable");
   target->setTrainable(layer, trainable);
-  return nullptr;
 }
 
-napi_value ModelObject::compile(const Call& call) {
-  TrainingSpec spec = readTrainingSpec(call.env, call[0]);
+void ModelObject::compile(const Napi::CallbackInfo& info) {
+  TrainingSpec spec = readTrainingSpec(info[0]);
   const std::shared_ptr<Model>& target = model();
   requireIdle("compile");
   target->compile(std::move(spec));
   reportMemory();
-  return nullptr;
 }
 
-napi_value ModelObject::iterations(const Call& call) {
-  return jsNumber(call.env, static_cast<double>(model()->iterations()));
+Napi::Value ModelObject::iterations(const Napi::CallbackInfo& info) {
+  return Napi::Value::From(info.Env(), model()->iterations());
 }
 
-napi_value ModelObject::getStates(const Call& call) {
-  napi_value states = jsObject(call.env);
+Napi::Value ModelObject::getStates(const Napi::CallbackInfo& info) {
+  Napi::Object states = Napi::Object::New(info.Env());
   for (const CarriedState& state : model()->carriedStates()) {
-    const HandleScope scope(call.env);
-    napi_value entry = jsObject(call.env);
-    set(call.env, entry, "rows", jsNumber(call.env, static_cast<double>(state.rows)));
-    set(call.env, entry, "data", jsFloats(call.env, state.values));
-    set(call.env, states, state.name.c_str(), entry);
+    const Napi::HandleScope scope(info.Env());
+    Napi::Object entry = Napi::Object::New(info.Env());
+    entry.Set("rows", state.rows);
+    entry.Set("data", toTypedArray<float>(info.Env(), state.values));
+    states.Set(state.name, entry);
   }
   return states;
 }
 
-napi_value ModelObject::setStates(const Call& call) {
+void ModelObject::setStates(const Napi::CallbackInfo& info) {
   std::vector<CarriedState> states;
-  for (const auto& [name, value] : readEntries(call.env, call[0], "states")) {
-    const Fields fields(call.env, value, name, {"rows", "data"});
+  for (const auto& [name, value] : readEntries(info[0], "states")) {
+    const Fields fields(value, name, {"rows", "data"});
     CarriedState state{name, fields.integer("rows", 0, kMaxCount), {}};
-    const ArrayView view =
-        readTypedArray(call.env, fields.get("data"), napi_float32_array, name.c_str());
+    const ArrayView view = readTypedArray(fields.get("data"), napi_float32_array, name.c_str());
     state.values.assign(view.as<float>(), view.as<float>() + view.length);
     states.push_back(std::move(state));
   }
   const std::shared_ptr<Model>& target = model();
   requireStatesIdle("setStates");
   target->setCarriedStates(states);
-  return nullptr;
 }
 
-napi_value ModelObject::resetStates(const Call&) {
+void ModelObject::resetStates(const Napi::CallbackInfo&) {
   const std::shared_ptr<Model>& target = model();
   requireStatesIdle("resetStates");
   target->resetCarriedStates();
-  return nullptr;
 }
 
-napi_value ModelObject::dispose(const Call&) {
+void ModelObject::dispose(const Napi::CallbackInfo&) {
   // Runs have pointers of their own: the last of them frees the model.
   model_.reset();
   reportMemory();
-  return nullptr;
 }
 
-void ModelObject::define(napi_env env, napi_value exports) {
-  defineClass<ModelObject>(env, exports,
-                           {
+void ModelObject::define(Napi::Object exports) {
+  const Napi::Env env = exports.Env();
+  Wrapped::define(exports, {
                                getter<&ModelObject::inputs>("inputs"),
                                getter<&ModelObject::outputs>("outputs"),
                                getter<&ModelObject::nodes>("nodes"),
                                getter<&ModelObject::parameters>("parameters"),
                                getter<&ModelObject::states>("states"),
                                getter<&ModelObject::iterations>("iterations"),
-                               method<&ModelObject::getWeights>("getWeights"),
-                               method<&ModelObject::setWeights>("setWeights"),
-                               method<&ModelObject::setTrainable>("setTrainable"),
-                               method<&ModelObject::compile>("compile"),
-                               rawMethod("run", run),
-                               method<&ModelObject::estimate>("estimate"),
-                               method<&ModelObject::explain>("explain"),
-                               method<&ModelObject::getStates>("getStates"),
-                               method<&ModelObject::setStates>("setStates"),
-                               method<&ModelObject::resetStates>("resetStates"),
-                               method<&ModelObject::dispose>("dispose"),
+                               method<&ModelObject::getWeights>(env, "getWeights"),
+                               method<&ModelObject::setWeights>(env, "setWeights"),
+                               method<&ModelObject::setTrainable>(env, "setTrainable"),
+                               method<&ModelObject::compile>(env, "compile"),
+                               method<&ModelObject::run>(env, "run"),
+                               method<&ModelObject::estimate>(env, "estimate"),
+                               method<&ModelObject::explain>(env, "explain"),
+                               method<&ModelObject::getStates>(env, "getStates"),
+                               method<&ModelObject::setStates>(env, "setStates"),
+                               method<&ModelObject::resetStates>(env, "resetStates"),
+                               method<&ModelObject::dispose>(env, "dispose"),
                            });
 }
 

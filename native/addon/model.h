@@ -2,7 +2,7 @@
 // are in model_run.cc.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <memory>
 
@@ -12,13 +12,13 @@
 
 namespace sluice::addon {
 
-class ModelObject {
+class ModelObject : public Wrapped<ModelObject> {
  public:
   static constexpr const char* kName = "Model";
   static constexpr uint64_t kTag = 0x2f8ab3c65e90d417;
 
-  explicit ModelObject(const Call& call);
-  static void define(napi_env env, napi_value exports);
+  explicit ModelObject(const Napi::CallbackInfo& info);
+  static void define(Napi::Object exports);
 
   // DISPOSED after dispose(). Hold the pointer while code of the user's may run.
   const std::shared_ptr<Model>& model() const;
@@ -30,25 +30,25 @@ class ModelObject {
   void runSettled(RunKind kind) noexcept;
 
  private:
-  napi_value inputs(const Call& call);
-  napi_value outputs(const Call& call);
-  napi_value nodes(const Call& call);
-  napi_value parameters(const Call& call);
-  napi_value states(const Call& call);
-  napi_value getWeights(const Call& call);
-  napi_value setWeights(const Call& call);
-  napi_value setTrainable(const Call& call);
-  napi_value compile(const Call& call);
-  napi_value iterations(const Call& call);
-  static napi_value run(napi_env env, napi_callback_info info) noexcept;
-  napi_value estimate(const Call& call);
-  napi_value explain(const Call& call);
-  napi_value getStates(const Call& call);
-  napi_value setStates(const Call& call);
-  napi_value resetStates(const Call& call);
-  napi_value dispose(const Call& call);
+  Napi::Value inputs(const Napi::CallbackInfo& info);
+  Napi::Value outputs(const Napi::CallbackInfo& info);
+  Napi::Value nodes(const Napi::CallbackInfo& info);
+  Napi::Value parameters(const Napi::CallbackInfo& info);
+  Napi::Value states(const Napi::CallbackInfo& info);
+  Napi::Value getWeights(const Napi::CallbackInfo& info);
+  void setWeights(const Napi::CallbackInfo& info);
+  void setTrainable(const Napi::CallbackInfo& info);
+  void compile(const Napi::CallbackInfo& info);
+  Napi::Value iterations(const Napi::CallbackInfo& info);
+  static Napi::Value run(const Napi::CallbackInfo& info);
+  Napi::Value estimate(const Napi::CallbackInfo& info);
+  Napi::Value explain(const Napi::CallbackInfo& info);
+  Napi::Value getStates(const Napi::CallbackInfo& info);
+  void setStates(const Napi::CallbackInfo& info);
+  void resetStates(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo& info);
 
-  Submission startRun(const Call& call);
+  Submission startRun(const Napi::CallbackInfo& info);
   // BUSY while a run is under way that the change of `what` would disturb.
   void requireIdle(const char* what) const;
   void requireStatesIdle(const char* what) const;

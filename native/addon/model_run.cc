@@ -5,6 +5,7 @@
 
 #include "addon/batch.h"
 #include "addon/cancel.h"
+#include "addon/js.h"
 #include "addon/model.h"
 #include "addon/snapshot.h"
 #include "addon/specs.h"
@@ -35,12 +36,12 @@ class RunTask final : public Task {
     }
   }
 
-  napi_value result(napi_env env) override {
-    napi_value result = jsObject(env);
-    set(env, result, "sums", jsDoubles(env, result_.sums));
+  Napi::Value result(Napi::Env env) override {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("sums", toTypedArray<double>(env, result_.sums));
     const bool differentiates = kind_ == RunKind::Gradients || kind_ == RunKind::Vjp;
-    set(env, result, "gradients", differentiates ? gradients(env) : jsNull(env));
-    set(env, result, "inputGradients", differentiates ? inputGradients(env) : jsNull(env));
+    result.Set("gradients", differentiates ? gradients(env) : env.Null());
+    result.Set("inputGradients", differentiates ? inputGradients(env) : env.Null());
     return result;
   }
 
@@ -56,18 +57,18 @@ class RunTask final : public Task {
   }
 
  private:
-  napi_value gradients(napi_env env) const {
-    napi_value record = jsObject(env);
+  Napi::Value gradients(Napi::Env env) const {
+    Napi::Object record = Napi::Object::New(env);
     for (const NamedFloats& gradient : result_.gradients) {
-      const HandleScope scope(env);
-      set(env, record, gradient.name.c_str(), jsFloats(env, gradient.values));
+      const Napi::HandleScope scope(env);
+      record.Set(gradient.name, toTypedArray<float>(env, gradient.values));
     }
     return record;
   }
 
-  napi_value inputGradients(napi_env env) const {
-    return jsList(env, result_.inputGradients, [&](const std::optional<std::vector<float>>& of) {
-      return of ? jsFloats(env, *of) : jsNull(env);
+  Napi::Value inputGradients(Napi::Env env) const {
+    return toArray(env, result_.inputGradients, [&](const std::optional<std::vector<float>>& of) {
+      return of ? toTypedArray<float>(env, *of) : env.Null();
     });
   }
 
@@ -83,27 +84,21 @@ class RunTask final : public Task {
 
 }  // namespace
 
-napi_value ModelObject::run(napi_env env, napi_callback_info info) noexcept {
-  return promiseOf(env, [&] {
-    const Call call(env, info);
-    return unwrap<ModelObject>(env, call.self, "the receiver").startRun(call);
-  });
+Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
+  return promiseOf(info.Env(), [&] { return from(info.This(), "the receiver").startRun(info); });
 }
 
-Submission ModelObject::startRun(const Call& call) {
-  napi_env env = call.env;
-  const RunKind kind = readRunKind(env, call[0]);
-  RunArguments arguments = readRunOptions(env, call[2]);
-  CancelObject* cancel = typeOf(env, arguments.cancel) == napi_null
-                             ? nullptr
-                             : &unwrap<CancelObject>(env, arguments.cancel, "options.cancel");
-  SnapshotObject* weights =
-      typeOf(env, arguments.weights) == napi_null
-          ? nullptr
-          : &unwrap<SnapshotObject>(env, arguments.weights, "options.weights");
+Submission ModelObject::startRun(const Napi::CallbackInfo& info) {
+  const RunKind kind = readRunKind(info[0]);
+  RunArguments arguments = readRunOptions(info[2]);
+  CancelObject* cancel =
+      arguments.cancel.IsNull() ? nullptr : &CancelObject::from(arguments.cancel, "options.cancel");
+  SnapshotObject* weights = arguments.weights.IsNull()
+                                ? nullptr
+                                : &SnapshotObject::from(arguments.weights, "options.weights");
   // From here on no code of the user's runs.
   const std::shared_ptr<Model>& model = this->model();
-  auto& batchObject = unwrap<BatchObject>(env, call[1], "batch");
+  auto& batchObject = BatchObject::from(info[1], "batch");
   const std::shared_ptr<Batch>& batch = batchObject.forRunOf(model);
   if (weights != nullptr && kind == RunKind::Train)
     fail(Code::InvalidArgument, "training goes on from the last step, not from a snapshot",
@@ -118,7 +113,7 @@ Submission ModelObject::startRun(const Call& call) {
   if (cancel != nullptr) cancel->add(task);
   // What a user waits for goes before the training that may go on in the background.
   const Priority priority = kind == RunKind::Predict ? Priority::Inference : Priority::Training;
-  return {task, priority, {call.self, call[1]}};
+  return {task, priority, {info.This().As<Napi::Object>(), info[1].As<Napi::Object>()}};
 }
 
 }  // namespace sluice::addon

@@ -2,9 +2,11 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "addon/channel.h"
+#include "addon/js.h"
 #include "addon/wrap.h"
 #include "engine/backend/backend.h"
 #include "engine/runtime/threads.h"
@@ -40,8 +42,8 @@ void registerBackends() {
   registry.add(makeReferenceBackend());
 }
 
-napi_value devices(const Call& call) {
-  napi_env env = call.env;
+Napi::Value devices(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
   struct Device {
     const std::string* name;
     bool available;
@@ -53,38 +55,38 @@ napi_value devices(const Call& call) {
     devices.push_back({&backend->name(), true, &backend->description()});
   for (const auto& missing : registry.unavailable())
     devices.push_back({&missing.name, false, &missing.reason});
-  return jsList(env, devices, [&](const Device& device) {
-    napi_value info = jsObject(env);
-    set(env, info, "name", jsString(env, *device.name));
-    set(env, info, "available", jsBoolean(env, device.available));
-    set(env, info, "description", jsString(env, *device.description));
-    return info;
+  return toArray(env, devices, [&](const Device& device) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", *device.name);
+    entry.Set("available", device.available);
+    entry.Set("description", *device.description);
+    return entry;
   });
 }
 
-napi_value threads(const Call& call) {
-  napi_env env = call.env;
-  const ThreadInfo info = threadInfo();
-  napi_value result = jsObject(env);
-  set(env, result, "count", jsNumber(env, info.count));
-  set(env, result, "affinity", jsNumber(env, info.affinity));
-  set(env, result, "cgroupQuota",
-      info.cgroupQuota ? jsNumber(env, *info.cgroupQuota) : jsNull(env));
-  set(env, result, "requested", info.requested ? jsNumber(env, *info.requested) : jsNull(env));
+Napi::Value threads(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto orNull = [&](const std::optional<int>& count) {
+    return count ? Napi::Value::From(env, *count) : env.Null();
+  };
+  const ThreadInfo threads = threadInfo();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("count", threads.count);
+  result.Set("affinity", threads.affinity);
+  result.Set("cgroupQuota", orNull(threads.cgroupQuota));
+  result.Set("requested", orNull(threads.requested));
   return result;
 }
 
-napi_value setThreadCount(const Call& call) {
-  setThreads(static_cast<int>(readInteger(call.env, call[0], "threads", 0, kMaxCount)));
-  return nullptr;
+void setThreadCount(const Napi::CallbackInfo& info) {
+  setThreads(static_cast<int>(readInteger(info[0], "threads", 0, kMaxCount)));
 }
 
-napi_value buildInfo(const Call& call) {
-  napi_env env = call.env;
-  napi_value result = jsObject(env);
-  set(env, result, "version", jsString(env, SLUICE_VERSION));
-  set(env, result, "compiler", jsString(env, kCompiler));
-  set(env, result, "napi", jsNumber(env, NAPI_VERSION));
+Napi::Value buildInfo(const Napi::CallbackInfo& info) {
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("version", SLUICE_VERSION);
+  result.Set("compiler", kCompiler);
+  result.Set("napi", NAPI_VERSION);
   return result;
 }
 
@@ -100,15 +102,12 @@ void initializeProcess() {
   });
 }
 
-void defineProcessFunctions(napi_env env, napi_value exports) {
-  defineProperties(env, exports,
-                   {
-                       functionProperty<devices>("devices"),
-                       functionProperty<threads>("threads"),
-                       functionProperty<setThreadCount>("setThreads"),
-                       functionProperty<buildInfo>("buildInfo"),
-                   },
-                   true);
+void defineProcessFunctions(Napi::Object exports) {
+  const Napi::Env env = exports.Env();
+  exports.Set("devices", function<devices>(env, "devices"));
+  exports.Set("threads", function<threads>(env, "threads"));
+  exports.Set("setThreads", function<setThreadCount>(env, "setThreads"));
+  exports.Set("buildInfo", function<buildInfo>(env, "buildInfo"));
 }
 
 }  // namespace sluice::addon

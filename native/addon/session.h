@@ -1,7 +1,7 @@
 // The JavaScript class Session: one step at a time on the calling thread. Microseconds count.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <memory>
 #include <vector>
@@ -11,32 +11,31 @@
 
 namespace sluice::addon {
 
-class SessionObject {
+class SessionObject : public Wrapped<SessionObject> {
  public:
   static constexpr const char* kName = "Session";
   static constexpr uint64_t kTag = 0xd81f6a2e379cb504;
 
-  explicit SessionObject(const Call& call);
-  static void define(napi_env env, napi_value exports);
+  explicit SessionObject(const Napi::CallbackInfo& info);
+  static void define(Napi::Object exports);
 
  private:
-  static napi_value pushOne(napi_env env, napi_callback_info info) noexcept;
-
-  napi_value inputSizes(const Call& call);
-  napi_value outputSizes(const Call& call);
-  napi_value stateSize(const Call& call);
-  napi_value push(const Call& call);
-  napi_value getState(const Call& call);
-  napi_value setState(const Call& call);
-  napi_value reset(const Call& call);
-  napi_value dispose(const Call& call);
+  Napi::Value inputSizes(const Napi::CallbackInfo& info);
+  Napi::Value outputSizes(const Napi::CallbackInfo& info);
+  Napi::Value stateSize(const Napi::CallbackInfo& info);
+  void push(const Napi::CallbackInfo& info);
+  void pushOne(const Napi::CallbackInfo& info);
+  Napi::Value getState(const Napi::CallbackInfo& info);
+  void setState(const Napi::CallbackInfo& info);
+  void reset(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo& info);
 
   Session& session() const;
-  void readPorts(napi_env env, napi_value list, const char* what, napi_value* ports, size_t count);
+  void readPorts(Napi::Value list, const char* what, Napi::Value* ports, size_t count);
 
   std::unique_ptr<Session> session_;
   // Room for the arguments of push(), so that it allocates nothing.
-  std::vector<napi_value> ports_;
+  std::vector<Napi::Value> ports_;
   std::vector<float*> pointers_;
   bool reading_ = false;
   ExternalMemory memory_;

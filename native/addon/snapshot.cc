@@ -4,10 +4,12 @@
 
 namespace sluice::addon {
 
-SnapshotObject::SnapshotObject(const Call& call) {
-  const auto& model = unwrap<ModelObject>(call.env, call[0], "model").model();
-  model_ = model;
-  weights_ = model->currentWeights();
+SnapshotObject::SnapshotObject(const Napi::CallbackInfo& info) : Wrapped(info) {
+  guard(info.Env(), [&] {
+    const auto& model = ModelObject::from(info[0], "model").model();
+    model_ = model;
+    weights_ = model->currentWeights();
+  });
 }
 
 const std::shared_ptr<Snapshot>& SnapshotObject::forRunOf(
@@ -20,13 +22,10 @@ const std::shared_ptr<Snapshot>& SnapshotObject::forRunOf(
 
 // Training writes its steps into memory that nobody reads any more: the sooner it is let go of, the
 // better.
-napi_value SnapshotObject::dispose(const Call&) {
-  weights_.reset();
-  return nullptr;
-}
+void SnapshotObject::dispose(const Napi::CallbackInfo&) { weights_.reset(); }
 
-void SnapshotObject::define(napi_env env, napi_value exports) {
-  defineClass<SnapshotObject>(env, exports, {method<&SnapshotObject::dispose>("dispose")});
+void SnapshotObject::define(Napi::Object exports) {
+  Wrapped::define(exports, {method<&SnapshotObject::dispose>(exports.Env(), "dispose")});
 }
 
 }  // namespace sluice::addon

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "addon/arguments.h"
+#include "addon/js.h"
 #include "engine/core/error.h"
 
 namespace sluice::addon {
@@ -45,8 +46,8 @@ constexpr Named<int32_t> kEpsilonModes[] = {{"keras", 0}, {"torch", 1}};
 constexpr size_t kMaxOutputs = 4096;
 constexpr size_t kMaxMetrics = 1024;
 
-LossSpec readLoss(napi_env env, napi_value value, const std::string& what) {
-  const Fields fields(env, value, what, {"kind", "delta", "weight"});
+LossSpec readLoss(Napi::Value value, const std::string& what) {
+  const Fields fields(value, what, {"kind", "delta", "weight"});
   LossSpec spec;
   spec.loss.kind = fields.choice("kind", kLosses);
   spec.loss.delta = fields.number("delta");
@@ -54,20 +55,20 @@ LossSpec readLoss(napi_env env, napi_value value, const std::string& what) {
   return spec;
 }
 
-std::vector<MetricAttributes> readMetrics(napi_env env, napi_value value, const std::string& what) {
-  std::vector<MetricAttributes> metrics(readArrayLength(env, value, what, kMaxMetrics));
-  for (size_t i = 0; i < metrics.size(); ++i) {
-    const Fields fields(env, getElement(env, value, i), cat(what, "[", i, "]"),
-                        {"kind", "threshold"});
+std::vector<MetricAttributes> readMetrics(Napi::Value value, const std::string& what) {
+  const Napi::Array list = readArray(value, what, kMaxMetrics);
+  std::vector<MetricAttributes> metrics(list.Length());
+  for (uint32_t i = 0; i < metrics.size(); ++i) {
+    const Fields fields(get(list, i), cat(what, "[", i, "]"), {"kind", "threshold"});
     metrics[i].kind = fields.choice("kind", kMetrics);
     metrics[i].threshold = fields.number("threshold");
   }
   return metrics;
 }
 
-OptimizerAttributes readOptimizer(napi_env env, napi_value value) {
+OptimizerAttributes readOptimizer(Napi::Value value) {
   const Fields fields(
-      env, value, "optimizer",
+      value, "optimizer",
       {"kind", "learningRate", "momentum", "nesterov", "rho", "beta1", "beta2", "epsilon",
        "epsilonMode", "weightDecay", "clipNorm", "clipVariableNorm", "clipValue"});
   OptimizerAttributes optimizer;
@@ -89,26 +90,25 @@ OptimizerAttributes readOptimizer(napi_env env, napi_value value) {
 
 }  // namespace
 
-RunKind readRunKind(napi_env env, napi_value value) {
-  return readChoice(env, value, "kind", kRunKinds);
-}
+RunKind readRunKind(Napi::Value value) { return readChoice(value, "kind", kRunKinds); }
 
-TrainingSpec readTrainingSpec(napi_env env, napi_value value) {
-  const Fields fields(env, value, "spec", {"losses", "metrics", "optimizer"});
+TrainingSpec readTrainingSpec(Napi::Value value) {
+  const Fields fields(value, "spec", {"losses", "metrics", "optimizer"});
   TrainingSpec spec;
-  napi_value losses = fields.get("losses"), metrics = fields.get("metrics");
-  spec.losses.resize(readArrayLength(env, losses, "losses", kMaxOutputs));
-  for (size_t i = 0; i < spec.losses.size(); ++i)
-    spec.losses[i] = readLoss(env, getElement(env, losses, i), cat("losses[", i, "]"));
-  spec.metrics.resize(readArrayLength(env, metrics, "metrics", kMaxOutputs));
-  for (size_t i = 0; i < spec.metrics.size(); ++i)
-    spec.metrics[i] = readMetrics(env, getElement(env, metrics, i), cat("metrics[", i, "]"));
-  spec.optimizer = readOptimizer(env, fields.get("optimizer"));
+  const Napi::Array losses = readArray(fields.get("losses"), "losses", kMaxOutputs);
+  const Napi::Array metrics = readArray(fields.get("metrics"), "metrics", kMaxOutputs);
+  spec.losses.resize(losses.Length());
+  for (uint32_t i = 0; i < spec.losses.size(); ++i)
+    spec.losses[i] = readLoss(get(losses, i), cat("losses[", i, "]"));
+  spec.metrics.resize(metrics.Length());
+  for (uint32_t i = 0; i < spec.metrics.size(); ++i)
+    spec.metrics[i] = readMetrics(get(metrics, i), cat("metrics[", i, "]"));
+  spec.optimizer = readOptimizer(fields.get("optimizer"));
   return spec;
 }
 
-RunArguments readRunOptions(napi_env env, napi_value value) {
-  const Fields fields(env, value, "options",
+RunArguments readRunOptions(Napi::Value value) {
+  const Fields fields(value, "options",
                       {"device", "cancel", "weights", "training", "seed", "step", "microBatch",
                        "learningRate", "requireFinite", "strict"});
   RunArguments arguments;
@@ -120,8 +120,7 @@ RunArguments readRunOptions(napi_env env, napi_value value) {
   options.seed = static_cast<uint64_t>(fields.integer("seed", 0, kMaxSafeInteger));
   options.step = static_cast<uint64_t>(fields.integer("step", 0, kMaxSafeInteger));
   options.microBatch = fields.integer("microBatch", 0, kMaxCount);
-  if (typeOf(env, fields.get("learningRate")) != napi_null)
-    options.learningRate = fields.number("learningRate");
+  if (!fields.get("learningRate").IsNull()) options.learningRate = fields.number("learningRate");
   options.requireFinite = fields.boolean("requireFinite");
   options.strict = fields.boolean("strict");
   return arguments;

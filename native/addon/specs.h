@@ -1,22 +1,22 @@
 // Reading the objects that configure a model or a run.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include "engine/model/model.h"
 
 namespace sluice::addon {
 
-TrainingSpec readTrainingSpec(napi_env env, napi_value value);
+TrainingSpec readTrainingSpec(Napi::Value value);
 
 struct RunArguments {
   RunOptions options;  // without what follows
   // A CancelToken and a Snapshot, or null; not checked yet.
-  napi_value cancel = nullptr, weights = nullptr;
+  Napi::Value cancel, weights;
 };
-RunArguments readRunOptions(napi_env env, napi_value value);
+RunArguments readRunOptions(Napi::Value value);
 
 // 'train', 'evaluate', 'predict', 'gradients', 'vjp'.
-RunKind readRunKind(napi_env env, napi_value value);
+RunKind readRunKind(Napi::Value value);
 
 }  // namespace sluice::addon

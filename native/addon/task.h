@@ -5,7 +5,7 @@
 // cancelling, shutting down) is done here and in channel.h.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <exception>
 #include <functional>
@@ -24,7 +24,7 @@ class Task {
   // On the compute thread. What it throws rejects the promise.
   virtual void run(const CancelToken& cancel) = 0;
   // On the JavaScript thread, unless run() threw.
-  virtual napi_value result(napi_env env) = 0;
+  virtual Napi::Value result(Napi::Env env) = 0;
   // On the JavaScript thread: marks what the task uses, and takes the marks back just before the
   // promise settles either way. Not taken back where the environment goes away first.
   virtual void started() noexcept {}
@@ -38,23 +38,17 @@ class Task {
   CancelToken cancel_;
   State state_ = State::Queued;  // guarded by the channel's mutex
   std::exception_ptr failure_;   // written before Finished
-
-  // The JavaScript thread's own. Not freed by the destructor, which may run on the compute thread
-  // after the environment has gone, and its handles with it.
-  napi_deferred deferred_ = nullptr;
-  napi_ref error_ = nullptr;  // created at the call, so that its stack points at the caller
-  std::vector<napi_ref> kept_;
 };
 
 struct Submission {
   std::shared_ptr<Task> task;
   Priority priority = Priority::Training;
   // Objects that must not be collected before the promise settles.
-  std::vector<napi_value> keep;
+  std::vector<Napi::Object> keep;
 };
 
 // Calls `start`, submits the task it returns, and returns the promise of its result. What `start`
 // throws rejects the promise as well: a call that returns a promise never throws.
-napi_value promiseOf(napi_env env, const std::function<Submission()>& start);
+Napi::Value promiseOf(Napi::Env env, const std::function<Submission()>& start);
 
 }  // namespace sluice::addon

@@ -13,78 +13,70 @@ namespace {
 
 class Reader {
  public:
-  Reader(napi_env env, const char* what) : env_(env), what_(what) {}
+  explicit Reader(const char* what) : what_(what) {}
 
-  Value read(napi_value value, int depth) {
+  Value read(Napi::Value value, int depth) {
     if (depth > kMaxDepth) tooMuch("is nested more than ", kMaxDepth, " deep");
     if (++nodes_ > kMaxNodes) tooMuch("has more than ", kMaxNodes, " values");
-    switch (typeOf(env_, value)) {
+    switch (value.Type()) {
       case napi_null:
         return {};
-      case napi_boolean: {
-        bool boolean = false;
-        check(env_, napi_get_value_bool(env_, value, &boolean));
-        return Value::boolean(boolean);
-      }
+      case napi_boolean:
+        return Value::boolean(value.As<Napi::Boolean>().Value());
       case napi_number: {
-        double number = 0;
-        check(env_, napi_get_value_double(env_, value, &number));
+        const double number = value.As<Napi::Number>().DoubleValue();
         if (!std::isfinite(number)) wrongType(value);
         return Value::number(number);
       }
       case napi_string:
         return Value::string(text(value));
       case napi_object:
-        return isArray(env_, value) ? array(value, depth) : object(value, depth);
+        return value.IsArray() ? array(value.As<Napi::Array>(), depth)
+                               : object(value.As<Napi::Object>(), depth);
       default:
         wrongType(value);
     }
   }
 
  private:
-  Value array(napi_value value, int depth) {
-    const size_t length = arrayLength(env_, value);
+  Value array(Napi::Array value, int depth) {
+    const uint32_t length = value.Length();
     // Before anything is reserved: `new Array(4e9)` costs its maker nothing.
     if (length > kMaxNodes - nodes_) tooMuch("has more than ", kMaxNodes, " values");
     std::vector<Value> items;
     items.reserve(length);
-    for (size_t i = 0; i < length; ++i) {
-      const HandleScope scope(env_);
-      items.push_back(read(getElement(env_, value, i), depth + 1));
+    for (uint32_t i = 0; i < length; ++i) {
+      const Napi::HandleScope scope(value.Env());
+      items.push_back(read(get(value, i), depth + 1));
     }
     return Value::array(std::move(items));
   }
 
-  Value object(napi_value value, int depth) {
+  Value object(Napi::Object value, int depth) {
     // Each element of a typed array would be a key, made as a string before it can be counted.
-    bool binary = false, view = false, buffer = false;
-    check(env_, napi_is_typedarray(env_, value, &binary));
-    check(env_, napi_is_dataview(env_, value, &view));
-    check(env_, napi_is_arraybuffer(env_, value, &buffer));
-    if (binary || view || buffer) wrongType(value);
+    if (value.IsTypedArray() || value.IsDataView() || value.IsArrayBuffer()) wrongType(value);
 
-    napi_value keys = ownKeys(env_, value);
-    const size_t count = arrayLength(env_, keys);
+    const Napi::Array keys = ownKeys(value);
+    const uint32_t count = keys.Length();
     if (count > kMaxNodes - nodes_) tooMuch("has more than ", kMaxNodes, " values");
     std::vector<Value::Member> members;
     members.reserve(count);
-    for (size_t i = 0; i < count; ++i) {
-      const HandleScope scope(env_);
-      napi_value key = getElement(env_, keys, i), member = nullptr;
-      check(env_, napi_get_property(env_, value, key, &member));
-      if (typeOf(env_, member) == napi_undefined) continue;
+    for (uint32_t i = 0; i < count; ++i) {
+      const Napi::HandleScope scope(value.Env());
+      const Napi::Value key = keys[i], member = get(value, key);
+      if (member.IsUndefined()) continue;
       std::string name = text(key);
       members.emplace_back(std::move(name), read(member, depth + 1));
     }
     return Value::object(std::move(members));
   }
 
-  std::string text(napi_value value) {
-    const size_t bytes = stringBytes(env_, value);
+  std::string text(Napi::Value value) {
+    const size_t bytes = stringBytes(value);
     if (bytes > kMaxStringBytes) tooMuch("has a string longer than ", kMaxStringBytes, " bytes");
     text_ += bytes;
     if (text_ > kMaxTextBytes) tooMuch("has more than ", kMaxTextBytes, " bytes of text");
-    return stringValue(env_, value);
+    return value.As<Napi::String>();
   }
 
   template <typename... Parts>
@@ -92,13 +84,12 @@ class Reader {
     fail(Code::Config, cat(what_, " ", parts...), {.option = what_});
   }
 
-  [[noreturn]] void wrongType(napi_value value) const {
-    const std::string received = describe(env_, value);
+  [[noreturn]] void wrongType(Napi::Value value) const {
+    const std::string received = describe(value);
     fail(Code::Config, cat(what_, " must be plain data as in JSON, but has ", received),
          {.option = what_, .expected = "JSON", .received = received});
   }
 
-  napi_env env_;
   const char* what_;
   size_t nodes_ = 0;
   size_t text_ = 0;
@@ -106,8 +97,6 @@ class Reader {
 
 }  // namespace
 
-Value toValue(napi_env env, napi_value value, const char* what) {
-  return Reader(env, what).read(value, 0);
-}
+Value toValue(Napi::Value value, const char* what) { return Reader(what).read(value, 0); }
 
 }  // namespace sluice::addon

@@ -1,7 +1,7 @@
 // Plain data from JavaScript into the engine's tree, bounded as hostile input.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include "engine/core/value.h"
 
@@ -17,6 +17,6 @@ constexpr size_t kMaxTextBytes = size_t{64} << 20;
 // Own enumerable members with string keys; members that are undefined are left out, as in JSON.
 // Throws CONFIG for what JSON does not have and for what is too large. The bound on the depth is
 // what ends a cycle.
-Value toValue(napi_env env, napi_value value, const char* what);
+Value toValue(Napi::Value value, const char* what);
 
 }  // namespace sluice::addon

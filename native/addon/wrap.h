@@ -4,11 +4,11 @@
 // another addon, or one of a second copy of this addon is refused before its pointer is looked at.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <cstdint>
-#include <memory>
-#include <vector>
+#include <initializer_list>
+#include <type_traits>
 
 #include "addon/arguments.h"
 #include "addon/errors.h"
@@ -19,99 +19,91 @@ namespace sluice::addon {
 // Tells the garbage collector about memory that it does not see.
 class ExternalMemory {
  public:
-  explicit ExternalMemory(napi_env env) : env_(env) {}
+  explicit ExternalMemory(Napi::Env env) : env_(env) {}
   ~ExternalMemory() { report(0); }
   ExternalMemory(const ExternalMemory&) = delete;
   ExternalMemory& operator=(const ExternalMemory&) = delete;
 
-  void report(size_t bytes);
+  void report(size_t bytes) {
+    const auto now = static_cast<int64_t>(bytes);
+    if (now != reported_) Napi::MemoryManagement::AdjustExternalMemory(env_, now - reported_);
+    reported_ = now;
+  }
 
  private:
-  napi_env env_;
+  Napi::Env env_;
   int64_t reported_ = 0;
 };
 
 // `number` is the class's own; the rest of the tag tells this copy of the addon from others.
 napi_type_tag typeTag(uint64_t number);
 
-// The pointer behind an object with this tag; INVALID_ARGUMENT for everything else.
-void* unwrapTagged(napi_env env, napi_value value, uint64_t number, const char* className,
-                   const char* what);
-
-// T is a wrapped class: it has kName, kTag and a constructor from `const Call&`.
+// Napi::ObjectWrap with a type tag. T has kName and kTag; what may fail in its constructor belongs
+// in guard().
 template <typename T>
-T& unwrap(napi_env env, napi_value value, const char* what) {
-  return *static_cast<T*>(unwrapTagged(env, value, T::kTag, T::kName, what));
-}
-
-template <typename T>
-napi_value construct(napi_env env, napi_callback_info info) noexcept {
-  return guard(env, [&]() -> napi_value {
-    napi_value target = nullptr;
-    check(env, napi_get_new_target(env, info, &target));
-    if (target == nullptr) fail(Code::InvalidArgument, cat(T::kName, " must be called with new"));
-    const Call call(env, info);
-    auto object = std::make_unique<T>(call);
-    const auto finalize = [](napi_env, void* data, void*) { delete static_cast<T*>(data); };
-    check(env, napi_wrap(env, call.self, object.get(), finalize, nullptr, nullptr));
-    static_cast<void>(object.release());  // the collector's now
+class Wrapped : public Napi::ObjectWrap<T> {
+ public:
+  // The object behind a value; INVALID_ARGUMENT for everything that is none of this class.
+  static T& from(Napi::Value value, const char* what) {
     const napi_type_tag tag = typeTag(T::kTag);
-    check(env, napi_type_tag_object(env, call.self, &tag));
-    return call.self;
-  });
-}
+    if (value.Type() != napi_object || !value.As<Napi::Object>().CheckTypeTag(&tag))
+      invalid(what, cat("a ", T::kName), value);
+    return *Napi::ObjectWrap<T>::Unwrap(value.As<Napi::Object>());
+  }
+
+  // Napi::ObjectWrap calls this one.
+  static Napi::Value OnCalledAsFunction(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), []() -> Napi::Value {
+      fail(Code::InvalidArgument, cat(T::kName, " must be called with new"));
+    });
+  }
+
+ protected:
+  explicit Wrapped(const Napi::CallbackInfo& info) : Napi::ObjectWrap<T>(info) {
+    const napi_type_tag tag = typeTag(T::kTag);
+    info.This().As<Napi::Object>().TypeTag(&tag);
+  }
+
+  static void define(Napi::Object exports,
+                     std::initializer_list<Napi::PropertyDescriptor> properties) {
+    const Napi::Function constructor =
+        Napi::ObjectWrap<T>::DefineClass(exports.Env(), T::kName, {});
+    // Given to DefineClass they would get a check of the receiver by V8, which comes before ours
+    // and whose errors have no code.
+    constructor.Get("prototype").As<Napi::Object>().DefineProperties(properties);
+    exports.Set(T::kName, constructor);
+  }
+};
 
 template <typename>
 struct ClassOf;
-template <typename T>
-struct ClassOf<napi_value (T::*)(const Call&)> {
+template <typename T, typename Result>
+struct ClassOf<Result (T::*)(const Napi::CallbackInfo&)> {
   using Type = T;
 };
 
-// A method's callback: checks the receiver. The method returns null for undefined.
-template <auto method>
-napi_value invoke(napi_env env, napi_callback_info info) noexcept {
-  return guard(env, [&] {
-    using T = typename ClassOf<decltype(method)>::Type;
-    const Call call(env, info);
-    return (unwrap<T>(env, call.self, "the receiver").*method)(call);
+// `target` is a function, or a method of a Wrapped: then the receiver is checked first.
+template <auto target>
+auto callback(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    if constexpr (std::is_member_function_pointer_v<decltype(target)>)
+      return (ClassOf<decltype(target)>::Type::from(info.This(), "the receiver").*target)(info);
+    else
+      return target(info);
   });
 }
 
-struct Property {
-  const char* name;
-  napi_callback callback;
-  bool getter = false;
-};
-inline Property rawMethod(const char* name, napi_callback callback) { return {name, callback}; }
-template <auto member>
-Property method(const char* name) {
-  return {name, invoke<member>};
+template <auto target>
+Napi::Function function(Napi::Env env, const char* name) {
+  return Napi::Function::New<callback<target>>(env, name);
 }
-template <auto member>
-Property getter(const char* name) {
-  return {name, invoke<member>, true};
+template <auto target>
+Napi::PropertyDescriptor method(Napi::Env env, const char* name) {
+  return Napi::PropertyDescriptor::Value(name, function<target>(env, name), napi_default_method);
 }
-// Of `exports`.
-template <auto function>
-Property functionProperty(const char* name) {
-  return {name, [](napi_env env, napi_callback_info info) noexcept {
-            return guard(env, [&] { return function(Call(env, info)); });
-          }};
-}
-
-void defineProperties(napi_env env, napi_value object, const std::vector<Property>& properties,
-                      bool enumerable);
-
-template <typename T>
-void defineClass(napi_env env, napi_value exports, const std::vector<Property>& properties) {
-  napi_value constructor = nullptr;
-  check(env, napi_define_class(env, T::kName, NAPI_AUTO_LENGTH, construct<T>, nullptr, 0, nullptr,
-                               &constructor));
-  // Given to napi_define_class they would get a check of the receiver by V8, which comes before
-  // ours and whose errors have no code.
-  defineProperties(env, getMember(env, constructor, "prototype"), properties, false);
-  set(env, exports, T::kName, constructor);
+template <auto target>
+Napi::PropertyDescriptor getter(const char* name) {
+  return Napi::PropertyDescriptor::Accessor<callback<target>>(name, napi_configurable);
 }
 
 }  // namespace sluice::addon

@@ -19,7 +19,8 @@ const CUDA =
 
 /** Headers that only one folder of native/ may include; `once`: only one file in it. */
 const CONFINED = [
-  { header: /^(node\/)?(napi|node_api|js_native_api|node|uv|v8)\.h$/, folder: 'addon' },
+  { header: /^(node\/)?(napi|napi-inl|node|uv|v8)\.h$/, folder: 'addon' },
+  { header: /^(node\/)?(node_api|js_native_api)(_types)?\.h$/, folder: 'addon' },
   { header: /(^|\/)(cblas|openblas_config|lapacke)\.h$/, folder: 'cpu', once: 'cblas.h' },
   { header: /^omp\.h$/, folder: 'cpu', once: 'OpenMP' },
   { header: /^hwy\//, folder: 'cpu' },

@@ -166,6 +166,29 @@ describe('workers', () => {
     );
   });
 
+  it('survive being stopped by a timeout of vm inside a getter that the addon calls', () => {
+    const forever = '() { for (;;); }';
+    const calls = [
+      `new addon.Model({ get nodes${forever}, outputs: [] }, 1)`,
+      `new addon.Model(new Proxy({}, { ownKeys${forever} }), 1)`,
+      `new addon.Batch(new addon.Model(SMALL, 1), 1, Object.defineProperty([0], 0, { get${forever} }))`,
+      `new addon.Model(SMALL, 1).run('predict', null, { ...OPTIONS, get seed${forever} })`,
+      `new addon.Model(SMALL, 1).run('predict', null, { ...OPTIONS, cancel: 1 }).catch((error) =>
+        console.log(error.code))`,
+    ];
+    expectOutput(
+      `Object.assign(globalThis, { addon, SMALL, OPTIONS });
+      for (const call of ${JSON.stringify(calls)}) {
+        try {
+          require('node:vm').runInThisContext(call, { timeout: 20 });
+        } catch (error) {
+          console.log(error.code);
+        }
+      }`,
+      `${'ERR_SCRIPT_EXECUTION_TIMEOUT\n'.repeat(4)}INVALID_ARGUMENT\n`,
+    );
+  });
+
   it('may leave by process.exit and by an uncaught throw in mid-run', () => {
     expectOutput(
       `${WORKERS}

@@ -13,10 +13,11 @@ describe('check-structure: includes', () => {
       'native/cpu/blas.cc': '#include <cblas.h>\n#include "engine/core/tensor.h"\n',
       'native/cpu/parallel.cc': '#include <omp.h>\n#pragma omp parallel\n',
       'native/cpu/gru.cc': '#include "hwy/highway.h"\n#include "cpu/blas.h"\n',
-      'native/addon/addon.cc': '#include <node_api.h>\n#include "engine/model/model.h"\n',
+      'native/addon/addon.cc': '#include <napi.h>\n#include "engine/model/model.h"\n',
+      'native/addon/js.cc': '#include <node_api.h>\n',
       'native/addon/process.cc': '#include "cpu/cpu.h"\n#include "reference/reference.h"\n',
     });
-    expect(lines).toEqual(['structure: 7 files in order']);
+    expect(lines).toEqual(['structure: 8 files in order']);
     expect(status).toBe(0);
   });
 
@@ -48,13 +49,14 @@ describe('check-structure: includes', () => {
       'native/reference/a.cc': '#include <openblas/cblas.h>\n#include <omp.h>\n',
       'native/cpu/a.cc': '#include <cblas.h>\n#include <omp.h>\n',
       'native/cpu/b.cc': '#include <cblas.h>\nvoid f() { _Pragma("omp parallel") {} }\n',
-      'native/cpu/c.cc': '#include <node/node.h>\n',
+      'native/cpu/c.cc': '#include <node/node.h>\n#include <js_native_api_types.h>\n',
     });
     expect(status).toBe(1);
     expect(lines).toEqual([
       'error: native/cpu/b.cc:1: cblas.h belongs in one file, and native/cpu/a.cc has it',
       'error: native/cpu/b.cc:2: OpenMP belongs in one file, and native/cpu/a.cc has it',
       'error: native/cpu/c.cc:1: node/node.h belongs in native/addon/ alone',
+      'error: native/cpu/c.cc:2: js_native_api_types.h belongs in native/addon/ alone',
       'error: native/engine/a.cc:1: node_api.h belongs in native/addon/ alone',
       'error: native/engine/a.cc:2: napi.h belongs in native/addon/ alone',
       'error: native/engine/a.cc:3: uv.h belongs in native/addon/ alone',
