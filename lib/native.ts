@@ -1,9 +1,12 @@
-// The only file that loads the addon, and the one place where its errors become SluiceErrors.
-import { existsSync, readFileSync } from 'node:fs';
+// The only file that loads the addon. Every call of it goes through here, where its errors become
+// SluiceErrors.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as Binding from '../binding.js';
-import { type ErrorDetails, SluiceError, type SluiceErrorCode } from './errors.js';
+import { toSluiceError } from './addon/errors.js';
+import { type AddonAttempt, notFound } from './addon/notFound.js';
+import { type AddonPlace, addonPlaces } from './addon/places.js';
 
 export type {
   Batch,
@@ -33,41 +36,68 @@ export type {
   StateInfo,
   TypedArray,
 } from '../binding.js';
+export { toSluiceError } from './addon/errors.js';
 
 type Addon = typeof Binding;
 
 /** lib/ and dist/ both stand one level below the package's root. */
 const ROOT = join(__dirname, '..');
 
-let loaded: Addon | undefined;
-
-/** An installed package compiles itself by its install script, a checkout by its build. */
-function howToBuild(): string {
-  if (existsSync(join(ROOT, 'scripts', 'bootstrap.mjs'))) return `npm --prefix "${ROOT}" run build`;
-  return `node "${join(ROOT, 'scripts', 'install.mjs')}"`;
+/** Which addon runs, and what about the other places. */
+export interface AddonSearch {
+  /** Null where none could be loaded. */
+  loaded: { place: AddonPlace; file: string } | null;
+  attempts: AddonAttempt[];
 }
 
+let loaded: { addon: Addon; search: AddonSearch } | undefined;
+
 function load(): Addon {
+  const { addon, search } = find();
+  if (addon) return addon;
+  throw notFound(ROOT, search.attempts);
+}
+
+/** For reports: never throws. Loads the addon if need be. */
+export function addonSearch(): AddonSearch {
+  return find().search;
+}
+
+/** A file that is there and does not load (made for a newer libc, cut short) gives way to the next. */
+function find(): { addon: Addon | undefined; search: AddonSearch } {
   if (loaded) return loaded;
-  try {
-    const nodeGypBuild = createRequire(join(ROOT, 'package.json'))('node-gyp-build');
-    loaded = nodeGypBuild(ROOT) as Addon;
-    return loaded;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.trim() : String(cause);
-    throw new SluiceError(
-      'NATIVE_NOT_FOUND',
-      [
-        `the native addon of sluice could not be loaded on ${process.platform}-${process.arch}, Node ${process.version}.`,
-        `Looked in ${join(ROOT, 'build', 'Release')} and ${join(ROOT, 'prebuilds')}:`,
-        reason,
-        `To compile it, run: ${howToBuild()}`,
-        '(needs a C++20 compiler, CMake, OpenBLAS and Highway, and says which of them is missing).',
-      ].join('\n'),
-      {},
-      { cause },
-    );
+  let addon: Addon | undefined;
+  const search: AddonSearch = { loaded: null, attempts: [] };
+  for (const { place, name, file, reason } of addonPlaces(ROOT)) {
+    const attempt: AddonAttempt = { place, name, reason };
+    search.attempts.push(attempt);
+    if (file === null || addon) continue;
+    try {
+      addon = loadFile(file);
+      search.loaded = { place, file };
+    } catch (error) {
+      attempt.reason = reasonOf(error, file);
+    }
   }
+  if (addon) loaded = { addon, search };
+  return { addon, search };
+}
+
+function loadFile(file: string): Addon {
+  const addon = createRequire(file)(file) as Addon;
+  if (typeof addon?.buildInfo !== 'function') throw new Error('is not the addon of sluice');
+  // The two speak to each other by an interface that may change with every version.
+  const { version } = addon.buildInfo();
+  const ours = packageVersion();
+  if (version !== ours) throw new Error(`is the addon of sluice ${version}; this is ${ours}`);
+  return addon;
+}
+
+function reasonOf(error: unknown, file: string): string {
+  const [line = ''] = (error instanceof Error ? error.message : String(error))
+    .trim()
+    .split('\n', 1);
+  return line.replace(`${file}: `, ''); // the system names the file that it was asked for
 }
 
 /**
@@ -89,50 +119,6 @@ export async function nativeAsync<T>(call: (addon: Addon) => Promise<T>): Promis
   } catch (error) {
     throw toSluiceError(error);
   }
-}
-
-/** The addon's errors carry `code` and `details`; anything else passes through as it is. */
-export function toSluiceError(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof SluiceError) return error;
-  const { code, details } = error as { code?: unknown; details?: unknown };
-  if (typeof code !== 'string' || !isCode(code)) return error;
-  const result = new SluiceError(code, error.message, cleanDetails(details), {
-    cause: error.cause,
-  });
-  // The addon captured the stack at the call; ours would point here.
-  const frames = error.stack?.indexOf('\n    at ') ?? -1;
-  if (frames >= 0) result.stack = `${result.name}: ${result.message}${error.stack?.slice(frames)}`;
-  return result;
-}
-
-const CODES: Record<SluiceErrorCode, true> = {
-  SHAPE_MISMATCH: true,
-  INVALID_ARGUMENT: true,
-  NON_FINITE: true,
-  ABORTED: true,
-  BUSY: true,
-  DISPOSED: true,
-  FORMAT: true,
-  UNSUPPORTED: true,
-  CONFIG: true,
-  OUT_OF_MEMORY: true,
-  DEVICE_UNAVAILABLE: true,
-  NATIVE_NOT_FOUND: true,
-  INTERNAL: true,
-};
-
-function isCode(code: string): code is SluiceErrorCode {
-  return Object.hasOwn(CODES, code);
-}
-
-function cleanDetails(details: unknown): ErrorDetails {
-  const result: ErrorDetails = {};
-  if (details === null || typeof details !== 'object') return result;
-  for (const key of ['layer', 'option', 'expected', 'received'] as const) {
-    const value = (details as Record<string, unknown>)[key];
-    if (typeof value === 'string' && value !== '') result[key] = value;
-  }
-  return result;
 }
 
 /** The version in package.json. */

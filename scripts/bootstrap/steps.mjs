@@ -59,8 +59,21 @@ async function buildTree({ folder, configure, build, log, progress }) {
   await runLogged(build, { log, env, progress });
 }
 
-/** A step that builds a CMake tree and is done while its stamp is current. */
-function nativeStep({ title, log, needs, sources, output, folder, configure, build }) {
+/**
+ * A step that builds a CMake tree and is done while its stamp is current. `outdated`: a folder that
+ * goes away with the old output.
+ */
+function nativeStep({
+  title,
+  log,
+  needs,
+  sources,
+  output,
+  folder,
+  configure,
+  build,
+  outdated = undefined,
+}) {
   const mark = stamp(log, sources, [output]);
   return {
     needs,
@@ -68,6 +81,7 @@ function nativeStep({ title, log, needs, sources, output, folder, configure, bui
     run: () =>
       task(title, async (progress) => {
         mark.clear();
+        if (outdated) rmSync(join(ROOT, outdated), { recursive: true, force: true });
         await buildTree({ folder, configure, build: [...build, jobs()], log, progress });
         mark.write();
       }),
@@ -84,6 +98,8 @@ export const addon = nativeStep({
   folder: 'build',
   configure: [...cmakeJs, 'configure'],
   build: [...cmakeJs, 'build', '--target', 'sluice', '--parallel'],
+  // The library prefers a prebuilt addon: one made of older sources would hide this one.
+  outdated: `prebuilds/${process.platform}-${process.arch}`,
 });
 
 // In the addon's build tree, so that both share one compilation of the libraries.

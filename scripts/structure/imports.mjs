@@ -6,6 +6,7 @@ import ts from 'typescript';
 /** What may import what: a file imports from its own rank or a lower one. */
 const RANKS = [
   ['errors.ts'],
+  ['addon'],
   ['native.ts'],
   ['tensor'],
   ['layers'],
@@ -83,7 +84,19 @@ function code(text) {
     .join('\n');
 }
 
-const LOADS_ADDON = /\brequire\(\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|process\.dlopen/;
+/** What concerns the addon has one place each. */
+const ADDON_RULES = [
+  {
+    home: 'lib/native.ts',
+    pattern: /\brequire\(\s*['"][^'"]*\.node['"]|process\.dlopen/,
+    what: 'loads the addon',
+  },
+  {
+    home: 'lib/addon/places.ts',
+    pattern: /['"]node-gyp-build['"]/,
+    what: 'chooses among prebuilt addons',
+  },
+];
 
 /** @param {import('../check-structure.mjs').SourceFile[]} files */
 export function checkImports(files) {
@@ -95,8 +108,8 @@ export function checkImports(files) {
     const { path, text } = file;
     if (rankOf(path) < 0)
       errors.push(`${path}: lib/${roomOf(path)} has no rank in scripts/structure`);
-    if (path !== 'lib/native.ts' && LOADS_ADDON.test(text)) {
-      errors.push(`${path}: only lib/native.ts loads the addon`);
+    for (const { home, pattern, what } of ADDON_RULES) {
+      if (path !== home && pattern.test(text)) errors.push(`${path}: only ${home} ${what}`);
     }
     const imports = importsOf(file, known);
     graph.set(

@@ -79,8 +79,9 @@ describe('check-structure: imports', () => {
     const { status, lines } = check({
       'lib/errors.ts': 'export class SluiceError extends Error {}\n',
       'lib/native.ts':
-        "import type * as Binding from '../binding.js';\nimport './errors.js';\n" +
-        "createRequire(ROOT)('node-gyp-build');\n",
+        "import type * as Binding from '../binding.js';\nimport './addon/places.js';\n" +
+        'process.dlopen(module, file);\n',
+      'lib/addon/places.ts': "import '../errors.js';\ncreateRequire(ROOT)('node-gyp-build');\n",
       'lib/tensor/tensor.ts': "import { native } from '../native.js';\n",
       'lib/layers/gru.ts':
         "/**\n * import { layers } from 'sluice';\n */\nimport '../tensor/tensor.js';\n",
@@ -88,7 +89,7 @@ describe('check-structure: imports', () => {
       'lib/model/model.ts': "export * from '../training/fit.js';\nimport fs from 'node:fs';\n",
       'lib/index.ts': "export { Model } from './model/model.js';\n",
     });
-    expect(lines).toEqual(['structure: 7 files in order']);
+    expect(lines).toEqual(['structure: 8 files in order']);
     expect(status).toBe(0);
   });
 
@@ -136,7 +137,9 @@ describe('check-structure: imports', () => {
     });
     expect(status).toBe(1);
     expect(lines).toContain('error: lib/model/a.ts: only lib/native.ts loads the addon');
-    expect(lines).toContain('error: lib/model/b.ts: only lib/native.ts loads the addon');
+    expect(lines).toContain(
+      'error: lib/model/b.ts: only lib/addon/places.ts chooses among prebuilt addons',
+    );
     expect(lines).toContain('error: lib/plots/c.ts: lib/plots has no rank in scripts/structure');
   });
 });

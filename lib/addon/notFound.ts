@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { SluiceError } from '../errors.js';
+import type { AddonPlace } from './places.js';
+
+/** What became of one of the places where the addon may lie. */
+export interface AddonAttempt {
+  place: AddonPlace;
+  name: string;
+  /** Why it was not taken; null for the one that was, and for those that come after it. */
+  reason: string | null;
+}
+
+/**
+ * NATIVE_NOT_FOUND: every place with its reason, and what to do about it.
+ * @param root the package's folder
+ */
+export function notFound(root: string, attempts: readonly AddonAttempt[]): SluiceError {
+  const system = `${process.platform}-${process.arch}, Node ${process.version}`;
+  const isExplicit = attempts.length === 1;
+  const message = [
+    `the native addon of sluice could not be loaded on ${system}:`,
+    ...attempts.map(({ name, reason }) => `  ${name}: ${reason}`),
+    ...(isExplicit ? CORRECT : howToBuild(root)),
+  ].join('\n');
+  return new SluiceError('NATIVE_NOT_FOUND', message);
+}
+
+const CORRECT = ['Correct SLUICE_ADDON_PATH, or unset it: then the usual places are tried.'];
+
+/** An installed package is compiled by its command line, a checkout by its build. */
+function howToBuild(root: string): string[] {
+  const isCheckout = existsSync(join(root, 'scripts', 'bootstrap.mjs'));
+  return [
+    `To compile it, run: ${isCheckout ? `npm --prefix "${root}" run build` : 'npx sluice build'}`,
+    '(needs a C++20 compiler, CMake, Ninja or make, OpenBLAS and Highway; it names what is missing).',
+  ];
+}
