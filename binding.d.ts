@@ -314,5 +314,30 @@ export declare function threads(): {
 };
 /** 0 gives the choice back to the machine. Takes effect at the next run. */
 export declare function setThreads(count: number): void;
+/** How much memory this process may have and how much of it is left, in bytes, and what sets the limit. */
+export declare function memory(): {
+  limit: number;
+  available: number;
+  source: 'machine' | 'cgroup v1' | 'cgroup v2';
+};
+
+export interface CpuInfo {
+  /** The instruction set that kernels use. */
+  target: string;
+  /** Those that are compiled and run here, best first. */
+  targets: string[];
+  /** Those that run here and that this build does not use. */
+  unused: string[];
+  /** `build` is how it runs its threads; null is what a BLAS other than OpenBLAS does not tell. */
+  blas: {
+    name: string;
+    version: string | null;
+    build: 'serial' | 'pthread' | 'openmp' | null;
+    core: string | null;
+    config: string | null;
+  };
+}
+/** Null in a build without the CPU backend. */
+export declare function cpu(): CpuInfo | null;
 /** Addon version and build, for bug reports. */
 export declare function buildInfo(): { version: string; compiler: string; napi: number };

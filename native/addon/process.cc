@@ -9,6 +9,7 @@
 #include "addon/js.h"
 #include "addon/wrap.h"
 #include "engine/backend/backend.h"
+#include "engine/core/memory.h"
 #include "engine/runtime/threads.h"
 #include "reference/reference.h"
 #if SLUICE_CPU
@@ -39,6 +40,7 @@ void registerBackends() {
 #else
   registry.addUnavailable("cpu", "this build was made without the CPU backend");
 #endif
+  registry.addUnavailable("cuda", "this build has no CUDA backend");
   registry.add(makeReferenceBackend());
 }
 
@@ -78,6 +80,44 @@ Napi::Value threads(const Napi::CallbackInfo& info) {
   return result;
 }
 
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const MemoryInfo memory = memoryInfo();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("limit", static_cast<double>(memory.limit));
+  result.Set("available", static_cast<double>(memory.available));
+  result.Set("source", memory.source);
+  return result;
+}
+
+Napi::Value cpu(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+#if SLUICE_CPU
+  const CpuInfo cpu = cpuInfo();
+  const auto orNull = [&](const std::string& text) {
+    return text.empty() ? env.Null() : Napi::Value::From(env, text);
+  };
+  const auto names = [&](const std::vector<std::string>& list) {
+    return toArray(env, list,
+                   [&](const std::string& name) { return Napi::String::New(env, name); });
+  };
+  Napi::Object blas = Napi::Object::New(env);
+  blas.Set("name", cpu.blas.name);
+  blas.Set("version", orNull(cpu.blas.version));
+  blas.Set("build", orNull(cpu.blas.build));
+  blas.Set("core", orNull(cpu.blas.core));
+  blas.Set("config", orNull(cpu.blas.config));
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("target", cpu.target);
+  result.Set("targets", names(cpu.targets));
+  result.Set("unused", names(cpu.unused));
+  result.Set("blas", blas);
+  return result;
+#else
+  return env.Null();
+#endif
+}
+
 void setThreadCount(const Napi::CallbackInfo& info) {
   setThreads(static_cast<int>(readInteger(info[0], "threads", 0, kMaxCount)));
 }
@@ -107,6 +147,8 @@ void defineProcessFunctions(Napi::Object exports) {
   exports.Set("devices", function<devices>(env, "devices"));
   exports.Set("threads", function<threads>(env, "threads"));
   exports.Set("setThreads", function<setThreadCount>(env, "setThreads"));
+  exports.Set("memory", function<memory>(env, "memory"));
+  exports.Set("cpu", function<cpu>(env, "cpu"));
   exports.Set("buildInfo", function<buildInfo>(env, "buildInfo"));
 }
 

@@ -37,12 +37,17 @@ KernelTable float32Kernels() {
   return table;
 }
 
+// Highway numbers the best target lowest.
+std::vector<std::string> targetNames(int64_t targets) {
+  std::vector<std::string> names;
+  for (; targets != 0; targets &= targets - 1) names.push_back(hwy::TargetName(targets & -targets));
+  return names;
+}
+
 class CpuBackend final : public Backend {
  public:
   CpuBackend() : kernels_(float32Kernels()) {
-    const int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
-    const int64_t best = targets & -targets;  // Highway numbers the best target lowest
-    description_ = cat(hwy::TargetName(best), ", ", cpu::blas::description());
+    description_ = cat(cpuInfo().target, ", ", cpu::blas::description());
   }
   const std::string& name() const override { return name_; }
   const std::string& description() const override { return description_; }
@@ -57,6 +62,16 @@ class CpuBackend final : public Backend {
 };
 
 }  // namespace
+
+CpuInfo cpuInfo() {
+  CpuInfo info;
+  const int64_t here = hwy::SupportedTargets();
+  info.targets = targetNames(here & HWY_TARGETS);
+  info.unused = targetNames(here & ~HWY_TARGETS);
+  info.target = info.targets.empty() ? "" : info.targets.front();
+  info.blas = cpu::blas::info();
+  return info;
+}
 
 std::unique_ptr<Backend> makeCpuBackend() {
   if (const char* reason = cpu::blas::whyNotUsable())

@@ -22,13 +22,20 @@ const char* whyNotUsable() {
   return nullptr;
 }
 
-std::string description() {
-  std::istringstream config(openblas_get_config());
-  std::string name, version;
-  config >> name >> version;
+Info info() {
+  Info result;
+  result.config = openblas_get_config();
+  std::istringstream words(result.config);
+  words >> result.name >> result.version;
   static constexpr const char* kBuilds[] = {"serial", "pthread", "openmp"};
-  const int build = std::clamp(openblas_get_parallel(), 0, 2);
-  return name + " " + version + " " + kBuilds[build] + ", " + openblas_get_corename();
+  result.build = kBuilds[std::clamp(openblas_get_parallel(), 0, 2)];
+  result.core = openblas_get_corename();
+  return result;
+}
+
+std::string description() {
+  const Info blas = info();
+  return blas.name + " " + blas.version + " " + blas.build + ", " + blas.core;
 }
 
 void useOneThread() {
@@ -39,7 +46,8 @@ void useOneThread() {
 #else
 
 const char* whyNotUsable() { return nullptr; }
-std::string description() { return "CBLAS"; }
+Info info() { return {.name = "CBLAS"}; }
+std::string description() { return info().name; }
 void useOneThread() {}
 
 #endif

@@ -12,6 +12,14 @@ namespace sluice::cpu::blas {
 
 // Null, or why this build of BLAS may not be called from several threads.
 const char* whyNotUsable();
+struct Info {
+  std::string name;     // "OpenBLAS", or "CBLAS" for one that cannot be asked
+  std::string version;  // this and the rest: "" where it cannot be asked
+  std::string build;    // "serial", "pthread" or "openmp"
+  std::string core;     // the kernels that it has chosen: "Haswell"
+  std::string config;   // what it was compiled with, in its own words
+};
+Info info();
 // "OpenBLAS 0.3.21 openmp, Haswell"
 std::string description();
 // Once, before the first call.

@@ -1,4 +1,5 @@
 // Every function with arguments and receivers that it was not made for: an error, never a crash.
+import { totalmem } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import {
   addon,
@@ -232,10 +233,31 @@ describe('process-wide functions', () => {
       description: expect.stringMatching(/./),
     });
     expect(addon.devices().map(({ name }) => name)).toContain('cpu');
+    expect(addon.devices()).toContainEqual({
+      name: 'cuda',
+      available: false,
+      description: 'this build has no CUDA backend',
+    });
     expect(addon.buildInfo()).toEqual({
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       compiler: expect.stringMatching(/./),
       napi: 8,
+    });
+    const { limit, available, source } = addon.memory();
+    expect(available).toBeGreaterThan(0);
+    expect(limit).toBeGreaterThanOrEqual(available);
+    expect(limit).toBeLessThanOrEqual(totalmem());
+    expect(source === 'machine').toBe(limit === totalmem());
+    const cpu = addon.cpu();
+    expect(cpu?.targets[0]).toBe(cpu?.target);
+    expect(addon.devices()[0]?.description).toContain(`${cpu?.target}, ${cpu?.blas.name}`);
+    expect(cpu?.targets).not.toEqual(expect.arrayContaining(cpu?.unused ?? []));
+    expect(cpu?.blas).toEqual({
+      name: 'OpenBLAS',
+      version: expect.stringMatching(/^\d+\.\d+/),
+      build: expect.stringMatching(/^(openmp|pthread)$/),
+      core: expect.stringMatching(/./),
+      config: expect.stringMatching(/^OpenBLAS /),
     });
     const before = addon.threads();
     expect(before.count).toBeGreaterThanOrEqual(1);

@@ -41,14 +41,13 @@ const Backend* BackendRegistry::find(const std::string& name) const {
 
 const Backend& BackendRegistry::require(const std::string& name) const {
   if (const Backend* backend = find(name)) return *backend;
-  for (const auto& missing : unavailable_)
-    if (missing.name == name)
-      fail(Code::DeviceUnavailable, cat("device '", name, "' is not available: ", missing.reason),
-           {.option = "device", .received = name});
   std::string known;
   for (const auto& backend : backends_)
     known += (known.empty() ? "'" : ", '") + backend->name() + "'";
-  fail(Code::DeviceUnavailable, cat("device '", name, "' is unknown; this build has ", known),
+  std::string why = "is unknown";
+  for (const auto& missing : unavailable_)
+    if (missing.name == name) why = "is not available: " + missing.reason;
+  fail(Code::DeviceUnavailable, cat("device '", name, "' ", why, "; there is ", known),
        {.option = "device", .expected = known, .received = name});
 }
 

@@ -13,6 +13,9 @@ namespace {
 // Small requests are not worth three file reads.
 constexpr size_t kAlwaysThere = size_t{16} << 20;
 
+const char* const kMountV2 = "/sys/fs/cgroup";
+const char* const kMountV1 = "/sys/fs/cgroup/memory";
+
 std::optional<double> number(const std::string& path) {
   std::ifstream file(path);
   double value = 0;
@@ -42,25 +45,50 @@ std::optional<double> leftV1(const std::string& folder) {
   return *limit - *used + reclaimable(folder);
 }
 
-double machineLeft() {
+std::optional<double> limitV2(const std::string& folder) { return number(folder + "/memory.max"); }
+
+std::optional<double> limitV1(const std::string& folder) {
+  return number(folder + "/memory.limit_in_bytes");
+}
+
+// "MemAvailable:" or "MemTotal:"
+double machine(const std::string& name) {
   std::ifstream file("/proc/meminfo");
   std::string key, unit;
   for (double value = 0; file >> key >> value;) {
     std::getline(file, unit);
-    if (key == "MemAvailable:") return value * 1024;
+    if (key == name) return value * 1024;
   }
   return std::numeric_limits<double>::max();
 }
 
+size_t bytes(double value) { return static_cast<size_t>(std::clamp(value, 0.0, 0x1p62)); }
+
 }  // namespace
 
 size_t availableMemory() {
-  double least = machineLeft();
-  if (const auto left = tightestCgroup("/sys/fs/cgroup", cgroupPath(""), leftV2))
+  double least = machine("MemAvailable:");
+  if (const auto left = tightestCgroup(kMountV2, cgroupPath(""), leftV2))
     least = std::min(least, *left);
-  else if (const auto old = tightestCgroup("/sys/fs/cgroup/memory", cgroupPath("memory"), leftV1))
+  else if (const auto old = tightestCgroup(kMountV1, cgroupPath("memory"), leftV1))
     least = std::min(least, *old);
-  return static_cast<size_t>(std::clamp(least, 0.0, 0x1p62));
+  return bytes(least);
+}
+
+MemoryInfo memoryInfo() {
+  double limit = machine("MemTotal:");
+  MemoryInfo info;
+  const auto consider = [&](const std::optional<double>& found, const char* source) {
+    // A v1 group without a limit has one near 2^63.
+    if (!found || *found >= limit) return;
+    limit = *found;
+    info.source = source;
+  };
+  consider(tightestCgroup(kMountV2, cgroupPath(""), limitV2), "cgroup v2");
+  consider(tightestCgroup(kMountV1, cgroupPath("memory"), limitV1), "cgroup v1");
+  info.limit = bytes(limit);
+  info.available = availableMemory();
+  return info;
 }
 
 void requireMemory(size_t needed, const std::string& what) {

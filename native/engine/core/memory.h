@@ -11,6 +11,14 @@ namespace sluice {
 
 // The least of what the machine and every cgroup of this process leave, in bytes.
 size_t availableMemory();
+
+struct MemoryInfo {
+  size_t limit = 0;                // what this process may have at most, in bytes
+  size_t available = 0;            // availableMemory()
+  const char* source = "machine";  // what sets the limit: "machine", "cgroup v1" or "cgroup v2"
+};
+MemoryInfo memoryInfo();
+
 // Throws OUT_OF_MEMORY with both numbers if `needed` bytes are not there.
 void requireMemory(size_t needed, const std::string& what);
 
