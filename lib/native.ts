@@ -12,6 +12,7 @@ export type {
   Batch,
   CancelToken,
   CompileSpec,
+  CpuInfo,
   DeviceInfo,
   DType,
   Extents,
@@ -41,7 +42,7 @@ export { toSluiceError } from './addon/errors.js';
 type Addon = typeof Binding;
 
 /** lib/ and dist/ both stand one level below the package's root. */
-const ROOT = join(__dirname, '..');
+export const PACKAGE_ROOT = join(__dirname, '..');
 
 /** Which addon runs, and what about the other places. */
 export interface AddonSearch {
@@ -55,7 +56,7 @@ let loaded: { addon: Addon; search: AddonSearch } | undefined;
 function load(): Addon {
   const { addon, search } = find();
   if (addon) return addon;
-  throw notFound(ROOT, search.attempts);
+  throw notFound(PACKAGE_ROOT, search.attempts);
 }
 
 /** For reports: never throws. Loads the addon if need be. */
@@ -68,14 +69,17 @@ function find(): { addon: Addon | undefined; search: AddonSearch } {
   if (loaded) return loaded;
   let addon: Addon | undefined;
   const search: AddonSearch = { loaded: null, attempts: [] };
-  for (const { place, name, file, reason } of addonPlaces(ROOT)) {
-    const attempt: AddonAttempt = { place, name, reason };
+  for (const { place, name, file, reason } of addonPlaces(PACKAGE_ROOT)) {
+    const status = file === null ? 'absent' : 'not tried';
+    const attempt: AddonAttempt = { place, name, status, reason };
     search.attempts.push(attempt);
     if (file === null || addon) continue;
     try {
       addon = loadFile(file);
+      attempt.status = 'taken';
       search.loaded = { place, file };
     } catch (error) {
+      attempt.status = 'failed';
       attempt.reason = reasonOf(error, file);
     }
   }
@@ -123,6 +127,6 @@ export async function nativeAsync<T>(call: (addon: Addon) => Promise<T>): Promis
 
 /** The version in package.json. */
 export function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8'));
   return String(version);
 }

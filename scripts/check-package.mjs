@@ -10,7 +10,12 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PROMISED_PREBUILDS = ['linux-x64'];
 const NEEDED = [
   ...['LICENSE', 'CHANGELOG.md', 'binding.d.ts', 'CMakeLists.txt'],
-  ...['cmake/SluiceTarget.cmake', 'native/addon/addon.cc', 'native/cpu/backend.cc'],
+  ...[
+    'scripts/build-addon.mjs',
+    'cmake/SluiceTarget.cmake',
+    'native/addon/addon.cc',
+    'native/cpu/backend.cc',
+  ],
 ];
 /** What must stay out: it would only make the download larger. */
 const UNWANTED = /^(test|bench|examples|build|node_modules|docs|\.ci)\//;
@@ -47,8 +52,7 @@ function checkPackage() {
   const scripts = [...names].filter((name) => name.startsWith('scripts/'));
   const wanted = [
     ...NEEDED,
-    ...pathsIn([manifest.main, manifest.types, manifest.exports]),
-    ...['install'].map((name) => manifest.scripts[name].split(' ')[1]),
+    ...pathsIn([manifest.main, manifest.types, manifest.exports, manifest.bin]),
     ...scripts.flatMap(importsOf),
   ];
   const errors = [...new Set(wanted)]

@@ -7,7 +7,9 @@ import type { AddonPlace } from './places.js';
 export interface AddonAttempt {
   place: AddonPlace;
   name: string;
-  /** Why it was not taken; null for the one that was, and for those that come after it. */
+  /** `not tried`: it comes after the one that was taken. */
+  status: 'taken' | 'failed' | 'absent' | 'not tried';
+  /** Why it failed, or what is absent. */
   reason: string | null;
 }
 
@@ -17,19 +19,19 @@ export interface AddonAttempt {
  */
 export function notFound(root: string, attempts: readonly AddonAttempt[]): SluiceError {
   const system = `${process.platform}-${process.arch}, Node ${process.version}`;
-  const isExplicit = attempts.length === 1;
   const message = [
     `the native addon of sluice could not be loaded on ${system}:`,
     ...attempts.map(({ name, reason }) => `  ${name}: ${reason}`),
-    ...(isExplicit ? CORRECT : howToBuild(root)),
+    ...whatToDo(root, attempts),
   ].join('\n');
   return new SluiceError('NATIVE_NOT_FOUND', message);
 }
 
-const CORRECT = ['Correct SLUICE_ADDON_PATH, or unset it: then the usual places are tried.'];
-
 /** An installed package is compiled by its command line, a checkout by its build. */
-function howToBuild(root: string): string[] {
+export function whatToDo(root: string, attempts: readonly AddonAttempt[]): string[] {
+  if (attempts.length === 1) {
+    return ['Correct SLUICE_ADDON_PATH, or unset it: then the usual places are tried.'];
+  }
   const isCheckout = existsSync(join(root, 'scripts', 'bootstrap.mjs'));
   return [
     `To compile it, run: ${isCheckout ? `npm --prefix "${root}" run build` : 'npx sluice build'}`,

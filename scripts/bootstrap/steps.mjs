@@ -1,5 +1,5 @@
 // The steps: each says what it needs of the system, whether it is done, and how to do it.
-import { rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeModulesAreCurrent, stamp } from './fresh.mjs';
 import { ROOT, runLogged, StepFailed, task } from './report.mjs';
@@ -140,7 +140,7 @@ const distMark = stamp(
       ...['tsconfig.base.json', 'tsconfig.build.json'],
     ],
   },
-  ['dist/index.js', 'dist/index.mjs'],
+  ['dist/index.js', 'dist/index.mjs', 'dist/cli/main.js'],
 );
 
 /** @type {Step} */
@@ -154,6 +154,8 @@ export const dist = {
       const tsc = [process.execPath, 'node_modules/typescript/bin/tsc'];
       await runLogged([...tsc, '-p', 'tsconfig.build.json'], { log: 'dist', truncate: true });
       await runLogged([process.execPath, 'scripts/esm-wrapper.mjs'], { log: 'dist' });
+      // npm does this where it installs the package; a checkout is run in place.
+      chmodSync(join(ROOT, 'dist/cli/main.js'), 0o755);
       distMark.write();
     }),
 };

@@ -209,8 +209,9 @@ export function describeMissing(names) {
   const lines = ['these are missing:', ...missing.map(({ what }) => `  - ${what}`)];
   if (hasCommand('apt-get')) {
     const packages = missing.map(({ apt }) => (apt === 'g++' ? compilerPackage() : apt)).join(' ');
+    const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
     lines.push('Install them and run this again:');
-    lines.push(`  sudo apt-get update && sudo apt-get install -y ${packages}`);
+    lines.push(`  ${sudo}apt-get update && ${sudo}apt-get install -y ${packages}`);
   } else {
     lines.push('Install them with your package manager and run this again.');
   }

@@ -1,41 +1,9 @@
 // Which addon is loaded: the built library in packages made for one test, one process a case.
-import { copyFileSync, cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { makeTree, ROOT, runNode } from '../scripts/support.js';
-import { ADDON_PATH } from './support.js';
-
-const PLATFORM = `${process.platform}-${process.arch}`;
-const PACKAGE = `node_modules/sluice-${PLATFORM}/sluice.node`;
-const PREBUILT = `prebuilds/${PLATFORM}/node.napi.node`;
-const LOCAL = 'build/Release/sluice.node';
-
-/** A package with the library as it was built, and addons: true is one that works, text is the file's. */
-function makePackage(addons: Record<string, string | true>, version?: string): string {
-  const manifest = version
-    ? JSON.stringify({ name: 'sluice', version, main: 'dist/index.js' })
-    : undefined;
-  const texts = Object.entries(addons).filter(
-    (entry): entry is [string, string] => entry[1] !== true,
-  );
-  const root = makeTree({
-    ...Object.fromEntries(texts),
-    [`node_modules/sluice-${PLATFORM}/package.json`]: '{}',
-    ...(manifest ? { 'package.json': manifest } : {}),
-  });
-  if (!manifest) copyFileSync(join(ROOT, 'package.json'), join(root, 'package.json'));
-  cpSync(join(ROOT, 'dist'), join(root, 'dist'), { recursive: true });
-  symlinkSync(
-    dirname(require.resolve('node-gyp-build/package.json')),
-    join(root, 'node_modules/node-gyp-build'),
-  );
-  for (const [path, content] of Object.entries(addons)) {
-    if (content !== true) continue;
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    copyFileSync(ADDON_PATH, join(root, path));
-  }
-  return root;
-}
+import { ROOT, runNode } from '../scripts/support.js';
+import { LOCAL, makePackage, PACKAGED, PLATFORM, PREBUILT } from '../support/package.js';
 
 /** The file that was loaded, as a path in the package, or the message of the error. */
 function load(root: string, env: NodeJS.ProcessEnv = {}) {
@@ -56,11 +24,11 @@ function load(root: string, env: NodeJS.ProcessEnv = {}) {
 
 describe.skipIf(!existsSync(join(ROOT, 'dist/index.js')))('loading the addon', () => {
   it('takes the first place that has one', () => {
-    const all = { [PACKAGE]: true, [PREBUILT]: true, [LOCAL]: true } as const;
+    const all = { [PACKAGED]: true, [PREBUILT]: true, [LOCAL]: true } as const;
     expect(
       load(makePackage({ ...all, 'mine.node': true }), { SLUICE_ADDON_PATH: 'mine.node' }),
     ).toEqual(['explicit mine.node']);
-    expect(load(makePackage(all))).toEqual([`package ${PACKAGE}`]);
+    expect(load(makePackage(all))).toEqual([`package ${PACKAGED}`]);
     expect(load(makePackage({ [PREBUILT]: true, [LOCAL]: true }))).toEqual([
       `prebuilt ${PREBUILT}`,
     ]);
@@ -68,7 +36,7 @@ describe.skipIf(!existsSync(join(ROOT, 'dist/index.js')))('loading the addon', (
   });
 
   it('goes on where a file does not load', () => {
-    const broken = { [PACKAGE]: 'not an addon', [PREBUILT]: '', [LOCAL]: true } as const;
+    const broken = { [PACKAGED]: 'not an addon', [PREBUILT]: '', [LOCAL]: true } as const;
     expect(load(makePackage(broken))).toEqual([`local ${LOCAL}`]);
   });
 
