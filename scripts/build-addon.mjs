@@ -79,7 +79,7 @@ async function main() {
   const { devices, problem } = ask({ SLUICE_ADDON_PATH: ADDON });
   if (problem !== undefined) throw new StepFailed(`the compiled addon does not load: ${problem}`);
   if (!devices?.includes('cpu'))
-    say('the compiled addon has no CPU backend');
+    say('the compiled addon has no CPU backend: see npx sluice doctor');
   say(`compiled ${ADDON}`);
   const taken = ask().search?.loaded;
   if (taken && taken.file !== ADDON) {

@@ -12,7 +12,7 @@ Highway 1.0; names what is missing and how to install it. Downloads nothing. The
 package's build/Release. CXX names another compiler, CMAKE_BUILD_PARALLEL_LEVEL limits how many run.
 
 Example:
-  npx sluice build`;
+  npx sluice build && npx sluice doctor`;
 
 export function addBuild(program: Command): void {
   program

@@ -1,7 +1,9 @@
 import { Command } from 'commander';
 import { packageVersion } from '../native.js';
 import { addBuild } from './build.js';
+import { addDoctor } from './doctor.js';
 import { report } from './failure.js';
+import { addInspect } from './inspect.js';
 import { watchStreams } from './output.js';
 
 const HELP = `
@@ -9,7 +11,8 @@ Exit codes: 0 done, 1 failed (bad data, input or output, no addon), 2 wrong usag
 Errors are one line on stderr; with --json also { "error": { code, message, details } } on stdout.
 
 Example:
-  npx sluice build`;
+  npx sluice doctor
+  npx sluice inspect weather.safetensors --json`;
 
 /** Runs one command line; sets the exit code and throws nothing. */
 export async function run(args: readonly string[]): Promise<void> {
@@ -30,6 +33,8 @@ function makeProgram(): Command {
     // Errors are thrown, so that all of them are reported in one place.
     .exitOverride()
     .configureOutput({ outputError: () => {} });
+  addDoctor(program);
+  addInspect(program);
   addBuild(program);
   return program;
 }

@@ -41,6 +41,11 @@ export function encodeModel(record: ModelRecord, weights: readonly NamedFloats[]
 
 /** A file that was read: the description is yet to be checked by the engine. */
 export interface DecodedModel {
+  format: number;
+  /** Version of the library that wrote it, where the file says so. */
+  writer: string | null;
+  /** What else stands in the file's metadata. */
+  metadata: Record<string, string>;
   record: ModelRecord;
   tensors: Map<string, RawTensor>;
 }
@@ -72,7 +77,13 @@ export function decodeModel(file: Uint8Array): DecodedModel {
         `this is sluice ${packageVersion()}, which reads format versions up to ${FORMAT_VERSION}: update the package`,
     );
   }
-  return { record: parseRecord(metadata['sluice.model'] ?? ''), tensors };
+  const {
+    'sluice.format': _,
+    'sluice.version': writer = null,
+    'sluice.model': text = '',
+    ...others
+  } = metadata;
+  return { format: version, writer, metadata: others, record: parseRecord(text), tensors };
 }
 
 function parseRecord(text: string): ModelRecord {

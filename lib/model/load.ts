@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { types } from 'node:util';
 import { invalid, SluiceError } from '../errors.js';
-import { decodeModel, decodeWeights } from '../formats/modelFile.js';
+import { type DecodedModel, decodeModel, decodeWeights } from '../formats/modelFile.js';
 import { type Json, native } from '../native.js';
 import { isDetached, type Tensor } from '../tensor/tensor.js';
 import { type Compiled, type CompileOptions, parseCompile } from '../training/compile.js';
@@ -28,7 +28,11 @@ export async function load<O extends ModelOutput = Tensor<'float32'>>(
   source: string | URL | Uint8Array | ArrayBuffer,
 ): Promise<Model<O>> {
   // Bytes are read at the call, before their owner can do anything else with them.
-  const { record, tensors } = decodeModel(bytesOf(source) ?? (await readFile(pathOf(source))));
+  return new Model<O>(restore(decodeModel(bytesOf(source) ?? (await readFile(pathOf(source))))));
+}
+
+/** What a file describes, brought to life; the same errors as {@link load}. */
+export function restore({ record, tensors }: DecodedModel): ModelCore {
   const core = asFormatError('its layers', () => new ModelCore(record));
   try {
     if (core.outputs.length !== record.outputs.names.length) {
@@ -48,7 +52,7 @@ export async function load<O extends ModelOutput = Tensor<'float32'>>(
     core.dispose();
     throw error;
   }
-  return new Model<O>(core);
+  return core;
 }
 
 function bytesOf(source: unknown): Uint8Array | undefined {

@@ -46,6 +46,7 @@ describe.skipIf(!IS_BUILT)('sluice build', () => {
     expect(lines.at(-1)).toBe(`sluice: compiled ${LOCAL}`);
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
     expect(existsSync(join(root, 'build/tree'))).toBe(false);
+    expect(sluice(['doctor'], { root }).status).toBe(0);
   });
 
   it('says that a prebuilt addon is taken first, and how to choose the new one', () => {

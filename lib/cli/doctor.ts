@@ -1,0 +1,108 @@
+// `sluice doctor`: what was found on this machine and chosen, and why the rest was not.
+import type { Command } from 'commander';
+import type { AddonAttempt } from '../addon/notFound.js';
+import type { AddonPlace } from '../addon/places.js';
+import { type Diagnosis, diagnose } from './diagnosis.js';
+import { byteText, pairs, printable, writeJson, writeLines } from './output.js';
+
+const HELP = `
+Exit code 0 where models can run, 1 where the addon does not load or has no usable cpu device.
+
+Example:
+  npx sluice doctor
+  npx sluice doctor --json > report.json`;
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('show what was found on this machine, and why the rest was not')
+    .option('--json', 'print JSON')
+    .addHelpText('after', HELP)
+    .action(({ json }: { json?: boolean }) => {
+      const found = diagnose();
+      if (json) writeJson(found);
+      else writeLines(text(found).map(printable));
+      if (!found.ready) process.exitCode = 1;
+    });
+}
+
+const PLACES: Record<AddonPlace, string> = {
+  explicit: 'named by SLUICE_ADDON_PATH',
+  package: 'package for this platform',
+  prebuilt: 'prebuilt, in this package',
+  local: 'compiled here',
+};
+
+function text(found: Diagnosis): string[] {
+  const { sluice, devices, advice } = found;
+  return [
+    `sluice ${sluice.version}, in ${sluice.root}`,
+    ...section('System', system(found)),
+    ...section('Addon', addon(found)),
+    ...section('CPU', cpu(found)),
+    ...section('Resources', resources(found)),
+    ...(devices ? ['', 'Devices'] : []),
+    ...(devices ?? []).map(
+      ({ name, available, description }) =>
+        `  ${name}: ${available ? '' : 'not '}available: ${description}`,
+    ),
+    ...(advice.length > 0 ? ['', ...advice] : []),
+  ];
+}
+
+type Rows = [name: string, value: string | string[]][];
+
+function section(title: string, rows: Rows): string[] {
+  return rows.length > 0 ? ['', title, ...pairs(rows)] : [];
+}
+
+function system({ node, system: { platform, arch, libc, kernel, ...rest } }: Diagnosis): Rows {
+  const library = libc ? `, ${libc.family}${libc.version ? ` ${libc.version}` : ''}` : '';
+  return [
+    ['node', `${node.version} (ABI ${node.abi}, Node-API ${node.napi})`],
+    ['platform', `${platform}-${arch}${library}, kernel ${kernel}`],
+    ['processor', `${rest.processor}, ${rest.processors} in the system`],
+  ];
+}
+
+function addon({ addon: { loaded, places, build } }: Diagnosis): Rows {
+  const rows: Rows = [['loaded', loaded ? `${loaded.file} (${PLACES[loaded.place]})` : 'none']];
+  if (build) {
+    rows.push(['built', `sluice ${build.version}, ${build.compiler}, Node-API ${build.napi}`]);
+  }
+  const others = places.filter(({ status }) => status !== 'taken').map(whyNot);
+  if (others.length > 0) rows.push(['not taken', others]);
+  return rows;
+}
+
+function whyNot({ name, status, reason }: AddonAttempt): string {
+  return `${name}: ${status === 'not tried' ? 'not tried, comes after the one loaded' : reason}`;
+}
+
+function cpu({ cpu: found, devices }: Diagnosis): Rows {
+  if (!found) return devices ? [['target', 'none: this build has no CPU backend']] : [];
+  const { target, targets, unused, blas } = found;
+  const others = targets.slice(1).join(' ');
+  return [
+    ['target', `${target}${others ? `, the best of those that run here (others: ${others})` : ''}`],
+    ...(unused.length > 0
+      ? ([['', `also here, but not used by this build: ${unused.join(' ')}`]] satisfies Rows)
+      : []),
+    ['blas', [blas.name, blas.version, blas.build, blas.core].filter(Boolean).join(' ')],
+    ...(blas.config ? ([['', blas.config]] satisfies Rows) : []),
+  ];
+}
+
+function resources({ threads, memory }: Diagnosis): Rows {
+  if (!threads || !memory) return [];
+  const { count, affinity, cgroupQuota } = threads;
+  const quota = cgroupQuota === null ? 'none' : String(Number(cgroupQuota.toFixed(2)));
+  const limit = memory.source === 'machine' ? 'all that the machine has' : `by ${memory.source}`;
+  return [
+    ['threads', `${count}: ${threads.reason} (affinity ${affinity}, cgroup quota ${quota})`],
+    [
+      'memory',
+      `${byteText(memory.limit)} at most (${limit}), ${byteText(memory.available)} available now`,
+    ],
+  ];
+}
