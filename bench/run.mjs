@@ -1,10 +1,11 @@
-// npm run bench [-- train-step|event-loop|memory ...]: measures, writes JSON under bench/results and
+// npm run bench [-- NAME ...]: measures, writes JSON under bench/results and
 // renders docs/benchmarks.md.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureEventLoop } from './event-loop.mjs';
+import { measureLatency } from './latency.mjs';
 import { machine } from './machine.mjs';
 import { render } from './render.mjs';
 import { measureTrainStep } from './train-step.mjs';
@@ -13,6 +14,7 @@ const folder = new URL('results/', import.meta.url);
 const measurements = {
   'train-step': measureTrainStep,
   'event-loop': measureEventLoop,
+  latency: measureLatency,
   // A process of its own: the samples are of its memory. V8 interprets (machine code is added for tens
   // of thousands of calls), its young generation is small and of one size, its collector has one
   // thread; malloc has one arena and gives what is free back at once. What is left is what the library

@@ -98,7 +98,7 @@ void Channel::close() {
     if (task->state_ == Task::State::Queued) task->state_ = Task::State::Finished;
   }
   // Who ends the process from within a task (libgomp, when it gets no threads) cannot wait for it.
-  if (Scheduler::instance().isComputeThread()) return;
+  if (Scheduler::instance().isJob()) return;
   stopped_.wait(lock, [this] { return running_ == 0; });
   tasks_.clear();
 }

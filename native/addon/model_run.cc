@@ -82,6 +82,13 @@ class RunTask final : public Task {
   RunResult result_;
 };
 
+// What a user waits for goes before the training that may go on in the background.
+Priority priorityOf(RunKind kind, const Model& model, const Batch& batch) {
+  constexpr double kPrompt = 1 << 26;  // a few milliseconds of one thread
+  if (kind != RunKind::Predict) return Priority::Training;
+  return model.operations(batch) <= kPrompt ? Priority::Prompt : Priority::Inference;
+}
+
 }  // namespace
 
 Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
@@ -111,9 +118,9 @@ Submission ModelObject::startRun(const Napi::CallbackInfo& info) {
   const auto task = std::make_shared<RunTask>(*this, batchObject, model, batch, kind,
                                               std::move(arguments.options));
   if (cancel != nullptr) cancel->add(task);
-  // What a user waits for goes before the training that may go on in the background.
-  const Priority priority = kind == RunKind::Predict ? Priority::Inference : Priority::Training;
-  return {task, priority, {info.This().As<Napi::Object>(), info[1].As<Napi::Object>()}};
+  return {task,
+          priorityOf(kind, *model, *batch),
+          {info.This().As<Napi::Object>(), info[1].As<Napi::Object>()}};
 }
 
 }  // namespace sluice::addon

@@ -131,6 +131,19 @@ RunResult Model::run(RunKind kind, Batch& batch, const RunOptions& options) {
   return ModelRun(*this, kind, batch, options).execute();
 }
 
+double Model::operations(const Batch& batch) const {
+  double steps = 1;
+  for (const SlotSpec& slot : batch.slots()) {
+    if (slot.role != SlotRole::Input || slot.rowShape.rank < 1) continue;
+    double positions = 1;
+    for (int i = 0; i + 1 < slot.rowShape.rank; ++i)
+      positions *= static_cast<double>(slot.rowShape[i]);
+    steps = std::max(steps, positions);
+  }
+  return 2.0 * static_cast<double>(graph_.parameterFloats) * static_cast<double>(batch.rows()) *
+         steps;
+}
+
 std::shared_ptr<const BoundPlan> Model::boundForQuery(RunKind kind, int64_t rows, int64_t steps,
                                                       const std::string& device) const {
   PlanRequest request;

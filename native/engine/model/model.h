@@ -1,5 +1,5 @@
 // A model: its graph, its weights in immutable snapshots, its plans and, once compiled, its
-// optimizer. All methods may be called from any thread; `run` belongs on the compute thread.
+// optimizer. All methods may be called from any thread; `run` belongs on a thread of the scheduler.
 #pragma once
 
 #include <map>
@@ -96,8 +96,10 @@ class Model {
   void compile(TrainingSpec spec);
   int64_t iterations() const;
 
-  // On the calling thread, which must be the compute thread (or a test's only one).
+  // On the calling thread, which must be one of the scheduler's (or a test's only one).
   RunResult run(RunKind kind, Batch& batch, const RunOptions& options);
+  // Of one way forward, roughly: each weight meets each step of each row.
+  double operations(const Batch& batch) const;
 
   MemoryEstimate estimate(RunKind kind, int64_t rows, int64_t steps) const;
   PlanInfo explain(RunKind kind, int64_t rows, int64_t steps, const std::string& device) const;

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/runtime/threads.h"
+#include "engine/runtime/scheduler.h"
 
 namespace sluice {
 namespace {
@@ -99,7 +99,7 @@ ModelRun::ModelRun(Model& model, RunKind kind, Batch& batch, const RunOptions& o
       device_(BackendRegistry::instance().require(options.device)),
       // The oracle computes in double.
       real_(options.device == "reference" ? DType::Float64 : DType::Float32),
-      threads_(threadInfo().count),
+      threads_(Scheduler::instance().threads()),
       trainer_(model.trainer()),
       losses_(hasLosses(kind)),
       inputs_(graph_, batch, real_),
