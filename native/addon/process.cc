@@ -68,7 +68,8 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
 
 Napi::Value threads(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto orNull = [&](const std::optional<int>& count) {
+  // Not of one type for both: an optional double becomes an optional int without a word.
+  const auto orNull = [&](const auto& count) {
     return count ? Napi::Value::From(env, *count) : env.Null();
   };
   const ThreadInfo threads = threadInfo();
