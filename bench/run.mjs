@@ -9,12 +9,14 @@ import { measureLatency } from './latency.mjs';
 import { machine } from './machine.mjs';
 import { render } from './render.mjs';
 import { measureTrainStep } from './train-step.mjs';
+import { measureWaiting } from './waiting.mjs';
 
 const folder = new URL('results/', import.meta.url);
 const measurements = {
   'train-step': measureTrainStep,
   'event-loop': measureEventLoop,
   latency: measureLatency,
+  waiting: measureWaiting,
   // A process of its own: the samples are of its memory. V8 interprets (machine code is added for tens
   // of thousands of calls), its young generation is small and of one size, its collector has one
   // thread; malloc has one arena and gives what is free back at once. What is left is what the library

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as Binding from '../binding.js';
 import { toSluiceError } from './addon/errors.js';
+import { withSleepingThreads } from './addon/waiting.js';
 import { type AddonAttempt, notFound } from './addon/notFound.js';
 import { type AddonPlace, addonPlaces } from './addon/places.js';
 
@@ -88,7 +89,7 @@ function find(): { addon: Addon | undefined; search: AddonSearch } {
 }
 
 function loadFile(file: string): Addon {
-  const addon = createRequire(file)(file) as Addon;
+  const addon = withSleepingThreads(() => createRequire(file)(file)) as Addon;
   if (typeof addon?.buildInfo !== 'function') throw new Error('is not the addon of sluice');
   // The two speak to each other by an interface that may change with every version.
   const { version } = addon.buildInfo();
