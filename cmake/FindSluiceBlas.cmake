@@ -36,6 +36,7 @@ endif()
 find_path(SLUICE_BLAS_INCLUDE_DIR cblas.h
   HINTS ${_roots} PATH_SUFFIXES include openblas include/openblas)
 
+include(SluiceBlasFamilies)
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(SluiceBlas
   REQUIRED_VARS SLUICE_BLAS_LIBRARY SLUICE_BLAS_INCLUDE_DIR
@@ -84,6 +85,9 @@ if(SluiceBlas_FOUND)
     target_link_libraries(Sluice::Blas INTERFACE ${SLUICE_BLAS_LIBRARY} Threads::Threads)
     if(NOT SLUICE_BLAS_THREADING STREQUAL "not OpenBLAS")
       target_compile_definitions(Sluice::Blas INTERFACE SLUICE_OPENBLAS=1)
+    endif()
+    if(SLUICE_BLAS_LIBRARY MATCHES "\\.a$" AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+      sluice_keep_blas_families(Sluice::Blas ${SLUICE_BLAS_LIBRARY})
     endif()
   endif()
   mark_as_advanced(SLUICE_BLAS_LIBRARY SLUICE_BLAS_INCLUDE_DIR SLUICE_BLAS_THREADING)

@@ -4,7 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -46,6 +50,35 @@ TEST(CpuBlas, MultipliesTransposedMatrices) {
         want += double{p.a[static_cast<size_t>(l * m + i)]} * p.b[static_cast<size_t>(l * n + j)];
       EXPECT_NEAR(c[static_cast<size_t>(i * n + j)], want, 1e-5);
     }
+  }
+}
+
+TEST(CpuBlas, DescribesTheKernelsThatWereAskedFor) {
+  const char* core = std::getenv("SLUICE_TEST_BLAS_CORE");  // set with OPENBLAS_CORETYPE
+  if (!core) GTEST_SKIP() << "no kernel family was asked for";
+  EXPECT_NE(blas::description().find(core), std::string::npos) << blas::description();
+}
+
+// The sizes have remainders in every direction and several blocks of any kernel family's, and in
+// between those of a training step. scripts/check-blas-families.mjs runs this once a family.
+TEST(CpuBlas, MultipliesMatricesOfManySizes) {
+  constexpr int64_t kSizes[][3] = {{1, 1, 1},    {3, 33, 2},    {16, 48, 17},    {32, 192, 64},
+                                   {67, 45, 89}, {129, 65, 31}, {130, 331, 403}, {65, 131, 1029}};
+  for (const auto& [m, n, k] : kSizes) {
+    const Problem p(m, n, k, static_cast<uint64_t>(m));
+    const std::vector<float> c = p.product();
+    double worst = 0;
+    for (int64_t i = 0; i < m; ++i) {
+      for (int64_t j = 0; j < n; ++j) {
+        double want = 0;
+        for (int64_t l = 0; l < k; ++l)
+          want += double{p.a[static_cast<size_t>(i * k + l)]} * p.b[static_cast<size_t>(l * n + j)];
+        worst = std::max(worst, std::abs(want - c[static_cast<size_t>(i * n + j)]));
+      }
+    }
+    // Each addend rounds a sum of at most k, by half of 2^-23; the errors hardly ever add up.
+    EXPECT_LT(worst, 1e-6 * static_cast<double>(k) + 1e-6)
+        << m << " x " << n << " x " << k << ", " << blas::description();
   }
 }
 
