@@ -9,7 +9,12 @@ import { ROOT, runMain, StepFailed } from './bootstrap/report.mjs';
 
 const TESTS = join(ROOT, 'build', 'tests', 'sluice_tests');
 /** How OpenBLAS calls a family: by the first of the names that share its kernels. */
-const NAMES = { CORE2: 'Prescott', SANDYBRIDGE: 'Sandybridge', HASWELL: 'Haswell', SKYLAKEX: 'SkylakeX' };
+const NAMES = {
+  CORE2: 'Prescott',
+  SANDYBRIDGE: 'Sandybridge',
+  HASWELL: 'Haswell',
+  SKYLAKEX: 'SkylakeX',
+};
 /** What a CPU must have for a family, as /proc/cpuinfo calls it, and an emulated one that has it. */
 const CPUS = {
   CORE2: { flags: ['sse2'], emulated: 'Conroe' },
@@ -20,11 +25,17 @@ const CPUS = {
 
 function linkedFamilies() {
   const cache = readFileSync(join(ROOT, 'build', 'CMakeCache.txt'), 'utf8');
-  return (/^SLUICE_BLAS_FAMILIES:INTERNAL=(.+)$/m.exec(cache)?.[1] ?? '').split(';').filter(Boolean);
+  return (/^SLUICE_BLAS_FAMILIES:INTERNAL=(.+)$/m.exec(cache)?.[1] ?? '')
+    .split(';')
+    .filter(Boolean);
 }
 
 function run(family, emulator) {
-  const [program, ...args] = [...emulator, TESTS, '--gtest_filter=CpuBlas.Multiplies*:CpuBlas.Describes*'];
+  const [program, ...args] = [
+    ...emulator,
+    TESTS,
+    '--gtest_filter=CpuBlas.Multiplies*:CpuBlas.Describes*',
+  ];
   return spawnSync(program, args, {
     encoding: 'utf8',
     env: { ...process.env, OPENBLAS_CORETYPE: family, SLUICE_TEST_BLAS_CORE: NAMES[family] },
@@ -32,23 +43,33 @@ function run(family, emulator) {
 }
 
 await runMain(async () => {
-  if (!existsSync(TESTS)) throw new StepFailed('there are no native tests yet: npm test builds them');
+  if (!existsSync(TESTS))
+    throw new StepFailed('there are no native tests yet: npm test builds them');
   const families = linkedFamilies();
   if (families.length === 0) {
     console.log('BLAS families: nothing to check, this BLAS is linked as it is');
     return;
   }
-  const flags = new Set(readFileSync('/proc/cpuinfo', 'utf8').match(/^flags\s*:.*$/m)?.[0].split(' '));
+  const flags = new Set(
+    readFileSync('/proc/cpuinfo', 'utf8')
+      .match(/^flags\s*:.*$/m)?.[0]
+      .split(' '),
+  );
   const hasQemu = spawnSync('qemu-x86_64', ['--version']).status === 0;
   let isRight = true;
   for (const family of families) {
     const cpu = CPUS[family];
     const isNative = cpu.flags.every((flag) => flags.has(flag));
     if (!isNative && !(hasQemu && cpu.emulated)) {
-      console.log(`${family}: skipped, this CPU lacks ${cpu.flags.join(', ')} and nothing emulates it`);
+      console.log(
+        `${family}: skipped, this CPU lacks ${cpu.flags.join(', ')} and nothing emulates it`,
+      );
       continue;
     }
-    const { status, signal, stdout } = run(family, isNative ? [] : ['qemu-x86_64', '-cpu', cpu.emulated]);
+    const { status, signal, stdout } = run(
+      family,
+      isNative ? [] : ['qemu-x86_64', '-cpu', cpu.emulated],
+    );
     const where = isNative ? 'on this CPU' : `on an emulated ${cpu.emulated}`;
     console.log(`${family} ${where}: ${status === 0 ? 'right' : 'WRONG'}`);
     if (status === 0) continue;
