@@ -1,80 +1,68 @@
-// Holds what `npm pack` would pack to what a user needs: every file that package.json names, every
-// module that the packed scripts import, the sources that CMake compiles; with --publish also a
-// prebuilt addon for every platform that is promised one.
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join, posix } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// Packs the package and holds the tarball to what is promised of it: its files, its size, the
+// prebuilt binaries in it, and what publint and arethetypeswrong know of package.json and types.
+// Prints every violation; exits with 1 when there is one.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { ROOT, runMain } from './bootstrap/report.mjs';
+import { checkBinaries, mb } from './package/binaries.mjs';
+import { checkContents, PROMISED_PREBUILDS } from './package/contents.mjs';
+import { pack, readManifest, unpack } from './package/tarball.mjs';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const PROMISED_PREBUILDS = ['linux-x64'];
-const NEEDED = [
-  ...['LICENSE', 'CHANGELOG.md', 'binding.d.ts', 'CMakeLists.txt'],
-  ...[
-    'scripts/build-addon.mjs',
-    'cmake/SluiceTarget.cmake',
-    'native/addon/addon.cc',
-    'native/cpu/backend.cc',
-  ],
-];
-/** What must stay out: it would only make the download larger. */
-const UNWANTED = /^(test|bench|examples|build|node_modules|docs|\.ci)\//;
+const FOLDER = join(ROOT, 'build', 'package');
+const MOST_MEGABYTES = { packed: 4, unpacked: 12 };
 
-function packedFiles() {
-  const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
-  const [program, ...args] = [...npm, 'pack', '--dry-run', '--json', '--ignore-scripts'];
-  const answer = execFileSync(program, args, {
-    cwd: ROOT,
+function sizeErrors({ bytes, unpackedBytes }) {
+  return [
+    { what: 'the tarball', bytes, limit: MOST_MEGABYTES.packed },
+    { what: 'the unpacked package', bytes: unpackedBytes, limit: MOST_MEGABYTES.unpacked },
+  ]
+    .filter((size) => size.bytes > size.limit * 1e6)
+    .map((size) => `${size.what} has ${mb(size.bytes)}; the limit is ${size.limit} MB`);
+}
+
+async function publintErrors({ file }) {
+  const tarball = new Uint8Array(readFileSync(file)).buffer;
+  const { messages, pkg } = await publint({ pack: { tarball }, strict: true });
+  return messages
+    .filter(({ type }) => type !== 'suggestion')
+    .map((message) => `publint: ${formatMessage(message, pkg, { color: false })}`);
+}
+
+/** Whether TypeScript finds the types in every way of resolving modules, and the right ones. */
+function typeErrors({ file }) {
+  const program = join(ROOT, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js');
+  const options = ['--format', 'ascii', '--no-color', '--no-emoji'];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, file, ...options], {
     encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
   });
-  const [report] = Object.values(JSON.parse(answer));
-  return { names: new Set(report.files.map(({ path }) => path)), bytes: report.unpackedSize };
+  return status === 0 ? [] : [`arethetypeswrong:\n${stdout}${stderr}`];
 }
 
-/** Every path in a value of package.json's `exports`, however deep. */
-function pathsIn(value) {
-  if (typeof value === 'string') return [posix.normalize(value)];
-  return Object.values(value ?? {}).flatMap(pathsIn);
-}
-
-/** @returns {string[]} */
-function importsOf(script) {
-  const text = readFileSync(join(ROOT, script), 'utf8');
-  return [...text.matchAll(/from '(\.[^']+)'/g)].map(([, target]) =>
-    posix.join(posix.dirname(script), target ?? ''),
+await runMain(async () => {
+  const tarball = pack(FOLDER);
+  const content = unpack(tarball, join(FOLDER, 'content'));
+  const binaries = PROMISED_PREBUILDS.map((platform) =>
+    checkBinaries(join(content, 'prebuilds', platform)),
   );
-}
-
-function checkPackage() {
-  const { names, bytes } = packedFiles();
-  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const scripts = [...names].filter((name) => name.startsWith('scripts/'));
-  const wanted = [
-    ...NEEDED,
-    ...pathsIn([manifest.main, manifest.types, manifest.exports, manifest.bin]),
-    ...scripts.flatMap(importsOf),
+  const errors = [
+    ...checkContents({
+      names: tarball.names,
+      manifest: readManifest(content),
+      read: (name) => readFileSync(join(content, name), 'utf8'),
+    }),
+    ...sizeErrors(tarball),
+    ...binaries.flatMap((report) => report.errors),
+    ...(await publintErrors(tarball)),
+    ...typeErrors(tarball),
   ];
-  const errors = [...new Set(wanted)]
-    .filter((name) => !names.has(name))
-    .map((name) => `${name} is not in the package`);
-  for (const name of names) if (UNWANTED.test(name)) errors.push(`${name} is in the package`);
-  if (process.argv.includes('--publish')) {
-    if (!names.has('README.md')) errors.push('README.md is not in the package');
-    const hasPrebuild = (platform) =>
-      [...names].some((name) => name.startsWith(`prebuilds/${platform}/`) && /\.node$/.test(name));
-    for (const platform of PROMISED_PREBUILDS) {
-      if (!hasPrebuild(platform)) {
-        errors.push(`prebuilds/${platform} has no addon: npm run make:prebuild on that platform`);
-      }
-    }
-  }
-  return { errors, count: names.size, bytes };
-}
-
-const { errors, count, bytes } = checkPackage();
-for (const line of errors) console.error(`error: ${line}`);
-if (errors.length === 0) {
-  console.log(`package: ${count} files, ${(bytes / 1e6).toFixed(1)} MB unpacked`);
-}
-process.exitCode = errors.length === 0 ? 0 : 1;
+  rmSync(join(FOLDER, 'content'), { recursive: true });
+  for (const line of errors) console.error(`error: ${line}`);
+  const { names, bytes, unpackedBytes } = tarball;
+  console.log(
+    `package: ${names.length} files, tarball ${mb(bytes)}, unpacked ${mb(unpackedBytes)}, glibc ${binaries.map(({ floor }) => floor).join(', ')} or newer`,
+  );
+  process.exitCode = errors.length === 0 ? 0 : 1;
+});
