@@ -1,0 +1,4 @@
+const sluice = require('sluice');
+const { exercise } = require('./exercise.cjs');
+
+exercise(sluice);
