@@ -3,7 +3,16 @@
 const on = ({ machine }) =>
   `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node.slice(1)}, ${machine.date}.`;
 
-export function render({ 'train-step': trainStep, 'event-loop': eventLoop, latency, memory }) {
+/** @param {Record<string, any>} results by the names of their files */
+export function render(results) {
+  const {
+    'train-step': trainStep,
+    'event-loop': eventLoop,
+    latency,
+    waiting,
+    import: importTime,
+    memory,
+  } = results;
   const parts = [
     '# Measurements',
     'Made by `npm run bench` from the files in `bench/results`. The machine is shared and noisy: peers run in the same minutes, and a ratio is the median of the ratios of alternating rounds.',
@@ -18,6 +27,8 @@ export function render({ 'train-step': trainStep, 'event-loop': eventLoop, laten
     );
   }
   if (latency) parts.push(...latencyTable(latency));
+  if (waiting) parts.push(...waitingTable(waiting));
+  if (importTime) parts.push(...importTable(importTime));
   if (memory) {
     const rows = ['trainOnBatch', 'predict', 'push'].map(
       (name) =>
@@ -55,6 +66,28 @@ function latencyTable(result) {
   ];
 }
 
+function waitingTable({ rounds, rows, ...result }) {
+  const columns = {
+    spins: 'turns before sleep',
+    stepMs64: 'training step, 64 units, ms',
+    stepMs256: 'training step, 256 units, ms',
+    predictMs64: 'predict, 64 units, ms',
+    processorsServing: 'processors in use',
+  };
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  const keys = Object.keys(columns);
+  return [
+    '## What waiting threads cost',
+    on(result),
+    `How often a thread of the OpenMP team looks for its next parallel region before it sleeps (libgomp's own choice is 300,000, ours is in lib/addon/waiting.ts), two threads, median of ${rounds} rounds. The last column: the processors that a process uses which answers a predict of 32 rows every 10 ms.`,
+    [
+      line(Object.values(columns)),
+      line(keys.map(() => '---')),
+      ...rows.map((row) => line(keys.map((key) => row[key].toLocaleString('en')))),
+    ].join('\n'),
+  ];
+}
+
 function trainStepTable(result) {
   const peers = Object.keys(result.rows[0].ratio);
   const head = [
@@ -76,5 +109,27 @@ function trainStepTable(result) {
     'gru(units) → dense(1), mse, Adam: forward, backward and update, called from JavaScript (`trainOnBatch`) and from Python.',
     [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n'),
     ...result.missing.map((reason) => `Not measured: ${reason}.`),
+  ];
+}
+
+function importTable(result) {
+  const names = {
+    esm: "`import 'sluice'`",
+    cjs: "`require('sluice')`",
+    esmWithAddon: '`import`, and the first call, which loads the addon',
+  };
+  const rows = Object.entries(names).map(([name, title]) => {
+    const { added, addedCpu, bareNode, bareNodeCpu } = result.ms[name];
+    return `| ${title} | ${added} | ${addedCpu} | ${bareNode} | ${bareNodeCpu} |`;
+  });
+  return [
+    '## Starting',
+    on(result),
+    `What a process takes longer to start than an empty program, median of ${result.rounds} rounds. The limit for an import is ${result.limitMs} ms.`,
+    [
+      '| program | added, ms | added, CPU ms | empty program, ms | empty program, CPU ms |',
+      '| --- | --- | --- | --- | --- |',
+      ...rows,
+    ].join('\n'),
   ];
 }

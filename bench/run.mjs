@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureEventLoop } from './event-loop.mjs';
+import { measureImport } from './import-time.mjs';
 import { measureLatency } from './latency.mjs';
 import { machine } from './machine.mjs';
 import { render } from './render.mjs';
@@ -17,6 +18,7 @@ const measurements = {
   'event-loop': measureEventLoop,
   latency: measureLatency,
   waiting: measureWaiting,
+  import: measureImport,
   // A process of its own: the samples are of its memory. V8 interprets (machine code is added for tens
   // of thousands of calls), its young generation is small and of one size, its collector has one
   // thread; malloc has one arena and gives what is free back at once. What is left is what the library
