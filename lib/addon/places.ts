@@ -37,7 +37,10 @@ interface FileNames {
  * All places below the package's folder `root`. Whoever names a file wants this one: then it is the
  * only place.
  */
-export function addonPlaces(root: string, env = process.env): AddonCandidate[] {
+export function addonPlaces(
+  root: string,
+  env: Record<string, string | undefined> = process.env,
+): AddonCandidate[] {
   const path = env.SLUICE_ADDON_PATH;
   if (path) return [explicitFile(path)];
   return [

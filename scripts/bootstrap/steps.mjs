@@ -13,7 +13,7 @@ import { buildEnvironment, COMPILE, isInstalled, jobs } from './system.mjs';
  */
 
 const NATIVE_SOURCES = ['CMakeLists.txt', 'cmake', 'native'];
-const CXX = /\.(cc|h|hpp|inc|cmake|txt)$/;
+const CXX = /\.(cc|h|hpp|inc|map|cmake|txt)$/;
 
 /** npm itself, even where only `npm run` knows where it is. */
 function npm() {

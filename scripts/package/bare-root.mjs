@@ -11,25 +11,37 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ROOT, StepFailed } from '../bootstrap/report.mjs';
-import { installedBytes, makeConsumer } from './consumer.mjs';
+import { installedBytes, makeConsumer, PROGRAMS } from './consumer.mjs';
 import { installArguments, run } from './npm.mjs';
 import { npmCommand } from './tarball.mjs';
 
 const MOST_SECONDS = 5;
 const ATTEMPTS = 3;
 /** What must not be there, or the check would prove nothing. */
-const PROGRAMS = /^(cc|c\+\+|gcc|g\+\+|clang|clang\+\+|cmake|ninja|make|python3?)(-[\d.]+)?$/;
+const TOOLS = /^(cc|c\+\+|gcc|g\+\+|clang|clang\+\+|cmake|ninja|make|python3?)(-[\d.]+)?$/;
 const LIBRARIES = /^lib(gomp|openblas\w*|blas|cblas|hwy|lapack)\.(so|a)/;
 
-/** @param {string} root */
+/**
+ * Before anything is copied: a system in use is large, and its /proc has no end.
+ * @param {string} root
+ */
 function assertBare(root) {
+  if (!existsSync(join(root, 'etc', 'debian_version'))) {
+    throw new StepFailed(
+      `${root} is no Debian; make one: debootstrap --variant=minbase bookworm ${root}`,
+    );
+  }
+  const inUse = ['proc', 'sys'].filter((name) => readdirSync(join(root, name)).length > 0);
+  if (realpathSync(root) === '/' || inUse.length > 0) {
+    throw new StepFailed(`${root} is a system in use, not a folder with a bare one`);
+  }
   const found = ['usr/bin', 'usr/local/bin', 'usr/lib', 'usr/local/lib']
     .map((folder) => join(root, folder))
     .filter(existsSync)
     .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }))
     .filter((path) => {
       const name = path.split('/').at(-1);
-      return (PROGRAMS.test(name) && !path.includes('/')) || LIBRARIES.test(name);
+      return (TOOLS.test(name) && !path.includes('/')) || LIBRARIES.test(name);
     });
   if (found.length > 0) throw new StepFailed(`${root} is not bare: it has ${found.join(', ')}`);
 }
@@ -84,13 +96,8 @@ function bestSecondsOf(work) {
  */
 export function checkInBareRoot({ base, root, tarball, cache, registry }) {
   if (process.getuid?.() !== 0) throw new StepFailed('--root needs root, for chroot and mount');
-  if (!existsSync(join(base, 'etc', 'debian_version'))) {
-    throw new StepFailed(
-      `${base} is no Debian; make one: debootstrap --variant=minbase bookworm ${base}`,
-    );
-  }
-  run(['cp', '-a', base, root], { cwd: ROOT });
-  assertBare(root);
+  assertBare(base);
+  run(['cp', '-a', '--one-file-system', base, root], { cwd: ROOT });
   bringNode(root);
   makeConsumer(join(root, 'srv', 'consumer'));
   cpSync(tarball, join(root, 'srv', 'sluice.tgz'));
@@ -103,7 +110,7 @@ export function checkInBareRoot({ base, root, tarball, cache, registry }) {
     const options = { tarball: '/srv/sluice.tgz', cache: '/srv/cache', scripts: true };
     inside('npm', ...installArguments(options), '--offline', '--registry', registry);
   });
-  for (const program of ['esm.mjs', 'cjs.cjs', 'instance.mjs']) inside('node', program);
+  for (const command of PROGRAMS) inside(...command);
   const report = inside('node', 'train.mjs').trim();
   return { seconds, bytes: installedBytes(join(root, 'srv', 'consumer')), report };
 }

@@ -20,11 +20,14 @@ export function makeConsumer(folder) {
   return folder;
 }
 
-/** Runs what has to work from JavaScript. */
+/** What has to work in a project: programs of test/install, and the command line as npm links it. */
+export const PROGRAMS = [
+  ...['esm.mjs', 'cjs.cjs', 'instance.mjs'].map((program) => ['node', program]),
+  ['node_modules/.bin/sluice', 'doctor'],
+];
+
 export function runPrograms(folder) {
-  for (const program of ['esm.mjs', 'cjs.cjs', 'instance.mjs']) {
-    run([process.execPath, program], { cwd: folder, title: program });
-  }
+  for (const command of PROGRAMS) run(command, { cwd: folder });
 }
 
 /** Compiles a TypeScript program against the installed types; these are checked themselves. */

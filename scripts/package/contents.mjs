@@ -32,13 +32,14 @@ function pathsIn(value) {
 
 /** The files that a script or a compiled module names relative to itself. */
 function importsOf(name, text) {
-  const relative = /(?:\bfrom |\brequire\(|\bimport\()'(\.[^']+)'/g;
-  return [...text.matchAll(relative)].map(([, target]) =>
+  const relative = /(?:\bfrom |\brequire\(|\bimport\()['"](\.[^'"]+)['"]/g;
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, ''); // types in comments are nobody's import
+  return [...code.matchAll(relative)].map(([, target]) =>
     posix.join(posix.dirname(name), target ?? ''),
   );
 }
 
-/** A .d.ts names the .js beside the .d.ts that is meant. */
+/** A .d.ts names the .js beside which the .d.ts lies that is meant. */
 function asDeclaration(name) {
   return name.replace(/\.(m?)js$/, '.d.$1ts');
 }
@@ -76,7 +77,7 @@ export function checkContents({ names, manifest, read }) {
   }
   for (const script of RUN_BY_NPM) {
     if (manifest.scripts?.[script]) {
-      errors.push(`package.json has a script ${script}, which would run on the user's machine`);
+      errors.push(`package.json has a script ${script}, which would run where it is installed`);
     }
   }
   return errors;

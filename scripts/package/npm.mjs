@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { StepFailed } from '../bootstrap/report.mjs';
 import { npmCommand } from './tarball.mjs';
 
+const LINES_SHOWN = 40;
+
 /** Without what `npm run` tells its scripts about this project. */
 export function userEnvironment() {
   const ours =
@@ -20,7 +22,8 @@ export function run(command, { cwd, env = userEnvironment(), title = command.joi
   });
   if (status === 0) return stdout;
   const reason = error?.message ?? signal ?? `exit code ${status}`;
-  throw new StepFailed(`${title}: ${reason}\n${stdout}${stderr}`);
+  const tail = `${stdout}${stderr}`.trimEnd().split('\n').slice(-LINES_SHOWN);
+  throw new StepFailed([`${title}: ${reason}`, ...tail].join('\n'));
 }
 
 /** The arguments of an installation that asks nobody and prints little. */
