@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { median } from './drivers/protocol.mjs';
 
-const kRounds = 5;
+const kRounds = 3;
 
 /** GOMP_SPINCOUNT: turns of a waiting thread before it sleeps. libgomp's own is 300,000. */
 const kSpins = ['0', '1000', '10000', '30000', '300000'];
