@@ -58,6 +58,7 @@ function expectation(names: readonly string[]): string {
 }
 
 function rawHint(value: unknown): string | undefined {
+  if (isForeignTensor(value)) return 'it was made by another copy of sluice';
   const isRaw =
     ArrayBuffer.isView(value) || (Array.isArray(value) && !(value[0] instanceof Tensor));
   return isRaw ? 'wrap it in tensor(...)' : undefined;
@@ -69,12 +70,18 @@ function checked(value: unknown, name: string): Tensor {
   return value;
 }
 
+/** Two dependencies may bring a copy of the package each, whose classes are not ours. */
+function isForeignTensor(value: unknown): boolean {
+  return !(value instanceof Tensor) && Object(value).constructor?.name === Tensor.name;
+}
+
 /** A plain object, as opposed to a tensor, an array, a typed array, a Map or a Promise. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return (
     value !== null &&
     typeof value === 'object' &&
     !(value instanceof Tensor) &&
+    !isForeignTensor(value) &&
     Object.prototype.toString.call(value) === '[object Object]'
   );
 }
