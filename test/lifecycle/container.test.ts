@@ -5,7 +5,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { PRELUDE, ROOT } from '../support/process.js';
+// @ts-expect-error: plain JavaScript
+import { PRELUDE, ROOT } from '../support/prelude.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-cgroup-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

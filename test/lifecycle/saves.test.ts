@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { load } from 'sluice';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { interrupt, PRELUDE, run } from '../support/process.js';
+// @ts-expect-error: plain JavaScript
+import { run } from '../support/child.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
 const path = join(folder, 'model.safetensors');
@@ -61,8 +62,8 @@ describe('saving over a file', () => {
   let fresh: Buffer;
   let operations: string[];
 
-  beforeAll(() => {
-    const { stdout, stderr } = run(`${PRELUDE}${MODELS}${SABOTAGE}
+  beforeAll(async () => {
+    const { stdout, stderr } = await run(`${MODELS}${SABOTAGE}
       (async () => {
         await newer.save(path);
         const fresh = require('node:fs').readFileSync(path).toString('base64');
@@ -98,7 +99,7 @@ describe('saving over a file', () => {
     const places = name === 'SIGKILL' ? [...operations.keys()] : [1, renamed, renamed + 1];
     for (const at of places) {
       writeFileSync(path, old);
-      const { status, signal } = run(`${PRELUDE}${MODELS}${SABOTAGE}
+      const { status, signal } = await run(`${MODELS}${SABOTAGE}
         sabotage(${at}, () => { ${end}; }).then(() => newer.save(path));`);
       expect(name).toContain(signal ?? (status === 9 ? 'exit' : status === 1 ? 'exception' : '?'));
       const expected = at <= renamed ? old : fresh;
@@ -112,7 +113,7 @@ describe('saving over a file', () => {
 
   it('is whole when a process that saves again and again is killed', async () => {
     for (let round = 0; round < 3; round++) {
-      const { signal, stderr } = await interrupt(
+      const { signal, stderr } = await run(
         `${MODELS}
         (async () => {
           for (let i = 0; ; i++) {
@@ -120,7 +121,7 @@ describe('saving over a file', () => {
             if (i === 20) console.log('saves');
           }
         })();`,
-        'SIGKILL',
+        { signal: 'SIGKILL' },
       );
       expect({ signal, stderr }).toEqual({ signal: 'SIGKILL', stderr: '' });
       const file = readFileSync(path);
@@ -128,10 +129,10 @@ describe('saving over a file', () => {
     }
   });
 
-  it('leaves nothing else behind where it could not be done', () => {
+  it('leaves nothing else behind where it could not be done', async () => {
     for (const file of readdirSync(folder)) if (file.endsWith('.tmp')) rmSync(join(folder, file));
     writeFileSync(path, old);
-    const { stdout } = run(`${PRELUDE}${MODELS}
+    const { stdout } = await run(`${MODELS}
       const fs = require('node:fs/promises');
       fs.rename = () => Promise.reject(new Error('no rename'));
       newer.save(path).catch((error) => console.log(error.message));`);
