@@ -14,6 +14,10 @@ export function machine() {
   };
 }
 
+/** The same as the first line of a measurement. */
+export const on = ({ machine }) =>
+  `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node.slice(1)}, ${machine.date}.`;
+
 /** Virtual machines name their processor "AMD EPYC": these numbers tell one generation from another. */
 function familyAndModel() {
   try {

@@ -1,50 +1,53 @@
 // docs/benchmarks.md from the JSON results.
+import { lifecycleTables } from './lifecycle-tables.mjs';
+import { on } from './machine.mjs';
 
-const on = ({ machine }) =>
-  `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node.slice(1)}, ${machine.date}.`;
+/** Results by the names of their files, in the order of the document. */
+const SECTIONS = {
+  'train-step': trainStepTable,
+  'event-loop': eventLoopTable,
+  latency: latencyTable,
+  waiting: waitingTable,
+  import: importTable,
+  memory: memoryTable,
+  lifecycle: lifecycleTables,
+};
 
-/** @param {Record<string, any>} results by the names of their files */
+/** @param {Record<string, any>} results */
 export function render(results) {
-  const {
-    'train-step': trainStep,
-    'event-loop': eventLoop,
-    latency,
-    waiting,
-    import: importTime,
-    memory,
-  } = results;
   const parts = [
     '# Measurements',
-    'Made by `npm run bench` from the files in `bench/results`. The machine is shared and noisy: peers run in the same minutes, and a ratio is the median of the ratios of alternating rounds.',
+    'Made by `npm run bench` and `npm run check:lifecycle` from the files in `bench/results`. The machine is shared and noisy: peers run in the same minutes, and a ratio is the median of the ratios of alternating rounds.',
   ];
-  if (trainStep) parts.push(...trainStepTable(trainStep));
-  if (eventLoop) {
-    const { case: c, delayMs, echo } = eventLoop;
-    parts.push(
-      '## The event loop while training',
-      on(eventLoop),
-      `fit of gru(${c.units}) on batches [${c.batch},${c.steps},${c.features}] for ${eventLoop.seconds} s (${eventLoop.stepsTrained} steps). Event loop delay (1 ms resolution): max ${delayMs.max} ms, p99 ${delayMs.p99} ms; ${(100 * eventLoop.shareOfTimeInGapsOver10ms).toFixed(2)} % of the time in gaps over 10 ms. An HTTP echo server in the same process: ${echo.requests} requests, p50 ${echo.p50} ms, p99 ${echo.p99} ms, max ${echo.max} ms.`,
-    );
-  }
-  if (latency) parts.push(...latencyTable(latency));
-  if (waiting) parts.push(...waitingTable(waiting));
-  if (importTime) parts.push(...importTable(importTime));
-  if (memory) {
-    const rows = ['trainOnBatch', 'predict', 'push'].map(
-      (name) =>
-        `| ${name} | ${memory[name].calls.toLocaleString('en')} | ${memory[name].bytesPerCall} |`,
-    );
-    parts.push(
-      '## Memory over many calls',
-      on(memory),
-      [
-        '| call | calls | slope of anonymous memory (free pages of the JavaScript heap taken off), bytes a call (last 80 %) |',
-        '| --- | --- | --- |',
-        ...rows,
-      ].join('\n'),
-    );
+  for (const [name, section] of Object.entries(SECTIONS)) {
+    if (results[name]) parts.push(...section(results[name]));
   }
   return `${parts.join('\n\n')}\n`;
+}
+
+function eventLoopTable(result) {
+  const { case: c, delayMs, echo, seconds, stepsTrained, shareOfTimeInGapsOver10ms } = result;
+  return [
+    '## The event loop while training',
+    on(result),
+    `fit of gru(${c.units}) on batches [${c.batch},${c.steps},${c.features}] for ${seconds} s (${stepsTrained} steps). Event loop delay (1 ms resolution): max ${delayMs.max} ms, p99 ${delayMs.p99} ms; ${(100 * shareOfTimeInGapsOver10ms).toFixed(2)} % of the time in gaps over 10 ms. An HTTP echo server in the same process: ${echo.requests} requests, p50 ${echo.p50} ms, p99 ${echo.p99} ms, max ${echo.max} ms.`,
+  ];
+}
+
+function memoryTable(result) {
+  const rows = ['trainOnBatch', 'predict', 'push'].map((name) => {
+    const { calls, bytesPerCall } = result[name];
+    return `| ${name} | ${calls.toLocaleString('en')} | ${bytesPerCall} |`;
+  });
+  return [
+    '## Memory over many calls',
+    on(result),
+    [
+      '| call | calls | slope of anonymous memory (free pages of the JavaScript heap taken off), bytes a call (last 80 %) |',
+      '| --- | --- | --- |',
+      ...rows,
+    ].join('\n'),
+  ];
 }
 
 function latencyTable(result) {

@@ -1,18 +1,16 @@
 // npm run bench [-- NAME ...]: measures, writes JSON under bench/results and
 // renders docs/benchmarks.md.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { writeDocument, writeResult } from './document.mjs';
 import { measureEventLoop } from './event-loop.mjs';
 import { measureImport } from './import-time.mjs';
 import { measureLatency } from './latency.mjs';
 import { machine } from './machine.mjs';
-import { render } from './render.mjs';
 import { measureTrainStep } from './train-step.mjs';
 import { measureWaiting } from './waiting.mjs';
 
-const folder = new URL('results/', import.meta.url);
 const measurements = {
   'train-step': measureTrainStep,
   'event-loop': measureEventLoop,
@@ -53,25 +51,9 @@ if (values.help || unknown !== undefined) {
   process.exit(unknown === undefined ? 0 : 2);
 }
 
-mkdirSync(folder, { recursive: true });
 for (const name of positionals.length ? positionals : Object.keys(measurements)) {
   console.error(`== ${name}`);
   const result = await measurements[name]((line) => console.error(line));
-  writeFileSync(
-    new URL(`${name}.json`, folder),
-    `${JSON.stringify({ machine: machine(), ...result }, null, 2)}\n`,
-  );
+  writeResult(name, { machine: machine(), ...result });
 }
-const read = (name) => {
-  try {
-    return JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8'));
-  } catch {
-    return null;
-  }
-};
-const document = new URL('../docs/benchmarks.md', import.meta.url);
-writeFileSync(
-  document,
-  render(Object.fromEntries(Object.keys(measurements).map((name) => [name, read(name)]))),
-);
-console.error(`wrote ${fileURLToPath(folder)} and ${fileURLToPath(document)}`);
+writeDocument();

@@ -2,6 +2,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeModulesAreCurrent, stamp } from './fresh.mjs';
+import { npm } from './npm.mjs';
 import { ROOT, runLogged, StepFailed, task } from './report.mjs';
 import { buildEnvironment, COMPILE, isInstalled, jobs } from './system.mjs';
 
@@ -14,12 +15,6 @@ import { buildEnvironment, COMPILE, isInstalled, jobs } from './system.mjs';
 
 const NATIVE_SOURCES = ['CMakeLists.txt', 'cmake', 'native'];
 const CXX = /\.(cc|h|hpp|inc|map|cmake|txt)$/;
-
-/** npm itself, even where only `npm run` knows where it is. */
-function npm() {
-  const path = process.env.npm_execpath ?? '';
-  return /npm-cli\.c?js$/.test(path) ? [process.execPath, path] : ['npm'];
-}
 
 /** @type {Step} */
 export const npmPackages = {
@@ -115,6 +110,15 @@ export const nativeTests = nativeStep({
   build: [...cmakeJs, 'build', '--target', 'sluice_tests', '--parallel'],
 });
 
+/** The command that configures a tree with AddressSanitizer and UndefinedBehaviorSanitizer. */
+function sanitizedTree(folder, ...options) {
+  return [
+    ...['cmake', '-S', '.', '-B', folder, '-DCMAKE_BUILD_TYPE=Debug'],
+    // Some optimization: unoptimized SIMD wrappers are a hundred times slower.
+    ...['-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1', '-DSLUICE_SANITIZE=ON', ...options],
+  ];
+}
+
 /** @type {Step} */
 export const sanitizedTests = nativeStep({
   title: 'compiling the native tests with sanitizers',
@@ -123,13 +127,21 @@ export const sanitizedTests = nativeStep({
   sources: { paths: [...NATIVE_SOURCES, 'test/native'], pattern: CXX },
   output: 'build/sanitize/sluice_tests',
   folder: 'build/sanitize',
-  configure: [
-    ...['cmake', '-S', '.', '-B', 'build/sanitize', '-DCMAKE_BUILD_TYPE=Debug'],
-    // Some optimization: unoptimized SIMD wrappers are a hundred times slower.
-    '-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1',
-    ...['-DSLUICE_ADDON=OFF', '-DSLUICE_TESTS=ON', '-DSLUICE_SANITIZE=ON'],
-  ],
+  configure: sanitizedTree('build/sanitize', '-DSLUICE_ADDON=OFF', '-DSLUICE_TESTS=ON'),
   build: ['cmake', '--build', 'build/sanitize', '--parallel'],
+});
+
+// For Node processes: scripts/check-lifecycle.mjs --asan.
+/** @type {Step} */
+export const sanitizedAddon = nativeStep({
+  title: 'compiling the addon with sanitizers',
+  log: 'asan',
+  needs: COMPILE,
+  sources: { paths: [...NATIVE_SOURCES, 'package.json', 'package-lock.json'], pattern: CXX },
+  output: 'build/asan/Release/sluice.node',
+  folder: 'build/asan',
+  configure: sanitizedTree('build/asan', '-DSLUICE_ADDON=ON'),
+  build: ['cmake', '--build', 'build/asan', '--target', 'sluice', '--parallel'],
 });
 
 const distMark = stamp(

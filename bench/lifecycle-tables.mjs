@@ -1,0 +1,32 @@
+// The part of docs/benchmarks.md about npm run check:lifecycle (scripts/lifecycle/record.mjs).
+import { on } from './machine.mjs';
+
+const ENDS = { crash: 'crashes', hang: 'hangs', wrong: 'other ends than expected' };
+
+const line = (cells) => `| ${cells.join(' | ')} |`;
+const count = (times) => (times === 1 ? 'once' : `${times} times`);
+
+function table({ rows }, kinds) {
+  const head = ['Node', 'runs', ...Object.values(kinds)];
+  const cells = (row) => [row.node, row.runs, ...Object.keys(kinds).map((kind) => row[kind])];
+  return [line(head), line(head.map(() => '---')), ...rows.map((row) => line(cells(row)))].join(
+    '\n',
+  );
+}
+
+export function lifecycleTables({ plain, asan }) {
+  const parts = [
+    '## Life cycle',
+    'Made by `npm run check:lifecycle -- --record`: processes that exit, throw, are killed, abort and dispose in mid-fit, with workers, forks, clusters, two copies of the package and little memory (the cases in `test/lifecycle`), each in a process of its own.',
+  ];
+  if (plain) {
+    parts.push(`${plain.cases} cases, ${count(plain.times)}. ${on(plain)}`, table(plain, ENDS));
+  }
+  if (asan) {
+    parts.push(
+      `With AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer: ${asan.cases} cases, ${count(asan.times)}. ${on(asan)}`,
+      table(asan, { sanitizer: 'errors and leaks', ...ENDS }),
+    );
+  }
+  return parts;
+}
