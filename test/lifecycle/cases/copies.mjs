@@ -131,6 +131,15 @@ true
 `,
   },
   {
+    name: 'refuse the objects of the other addon',
+    script: `${COPIES}
+      const [first, second] = [install('one'), install('two')].map(({ addon }) => require(addon));
+      const cancel = (token) => first.CancelToken.prototype.cancel.call(token);
+      cancel(new first.CancelToken());
+      try { cancel(new second.CancelToken()); } catch (error) { console.log(error.code); }`,
+    stdout: 'INVALID_ARGUMENT\n',
+  },
+  {
     name: 'in a worker each, which are terminated in mid-fit',
     script: `${COPIES}(async () => {
       const script = (root) => 'const copy = require(' + JSON.stringify(root) + ');' +

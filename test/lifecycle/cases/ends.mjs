@@ -79,6 +79,26 @@ const inMidFit = [
     status: 7,
   },
   {
+    name: 'by process.exit in large matrix products',
+    // What takes libraries down at the end of a process meets work that goes on for long.
+    script: `
+      const wide = (units) => {
+        const recurrentInitializer = 'glorotUniform';
+        const m = sequential([layers.gru({ units, recurrentInitializer }), layers.dense({ units: 1 })],
+          { inputShape: [null, 128], seed: 3 });
+        m.compile({ optimizer: 'sgd', loss: 'mse' });
+        return m;
+      };
+      const rows = tensor(noise(64 * 20 * 128), [64, 20, 128]);
+      const epochs = 1e6;
+      const started = new Promise((resolve) => {
+        wide(384).fit(rows, y, { epochs, batchSize: 64, callbacks: [{ onBatchEnd: resolve }] });
+      });
+      wide(256).fit(rows, y, { epochs, batchSize: 64 });
+      started.then(() => setTimeout(() => process.exit(7), 20));`,
+    status: 7,
+  },
+  {
     name: 'by an uncaught exception after a step',
     script: `startFit().started.then(() => setTimeout(() => { throw new Error('mine'); }));`,
     status: 1,
