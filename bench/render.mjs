@@ -69,7 +69,8 @@ function latencyTable(result) {
   ];
 }
 
-function waitingTable({ rounds, rows, ...result }) {
+function waitingTable(result) {
+  const { rounds, rows } = result;
   const columns = {
     spins: 'turns before sleep',
     stepMs64: 'training step, 64 units, ms',

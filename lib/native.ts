@@ -5,9 +5,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as Binding from '../binding.js';
 import { toSluiceError } from './addon/errors.js';
-import { withSleepingThreads } from './addon/waiting.js';
 import { type AddonAttempt, notFound } from './addon/notFound.js';
 import { type AddonPlace, addonPlaces } from './addon/places.js';
+import { withSleepingThreads } from './addon/waiting.js';
 
 export type {
   Batch,

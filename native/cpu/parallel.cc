@@ -92,9 +92,9 @@ void Barrier::wait(int threads) noexcept {
   }
 }
 
-// After a region libgomp's threads spin for a while before they sleep: a gain for regions that follow
-// one another, a loss for the rest of the machine. How long is for who loads this library to say
-// (lib/addon/waiting.ts), since libgomp reads it from the environment when it is loaded.
+// After a region libgomp's threads spin for a while before they sleep: a gain for regions that
+// follow one another, a loss for the rest of the machine. How long is for who loads this library to
+// say (lib/addon/waiting.ts), since libgomp reads it from the environment when it is loaded.
 void internal::runRegion(int threads, RegionBody body, void* state) noexcept {
   if (threads > 1 && !regionOpen.exchange(true, std::memory_order_acquire)) {
     const int team = teamOf(threads);
