@@ -1,7 +1,7 @@
-// Whether memory grows: the slope of anonymous resident memory, less what is free in the pages of V8's
-// heap, over the last 80 % of many calls, after others that are not measured. (V8 keeps or returns the
-// free half of its young generation, a MiB, as it likes.) bench/run.mjs starts it with the settings under
-// which V8's code and malloc's fragments do not blur the line.
+// Whether memory grows: the slope over the last 80 % of many calls, after others that are not measured.
+// Counted is what is live of V8's heap and all anonymous memory outside of its pages: which of those are
+// kept, given back or touched for the first time is V8's business, and moves by a MiB. bench/run.mjs
+// starts this with the settings under which V8's code and malloc's fragments do not blur the line.
 import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { getHeapStatistics } from 'node:v8';
@@ -10,10 +10,23 @@ import { layers, sequential, tensor } from 'sluice';
 const kSamples = 200;
 const kWarmUpCalls = 20_000;
 
-function anonymousBytes() {
-  const line = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'));
-  const { total_physical_size: pages, used_heap_size: used } = getHeapStatistics();
-  return Number(line[1]) * 1024 - (pages - used);
+/** The first line of a mapping in /proc/self/smaps: start, permissions, name. */
+const MAPPING = /^([0-9a-f]+)-[0-9a-f]+ (\S+) \S+ \S+ \S+ *(.*)$/;
+/** V8's pages are aligned to their size. malloc's large blocks are so only by chance. */
+const V8_PAGE = 2 ** 18;
+
+function liveBytes() {
+  let [bytes, counts] = [0, true];
+  for (const line of readFileSync('/proc/self/smaps', 'utf8').split('\n')) {
+    const [, start, permissions, name] = MAPPING.exec(line) ?? [];
+    if (start) {
+      const isPage = Number.parseInt(start, 16) % V8_PAGE === 0;
+      counts = !(name === '' && permissions === 'rw-p' && isPage);
+    }
+    const [, anonymous] = /^Anonymous: +(\d+) kB/.exec(line) ?? [];
+    if (anonymous && counts) bytes += Number(anonymous) * 1024;
+  }
+  return bytes + getHeapStatistics().used_heap_size;
 }
 
 /** Collects, and lets the finalizers run that the collector leaves for later turns. */
@@ -42,13 +55,13 @@ async function measure(name, calls, call, report) {
     if (pending) await pending;
     if (i % every) continue;
     await settle();
-    const bytes = anonymousBytes();
+    const bytes = liveBytes();
     if (i > 0) samples.push([i, bytes]);
   }
   const result = {
     calls,
     bytesPerCall: Number(slope(samples).toFixed(3)),
-    rssAnonMiB: Math.round(samples.at(-1)[1] / 2 ** 20),
+    liveMiB: Math.round(samples.at(-1)[1] / 2 ** 20),
   };
   report(`${name}: ${JSON.stringify(result)}`);
   return result;

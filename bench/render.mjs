@@ -43,7 +43,7 @@ function memoryTable(result) {
     '## Memory over many calls',
     on(result),
     [
-      '| call | calls | slope of anonymous memory (free pages of the JavaScript heap taken off), bytes a call (last 80 %) |',
+      '| call | calls | slope of live memory (of the JavaScript heap, and anonymous memory outside of it), bytes a call, last 80 % |',
       '| --- | --- | --- |',
       ...rows,
     ].join('\n'),
