@@ -66,6 +66,8 @@ describe('a report of a sanitizer', () => {
   it('leaves out what Node and V8 allocated, also in calls of ours', () => {
     const called = `${theirs}\n    #3 0x1 in sluice::f() f.cc:1 [/a/sluice.node]`;
     expect(ownReports(leaks(theirs, called))).toEqual([]);
+    const hook = leak('    #1 0x1 in CleanupHook napi-inl.h:7148 [/a/sluice.node]');
+    expect(ownReports(leaks(hook))).toEqual([]);
   });
 
   it('counts every error, and undefined behaviour', () => {
