@@ -21,6 +21,15 @@ function kill(child) {
 }
 process.once('exit', () => running.forEach(kill));
 
+/** Calls `end` after so long. A machine that stood still meanwhile has lost a second, not hung. */
+function afterTicks(ms, end) {
+  const tick = Math.min(ms, 1000);
+  let left = Math.ceil(ms / tick);
+  return setInterval(() => {
+    if (--left === 0) end();
+  }, tick);
+}
+
 /**
  * @typedef {object} RunOptions
  * @property {string} [node] the Node that runs it; default: this one
@@ -62,10 +71,10 @@ export function run(script, options = {}) {
   running.add(child);
   return new Promise((resolve, reject) => {
     let [stdout, stderr, hung] = ['', '', false];
-    const limit = setTimeout(() => {
+    const limit = afterTicks(options.limitMs ?? HANG_MS, () => {
       hung = true;
       kill(child);
-    }, options.limitMs ?? HANG_MS);
+    });
     child.stdout.setEncoding('utf8').on('data', (text) => {
       if (stdout === '' && signal) child.kill(signal);
       stdout += text;
@@ -75,7 +84,7 @@ export function run(script, options = {}) {
     });
     child.once('error', reject);
     child.once('close', (status, endedBy) => {
-      clearTimeout(limit);
+      clearInterval(limit);
       // What the script started and left behind would keep the next one company.
       kill(child);
       running.delete(child);
