@@ -21,6 +21,11 @@ export function lifecycleTables({ plain, asan }) {
   ];
   if (plain) {
     parts.push(`${plain.cases} cases, ${count(plain.times)}. ${on(plain)}`, table(plain, ENDS));
+    if (plain.rows.some(({ hang }) => hang > 0)) {
+      parts.push(
+        "Node itself hangs now and then in `process.exit`: it waits for a thread of V8's that compiles and waits for the main thread's garbage collection ([nodejs/node#54918](https://github.com/nodejs/node/issues/54918)). Look at the stacks of a process that hangs before anything else.",
+      );
+    }
   }
   if (asan) {
     parts.push(
