@@ -1,4 +1,4 @@
-// The way of one environment's tasks to the compute thread and back: the part of the environment
+// The way of one environment's tasks to the scheduler and back: the part of the environment
 // that other threads see. Outlives the environment for as long as the compute thread holds on to
 // it.
 #pragma once
@@ -30,7 +30,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
  private:
   explicit Channel(std::function<void()> wake) : wake_(std::move(wake)) {}
-  void work(const std::shared_ptr<Task>& task);         // on the compute thread
+  void work(const std::shared_ptr<Task>& task);         // on a thread of the scheduler
   void finish(Task& task, std::exception_ptr failure);  // under the mutex
 
   std::mutex mutex_;

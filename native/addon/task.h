@@ -21,7 +21,7 @@ class Task {
  public:
   virtual ~Task() = default;
 
-  // On the compute thread. What it throws rejects the promise.
+  // On a thread of the scheduler. What it throws rejects the promise.
   virtual void run(const CancelToken& cancel) = 0;
   // On the JavaScript thread, unless run() threw.
   virtual Napi::Value result(Napi::Env env) = 0;
