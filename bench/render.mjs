@@ -1,6 +1,7 @@
 // docs/benchmarks.md from the JSON results.
 import { lifecycleTables } from './lifecycle-tables.mjs';
 import { on } from './machine.mjs';
+import { table } from './markdown.mjs';
 
 /** Results by the names of their files, in the order of the document. */
 const SECTIONS = {
@@ -37,16 +38,19 @@ function eventLoopTable(result) {
 function memoryTable(result) {
   const rows = ['trainOnBatch', 'predict', 'push'].map((name) => {
     const { calls, bytesPerCall } = result[name];
-    return `| ${name} | ${calls.toLocaleString('en')} | ${bytesPerCall} |`;
+    return [name, calls.toLocaleString('en'), bytesPerCall];
   });
   return [
     '## Memory over many calls',
     on(result),
-    [
-      '| call | calls | slope of live memory (of the JavaScript heap, and anonymous memory outside of it), bytes a call, last 80 % |',
-      '| --- | --- | --- |',
-      ...rows,
-    ].join('\n'),
+    table(
+      [
+        'call',
+        'calls',
+        'slope of live memory (of the JavaScript heap, and anonymous memory outside of it), bytes a call, last 80 %',
+      ],
+      rows,
+    ),
   ];
 }
 
@@ -54,18 +58,17 @@ function latencyTable(result) {
   const { case: c, training, ms, idleCpuAfterFit } = result;
   const row = (name, when) => {
     const { p50, p99, max } = ms[when][name];
-    return `| ${name} | ${when === 'alone' ? 'nothing' : 'training'} | ${p50} | ${p99} | ${max} |`;
+    return [name, when === 'alone' ? 'nothing' : 'training', p50, p99, max];
   };
   const names = ['predict', 'push'];
   return [
     '## Serving a small model while a large one trains',
     on(result),
     `gru(${c.units}) → dense(1), one row of ${c.steps} steps (predict) and one step (push), ${c.calls} calls a few milliseconds apart; beside them, in the same process, a fit of gru(${training.units}) on batches [${training.batch},${training.steps},${training.features}] with ${result.threads} threads. After the fit the idle process used ${(100 * idleCpuAfterFit).toFixed(2)} % of a processor.`,
-    [
-      '| call | beside | p50 ms | p99 ms | max ms |',
-      '| --- | --- | --- | --- | --- |',
-      ...names.flatMap((name) => [row(name, 'alone'), row(name, 'beside')]),
-    ].join('\n'),
+    table(
+      ['call', 'beside', 'p50 ms', 'p99 ms', 'max ms'],
+      names.flatMap((name) => [row(name, 'alone'), row(name, 'beside')]),
+    ),
   ];
 }
 
@@ -78,17 +81,15 @@ function waitingTable(result) {
     predictMs64: 'predict, 64 units, ms',
     processorsServing: 'processors in use',
   };
-  const line = (cells) => `| ${cells.join(' | ')} |`;
   const keys = Object.keys(columns);
   return [
     '## What waiting threads cost',
     on(result),
     `How often a thread of the OpenMP team looks for its next parallel region before it sleeps (libgomp's own choice is 300,000, ours is in lib/addon/waiting.ts), two threads, median of ${rounds} rounds. The last column: the processors that a process uses which answers a predict of 32 rows every 10 ms.`,
-    [
-      line(Object.values(columns)),
-      line(keys.map(() => '---')),
-      ...rows.map((row) => line(keys.map((key) => row[key].toLocaleString('en')))),
-    ].join('\n'),
+    table(
+      Object.values(columns),
+      rows.map((row) => keys.map((key) => row[key].toLocaleString('en'))),
+    ),
   ];
 }
 
@@ -106,12 +107,11 @@ function trainStepTable(result) {
     row.ms.sluice,
     ...peers.flatMap((p) => [row.ms[p], `${row.ratio[p]} ×`]),
   ]);
-  const line = (cells) => `| ${cells.join(' | ')} |`;
   return [
     '## A training step',
     on(result),
     'gru(units) → dense(1), mse, Adam: forward, backward and update, called from JavaScript (`trainOnBatch`) and from Python.',
-    [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n'),
+    table(head, rows),
     ...result.missing.map((reason) => `Not measured: ${reason}.`),
   ];
 }
@@ -124,16 +124,15 @@ function importTable(result) {
   };
   const rows = Object.entries(names).map(([name, title]) => {
     const { added, addedCpu, bareNode, bareNodeCpu } = result.ms[name];
-    return `| ${title} | ${added} | ${addedCpu} | ${bareNode} | ${bareNodeCpu} |`;
+    return [title, added, addedCpu, bareNode, bareNodeCpu];
   });
   return [
     '## Starting',
     on(result),
     `What a process takes longer to start than an empty program, median of ${result.rounds} rounds. The limit for an import is ${result.limitMs} ms.`,
-    [
-      '| program | added, ms | added, CPU ms | empty program, ms | empty program, CPU ms |',
-      '| --- | --- | --- | --- | --- |',
-      ...rows,
-    ].join('\n'),
+    table(
+      ['program', 'added, ms', 'added, CPU ms', 'empty program, ms', 'empty program, CPU ms'],
+      rows,
+    ),
   ];
 }
