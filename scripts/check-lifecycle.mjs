@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { groups } from '../test/lifecycle/cases/index.mjs';
 import { runCase } from '../test/support/child.mjs';
 import { ROOT, runMain, StepFailed, say, secondsSince, task } from './bootstrap/report.mjs';
-import { sanitizer } from './lifecycle/asan.mjs';
+import { couldNotSearch, sanitizer } from './lifecycle/asan.mjs';
 import { nodeOf } from './lifecycle/nodes.mjs';
 import { HELP, readOptions, select } from './lifecycle/options.mjs';
 import { record } from './lifecycle/record.mjs';
@@ -28,12 +28,13 @@ function buildSanitized() {
 }
 
 /** One run of a case; with a sanitizer, what that found counts as well. */
-async function runOnce(one, node, asan) {
+async function runOnce(one, node, asan, triesLeft = 3) {
   if (!asan) return runCase(one, { node: node.program, limitMs: LIMIT_MS });
   const { env, reports } = asan.environment();
   const result = await runCase(one, { node: node.program, limitMs: LIMIT_ASAN_MS, env });
   const found = reports();
   if (found.length === 0) return result;
+  if (triesLeft > 1 && couldNotSearch(found)) return runOnce(one, node, asan, triesLeft - 1);
   return { verdict: 'sanitizer', report: [...found, result.report].join('\n') };
 }
 

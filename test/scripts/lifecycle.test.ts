@@ -1,7 +1,7 @@
 // What npm run check:lifecycle makes of a process, and of a sanitizer's report.
 import { describe, expect, it } from 'vitest';
 // @ts-expect-error: plain JavaScript
-import { ownReports } from '../../scripts/lifecycle/asan.mjs';
+import { couldNotSearch, ownReports } from '../../scripts/lifecycle/asan.mjs';
 // @ts-expect-error: plain JavaScript
 import { Tally } from '../../scripts/lifecycle/tally.mjs';
 // @ts-expect-error: plain JavaScript
@@ -75,6 +75,13 @@ describe('a report of a sanitizer', () => {
     expect(ownReports(error)).toHaveLength(1);
     expect(ownReports('native/f.cc:1:2: runtime error: signed integer overflow')).toHaveLength(1);
     expect(ownReports('')).toEqual([]);
+    expect(couldNotSearch(ownReports(error))).toBe(false);
+  });
+
+  it('tells a search that failed from what it finds', () => {
+    const text = '==7==LeakSanitizer has encountered a fatal error.\n==7==HINT: ptrace';
+    expect(ownReports(text)).toEqual([text]);
+    expect(couldNotSearch(ownReports(text))).toBe(true);
   });
 });
 
