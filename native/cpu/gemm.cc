@@ -17,9 +17,14 @@ alignas(64) constexpr float kZeros[kMaxPanel] = {};
 class Multiplication {
  public:
   explicit Multiplication(const Product& p)
-      : p_(p), kernels_(tileKernels()), panel_(kPanelVectors * kernels_.lanes) {}
+      : p_(p),
+        kernels_(tileKernels()),
+        panel_(kPanelVectors * kernels_.lanes),
+        last_(std::min(p.last, p.n)) {}
 
-  int64_t panels() const { return (roundUp(p_.n, kernels_.lanes) + panel_ - 1) / panel_; }
+  // Those that hold wanted columns, from and to.
+  int64_t firstPanel() const { return p_.first / panel_; }
+  int64_t lastPanel() const { return (last_ + panel_ - 1) / panel_; }
 
   void run(int64_t panelBegin, int64_t panelEnd) const {
     if (p_.rows * p_.outer == 1 || p_.k == 0) {
@@ -48,9 +53,9 @@ class Multiplication {
     const int64_t tiles = (rows + kernels_.maxRows - 1) / kernels_.maxRows;
     for (int64_t panel = panelBegin; panel < panelEnd;) {
       int64_t together = 1;
-      if (one && (panel + 1) * panel_ <= p_.n) {
-        const int64_t whole = std::min(p_.n / panel_, panelEnd);
-        together = std::min(kMaxTilePanels, whole - panel);
+      if (one && p_.first <= panel * panel_) {
+        const int64_t whole = std::min(last_ / panel_, panelEnd);
+        together = std::clamp<int64_t>(whole - panel, 1, kMaxTilePanels);
       }
       for (int64_t group = 0; group < p_.outer; ++group) {
         for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -68,16 +73,19 @@ class Multiplication {
   void piece(const float* a, float* c, int64_t rows, int64_t k, int64_t depth, int64_t panel,
              int64_t panels) const {
     const int64_t lanes = kernels_.lanes;
-    const int64_t vectors = vectorsOf(panel);
+    const int64_t packedWidth = vectorsOf(panel) * lanes;
+    const int64_t column = std::max(panel * panel_, p_.first);
+    const int64_t end = std::min((panel + panels) * panel_, last_);
+    const int64_t skipped = column - panel * panel_;
+    const int64_t vectors = std::min(roundUp(end - column, lanes) / lanes, kPanelVectors);
     const int64_t width = vectors * lanes;
-    const int64_t column = panel * panel_;
     TileArgs args{};
     args.a = a + k;
     args.lda = p_.lda;
     args.aStep = 1;
-    args.b = p_.b + column * p_.k + k * width;
+    args.b = p_.b + panel * panel_ * p_.k + k * packedWidth + skipped;
     args.ldb = panel_ * p_.k;
-    args.bStep = width;
+    args.bStep = packedWidth;
     args.k = depth;
     args.out = c + column;
     args.ldOut = panels > 1 ? panel_ : p_.ldc;
@@ -88,7 +96,7 @@ class Multiplication {
     if (panels > 1 && p_.start && !fromC) args.ldInit = panel_;
 
     alignas(64) float bounce[kMaxTileRows * kMaxPanel];
-    const int64_t valid = std::min(p_.n - column, panels * panel_);
+    const int64_t valid = end - column;
     const bool ragged = valid < (panels - 1) * panel_ + width;
     if (ragged) {
       if (fromC) {
@@ -116,14 +124,16 @@ class Multiplication {
   const Product& p_;
   const TileKernels& kernels_;
   const int64_t panel_;
+  const int64_t last_;
 };
 
 }  // namespace
 
 void multiply(const Product& product) noexcept {
-  if (product.rows <= 0 || product.outer <= 0 || product.n <= 0) return;
+  if (product.rows <= 0 || product.outer <= 0) return;
+  if (product.first >= std::min(product.last, product.n)) return;
   const Multiplication work(product);
-  work.run(0, work.panels());
+  work.run(work.firstPanel(), work.lastPanel());
 }
 
 void multiply(int threads, const Product& product) noexcept {
@@ -144,7 +154,9 @@ void multiply(int threads, const Product& product) noexcept {
     return;
   }
   const Multiplication work(product);
-  parallelFor(useful, work.panels(), 1, [&](int64_t begin, int64_t end) { work.run(begin, end); });
+  const int64_t first = work.firstPanel();
+  parallelFor(useful, work.lastPanel() - first, 1,
+              [&](int64_t begin, int64_t end) { work.run(first + begin, first + end); });
 }
 
 }  // namespace sluice::cpu

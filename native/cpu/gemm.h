@@ -10,7 +10,9 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
+#include "cpu/parallel.h"
 #include "cpu/tile.h"
 
 namespace sluice::cpu {
@@ -25,13 +27,23 @@ struct Product {
   int64_t ldc = 0;
   int64_t rows = 0;
   int64_t k = 0;
-  int64_t n = 0;  // columns of C; nothing beyond them is touched
+  int64_t n = 0;      // columns of C; nothing beyond them is touched
+  int64_t first = 0;  // the columns that are wanted
+  int64_t last = std::numeric_limits<int64_t>::max();
   // Where every row starts, padded to whole vectors. Null: from what C holds, or from zero.
   const float* start = nullptr;
   bool accumulate = false;
   int64_t outer = 1;
   int64_t outerA = 0;  // between groups
   int64_t outerC = 0;
+
+  // Of these columns alone; they begin and end at a vector or at the end.
+  Product columns(const Range& range) const {
+    Product part = *this;
+    part.first = range.begin;
+    part.last = range.end;
+    return part;
+  }
 };
 
 // On the calling thread.

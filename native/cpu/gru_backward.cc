@@ -1,11 +1,12 @@
-// The gradients of one direction of a GRU. Chunk by chunk from the last step to the first: each
-// thread takes its own rows back through the chunk's steps; then the threads share out the
-// gradients of the weights by blocks of units, whose edges and order of sums follow from the shape
-// alone.
+// The gradients of one direction of a GRU. Chunk by chunk from the last turn to the first: the
+// threads take their rows and units back through the chunk's turns (gru_grid.h); then all of them
+// share out the gradients of the weights by blocks of units, whose edges and order of sums follow
+// from the shape and the mask alone.
 #include "cpu/arguments.h"
 #include "cpu/gemm.h"
 #include "cpu/gru_gates.h"
-#include "cpu/gru_layout.h"
+#include "cpu/gru_grid.h"
+#include "cpu/gru_recompute.h"
 #include "cpu/gru_weight_gradients.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
@@ -15,31 +16,51 @@ namespace {
 
 constexpr int64_t kPlanes = GruReserve::kPlanes;
 
-// Floats of gate gradients that a chunk aims at; they stay in the last-level cache.
-constexpr int64_t kChunk = 1 << 20;
-
-int64_t chunkSteps(const GruExtents& e) {
-  const int64_t most = std::max<int64_t>(kChunk / std::max<int64_t>(e.B * kPlanes * e.P, 1), 1);
-  const int64_t chunks = std::max<int64_t>((e.T + most - 1) / most, 1);
-  return std::max<int64_t>((e.T + chunks - 1) / chunks, 1);
+// Rows of gate gradients that a chunk may hold: enough for efficient sums, few enough to stay in
+// the cache.
+int64_t chunkRows(const GruExtents& e) {
+  constexpr int64_t kFloats = 1 << 18;
+  constexpr int64_t kRows = 256;
+  return std::clamp<int64_t>(std::max(kFloats / (kPlanes * e.P), kRows), e.B,
+                             std::max<int64_t>(e.B * e.T, e.B));
 }
+
+// Turns from `first` to before `end`.
+struct Chunk {
+  int64_t first, end;
+  int64_t before;  // steps taken before it
+  int64_t rows;
+
+  Chunk(const GruSchedule& schedule, int64_t end, int64_t most) : first(end), end(end) {
+    while (first > 0 && schedule.before(end) - schedule.before(first - 1) <= most) --first;
+    before = schedule.before(first);
+    rows = schedule.before(end) - before;
+  }
+};
 
 // Offsets in floats.
 struct Scratch {
-  int64_t gradients;   // [steps of a chunk][B][dq dz dr dn][P]
-  int64_t dh;          // [B,P]
-  int64_t dq;          // [B,P], without resetAfter: dn R_h^T
-  int64_t firstValid;  // int64 [B]
-  int64_t weights;     // GruWeightGradients'
+  int64_t gradients;  // [rows of a chunk][dq dz dr dn][P]
+  int64_t dh;         // [B,P] by position
+  int64_t dq;         // [B,P], without resetAfter: dn R_h^T
+  int64_t dx;         // [B,I], with a mask
+  int64_t schedule;   // GruSchedule's
+  int64_t recompute;  // GruRecompute's
+  int64_t weights;    // GruWeightGradients'
   int64_t size;
 
-  Scratch(const GruExtents& e, bool resetAfter) {
+  explicit Scratch(const OpCall& call) {
+    const GruExtents e = gruExtents(call);
+    const auto& attributes = call.attr<GruAttributes>();
+    const bool masked = call.in[gruBackward::kMask].present();
     gradients = 0;
-    dh = chunkSteps(e) * e.B * kPlanes * e.P;
+    dh = chunkRows(e) * kPlanes * e.P;
     dq = dh + e.B * e.P;
-    firstValid = roundUp(dq + e.B * e.P, 2);
-    weights = firstValid + 2 * e.B;
-    size = weights + GruWeightGradients::scratchFloats(e, resetAfter, chunkSteps(e));
+    dx = dq + (attributes.resetAfter ? 0 : e.B * e.P);
+    schedule = dx + (masked ? roundUp(e.B * e.I, kMaxLanes) : 0);
+    recompute = schedule + roundUp(GruSchedule::scratchInts(e, masked), kMaxLanes);
+    weights = recompute + GruRecompute::scratchFloats(e, attributes, masked);
+    size = weights + GruWeightGradients::scratchFloats(e, attributes.resetAfter != 0, chunkRows(e));
   }
 };
 
@@ -49,156 +70,190 @@ class Backward {
       : attributes_(call.attr<GruAttributes>()),
         context_(call.context),
         e_(gruExtents(call)),
-        packedLayout_(e_),
-        reserveLayout_(e_),
-        scratchLayout_(e_, attributes_.resetAfter != 0),
-        steps_(chunkSteps(e_)),
+        packedLayout_(e_, attributes_),
+        reserveLayout_(e_, attributes_),
+        scratchLayout_(call),
+        scratch_(static_cast<float*>(call.scratch)),
+        schedule_(e_, attributes_.reverse != 0, input<uint8_t>(call, gruBackward::kMask),
+                  reinterpret_cast<int32_t*>(scratch_ + scratchLayout_.schedule)),
         x_(input(call, gruBackward::kX)),
-        mask_(input<uint8_t>(call, gruBackward::kMask)),
         reserve_(input(call, gruBackward::kReserve)),
         dSequence_(input(call, gruBackward::kDSequence)),
         dFinal_(input(call, gruBackward::kDFinalState)),
         dx_(output(call, gruBackward::kDx)),
         dInitial_(output(call, gruBackward::kDInitialState)),
         packed_(static_cast<const float*>(call.packed)),
-        scratch_(static_cast<float*>(call.scratch)),
-        firstValid_(reinterpret_cast<int64_t*>(scratch_ + scratchLayout_.firstValid)),
-        weights_(call, e_, scratch_ + scratchLayout_.weights, steps_) {}
-
-  void run(int threads) {
+        recompute_(e_, attributes_, schedule_, x_, packed_ + packedLayout_.forward, reserve_,
+                   scratch_ + scratchLayout_.recompute),
+        weights_(call, e_, scratch_ + scratchLayout_.weights, chunkRows(e_)) {
     weights_.clear();
-    parallelRegion(threads, [&](int thread, int count) {
-      const Range rows = partOf(e_.B, 1, thread, count);
-      start(rows);
-      for (int64_t end = e_.T, chunk = 0; end > 0; end -= steps_, ++chunk) {
-        const int64_t first = std::max<int64_t>(end - steps_, 0);
-        for (int64_t s = end - 1; s >= first; --s) step(rows, s, first);
-        if (dx_) inputGradients(rows, first, end);
-        if (weights_.wanted()) {
-          barrier_.wait(count);
-          weights_.add(thread, chunk, gradients(first, first, 0), (end - first) * e_.B);
-          // All threads leave at the same chunk: they read this after all have had their say.
-          if (cancelled()) stop_.store(true, std::memory_order_relaxed);
-          barrier_.wait(count);
-          if (stop_.load(std::memory_order_relaxed)) return;
-        } else if (cancelled()) {
-          return;
-        }
+  }
+
+  const GruExtents& extents() const { return e_; }
+
+  void run(const GruMember& member, int threads) {
+    start(member.share);
+    int64_t number = 0;
+    for (int64_t end = schedule_.turns(); end > 0; ++number) {
+      const Chunk chunk(schedule_, end, chunkRows(e_));
+      for (int64_t turn = end - 1; turn >= chunk.first; --turn) step(member, chunk, turn);
+      if (dx_ && !schedule_.masked()) inputGradients(member.share, chunk);
+      end = chunk.first;
+      if (weights_.wanted()) {
+        barrier_.wait(threads);
+        weights_.add(member.thread, number, gradients(0), chunk.rows);
+        // All threads leave at the same chunk: they read this after all have had their say.
+        if (context_ && context_->cancelled()) stop_.store(true, std::memory_order_relaxed);
+        barrier_.wait(threads);
+        if (stop_.load(std::memory_order_relaxed)) return;
+      } else if (!member.goOn(context_)) {
+        return;
       }
-      finish(rows);
-    });
+    }
+    finish(member.share);
   }
 
  private:
-  bool cancelled() const { return context_ && context_->cancelled(); }
-  int64_t timeOf(int64_t s) const { return attributes_.reverse ? e_.T - 1 - s : s; }
-  bool valid(int64_t row, int64_t s) const { return !mask_ || mask_[row * e_.T + timeOf(s)]; }
-  const float* state(int64_t s, int64_t row) const {
-    return reserve_ + reserveLayout_.stateAt(s, row);
+  const float* state(int64_t turn, int64_t position) const {
+    return reserve_ + reserveLayout_.stateAt(turn, position);
   }
-  const float* saved(int64_t s, int64_t row) const {
-    return reserve_ + reserveLayout_.gatesAt(s, row);
+  // What forward saved of a turn.
+  const float* saved(int64_t turn, int64_t position) const {
+    if (attributes_.recompute) return recompute_.saved(turn, position);
+    return reserve_ + reserveLayout_.gatesAt(turn, position);
   }
-  float* gradients(int64_t s, int64_t first, int64_t row) const {
-    return scratch_ + scratchLayout_.gradients + ((s - first) * e_.B + row) * kPlanes * e_.P;
+  // The row of a chunk that holds what a position takes in a turn.
+  int64_t rowOf(const Chunk& chunk, int64_t turn, int64_t position) const {
+    return schedule_.before(turn) - chunk.before + position;
   }
-  float* dh(int64_t row) const { return scratch_ + scratchLayout_.dh + row * e_.P; }
-  float* dq(int64_t row) const { return scratch_ + scratchLayout_.dq + row * e_.P; }
-  const float* dOutput(int64_t s, int64_t row) const {
-    return dSequence_ ? dSequence_ + (row * e_.T + timeOf(s)) * e_.H : nullptr;
+  float* gradients(int64_t row) const {
+    return scratch_ + scratchLayout_.gradients + row * kPlanes * e_.P;
+  }
+  float* dh(int64_t position) const { return scratch_ + scratchLayout_.dh + position * e_.P; }
+  float* dq(int64_t position) const { return scratch_ + scratchLayout_.dq + position * e_.P; }
+
+  // The units of a share in a row of H columns.
+  struct Units {
+    int64_t begin, padded, count;
+  };
+  Units unitsOf(const GruShare& share) const {
+    const int64_t begin = share.blockBegin * e_.lanes, end = share.blockEnd * e_.lanes;
+    return {begin, end - begin, std::min(end, e_.H) - begin};
   }
 
-  void start(Range rows) {
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      std::fill_n(dh(row), e_.P, 0.0f);
-      if (dFinal_) std::copy_n(dFinal_ + row * e_.H, e_.H, dh(row));
-      firstValid_[row] = 0;
-      while (firstValid_[row] < e_.T && !valid(row, firstValid_[row])) ++firstValid_[row];
+  void start(const GruShare& share) const {
+    const Units units = unitsOf(share);
+    for (int64_t i = 0; i < share.rows.count; ++i) {
+      const int64_t position = share.rows.position(i);
+      const int64_t row = schedule_.row(position);
+      std::fill_n(dh(position) + units.begin, units.padded, 0.0f);
+      if (dFinal_)
+        std::copy_n(dFinal_ + row * e_.H + units.begin, units.count, dh(position) + units.begin);
+      for (int64_t t = 0; t < e_.T && dx_ && schedule_.masked() && share.first(); ++t)
+        if (!schedule_.valid(row, schedule_.time(t)))
+          std::fill_n(dx_ + (row * e_.T + t) * e_.I, e_.I, 0.0f);
     }
   }
 
-  void finish(Range rows) const {
-    for (int64_t row = rows.begin; row < rows.end && dInitial_; ++row)
-      std::copy_n(dh(row), e_.H, dInitial_ + row * e_.H);
-  }
-
-  void step(Range rows, int64_t s, int64_t first) {
-    bool any = false;
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      if (valid(row, s)) {
-        gruGates().gradients(gateArgs(s, first, row), attributes_);
-        any = true;
-      } else {
-        skip(s, first, row);
-      }
-    }
-    if (any) throughRecurrentKernel(rows, s, first);
-    if (!weights_.wanted()) return;
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      const float* rh = attributes_.resetAfter ? nullptr : saved(s, row) + 3 * e_.P;
-      weights_.keep((s - first) * e_.B + row, x_ + (row * e_.T + timeOf(s)) * e_.I, state(s, row),
-                    rh);
+  void finish(const GruShare& share) const {
+    const Units units = unitsOf(share);
+    for (int64_t i = 0; i < share.rows.count && dInitial_; ++i) {
+      const int64_t position = share.rows.position(i);
+      std::copy_n(dh(position) + units.begin, units.count,
+                  dInitial_ + schedule_.row(position) * e_.H + units.begin);
     }
   }
 
-  GateGradientArgs gateArgs(int64_t s, int64_t first, int64_t row) const {
+  void step(const GruMember& member, const Chunk& chunk, int64_t turn) {
+    const GruShare& share = member.share;
+    const int64_t active = share.rows.before(schedule_.active(turn));
+    if (attributes_.recompute) recompute_.run(member, turn);
+    for (int64_t i = 0; i < active; ++i) {
+      const int64_t position = share.rows.position(i);
+      if (attributes_.repeatMasked && schedule_.masked()) addRepeated(share, position, turn);
+      gruGates().gradients(gateArgs(share, chunk, turn, position), attributes_);
+    }
+    member.wait();
+    throughRecurrentKernel(share, chunk, turn, active);
+    if (dx_ && schedule_.masked()) maskedInputGradients(share, chunk, turn, active);
+    for (int64_t i = share.member; i < active && weights_.wanted(); i += share.members) {
+      const int64_t position = share.rows.position(i);
+      weights_.keep(rowOf(chunk, turn, position), x_ + schedule_.cell(position, turn) * e_.I,
+                    state(turn, position),
+                    attributes_.resetAfter ? nullptr : saved(turn, position) + 3 * e_.P);
+    }
+  }
+
+  GateGradientArgs gateArgs(const GruShare& share, const Chunk& chunk, int64_t turn,
+                            int64_t position) const {
+    const Units units = unitsOf(share);
     GateGradientArgs args{};
-    args.width = e_.P;
-    args.columns = e_.H;
-    args.dy = dOutput(s, row);
-    args.saved = saved(s, row);
-    args.h = state(s, row);
-    args.dh = dh(row);
-    args.gradients = gradients(s, first, row);
-    args.dq = dq(row);
+    args.width = units.padded;
+    args.plane = e_.P;
+    args.columns = units.count;
+    if (dSequence_) args.dy = dSequence_ + schedule_.cell(position, turn) * e_.H + units.begin;
+    args.saved = saved(turn, position) + units.begin;
+    args.h = state(turn, position) + units.begin;
+    args.dh = dh(position) + units.begin;
+    args.gradients = gradients(rowOf(chunk, turn, position)) + units.begin;
+    args.dq = dq(position) + units.begin;
     return args;
   }
 
-  // A masked step changes nothing; an output that repeats an earlier one passes its gradient on.
-  void skip(int64_t s, int64_t first, int64_t row) const {
-    std::fill_n(gradients(s, first, row), kPlanes * e_.P, 0.0f);
-    const float* dy = dOutput(s, row);
-    if (!dy || !attributes_.repeatMasked || s < firstValid_[row]) return;
-    for (int64_t i = 0; i < e_.H; ++i) dh(row)[i] += dy[i];
+  // Outputs of masked steps that repeat this turn's pass their gradients on.
+  void addRepeated(const GruShare& share, int64_t position, int64_t turn) const {
+    if (!dSequence_) return;
+    const Units units = unitsOf(share);
+    const int64_t row = schedule_.row(position);
+    const bool last = turn + 1 == schedule_.length(position);
+    const int64_t end = last ? e_.T : schedule_.step(position, turn + 1);
+    for (int64_t s = end - 1; s > schedule_.step(position, turn); --s) {
+      const float* dy = dSequence_ + (row * e_.T + schedule_.time(s)) * e_.H;
+      for (int64_t i = units.begin; i < units.begin + units.count; ++i) dh(position)[i] += dy[i];
+    }
   }
 
-  // dh += what flows through h R, for all rows: those of masked steps have gradients of zero.
-  void throughRecurrentKernel(Range rows, int64_t s, int64_t first) const {
+  // dh += what flows through h R.
+  void throughRecurrentKernel(const GruShare& share, const Chunk& chunk, int64_t turn,
+                              int64_t active) const {
     Product product;
-    product.rows = rows.end - rows.begin;
-    product.lda = kPlanes * e_.P;
-    product.ldc = e_.P;
-    product.n = e_.P;
-    const float* planes = gradients(s, first, rows.begin);
+    product.rows = active;
+    product.lda = share.rows.stride * kPlanes * e_.P;
+    product.ldc = share.rows.stride * e_.P;
+    const float* planes = gradients(rowOf(chunk, turn, share.rows.first));
     if (!attributes_.resetAfter) {
+      product.n = e_.P;
       product.a = planes + 3 * e_.P;
       product.b = packed_ + packedLayout_.candidate;
       product.k = e_.P;
-      product.c = dq(rows.begin);
+      product.c = dq(share.rows.first);
       multiply(product);
-      for (int64_t row = rows.begin; row < rows.end; ++row)
-        if (valid(row, s)) gruGates().resetGradients(gateArgs(s, first, row), attributes_);
+      for (int64_t i = 0; i < active; ++i)
+        gruGates().resetGradients(gateArgs(share, chunk, turn, share.rows.position(i)),
+                                  attributes_);
     }
     product.a = attributes_.resetAfter ? planes : planes + e_.P;
-    product.b = packed_ + packedLayout_.recurrent;
     product.k = (attributes_.resetAfter ? 3 : 2) * e_.P;
-    product.c = dh(rows.begin);
+    product.b = packed_ + packedLayout_.recurrent;
+    product.c = dh(share.rows.first);
+    product.n = e_.P;
     product.accumulate = true;
-    multiply(product);
+    multiply(product.columns(columnsOf(share, e_.P)));
   }
 
-  // dx = [dz dr dn] W^T of these rows and steps.
-  void inputGradients(Range rows, int64_t first, int64_t end) const {
-    Product product;
-    product.a = gradients(first, first, rows.begin) + e_.P;
-    product.lda = kPlanes * e_.P;
-    product.b = packed_ + packedLayout_.kernel;
-    product.c = dx_ + (rows.begin * e_.T + timeOf(first)) * e_.I;
-    product.ldc = e_.T * e_.I;
-    product.rows = rows.end - rows.begin;
-    product.k = 3 * e_.P;
-    product.n = e_.I;
-    product.outer = end - first;
+  // A member's part of n columns.
+  Range columnsOf(const GruShare& share, int64_t n) const {
+    return partOf(n, e_.lanes, share.member, share.members);
+  }
+
+  // dx = [dz dr dn] W^T of these rows and a chunk's turns.
+  void inputGradients(const GruShare& share, const Chunk& chunk) const {
+    const GruRows& rows = share.rows;
+    Product product = inputProduct(rows.first, rows);
+    product.c = dx_ + schedule_.cell(rows.first, chunk.first) * e_.I;
+    product.ldc = rows.stride * e_.T * e_.I;
+    product.rows = rows.count;
+    product.outer = chunk.end - chunk.first;
     product.outerA = e_.B * kPlanes * e_.P;
     product.outerC = (attributes_.reverse ? -1 : 1) * e_.I;
     if (product.outer > product.rows) {
@@ -206,7 +261,33 @@ class Backward {
       std::swap(product.lda, product.outerA);
       std::swap(product.ldc, product.outerC);
     }
-    multiply(product);
+    multiply(product.columns(columnsOf(share, e_.I)));
+  }
+
+  // The same of one turn, whose steps stand anywhere.
+  void maskedInputGradients(const GruShare& share, const Chunk& chunk, int64_t turn,
+                            int64_t active) const {
+    const GruRows& rows = share.rows;
+    const Range columns = columnsOf(share, e_.I);
+    float* dx = scratch_ + scratchLayout_.dx + share.rowsBefore * e_.I;
+    Product product = inputProduct(rowOf(chunk, turn, rows.first), rows);
+    product.c = dx;
+    product.ldc = e_.I;
+    product.rows = active;
+    multiply(product.columns(columns));
+    for (int64_t i = 0; i < active; ++i)
+      std::copy(dx + i * e_.I + columns.begin, dx + i * e_.I + columns.end,
+                dx_ + schedule_.cell(rows.position(i), turn) * e_.I + columns.begin);
+  }
+
+  Product inputProduct(int64_t row, const GruRows& rows) const {
+    Product product;
+    product.a = gradients(row) + e_.P;
+    product.lda = rows.stride * kPlanes * e_.P;
+    product.b = packed_ + packedLayout_.kernel;
+    product.k = 3 * e_.P;
+    product.n = e_.I;
+    return product;
   }
 
   const GruAttributes& attributes_;
@@ -215,32 +296,30 @@ class Backward {
   const GruPackedBackward packedLayout_;
   const GruReserve reserveLayout_;
   const Scratch scratchLayout_;
-  const int64_t steps_;
+  float* scratch_;
+  const GruSchedule schedule_;
   const float* x_;
-  const uint8_t* mask_;
   const float* reserve_;
   const float* dSequence_;
   const float* dFinal_;
   float* dx_;
   float* dInitial_;
   const float* packed_;
-  float* scratch_;
-  int64_t* firstValid_;
+  GruRecompute recompute_;
   GruWeightGradients weights_;
   Barrier barrier_;
   std::atomic<bool> stop_{false};
 };
 
 int32_t launch(const OpCall& call) noexcept {
-  const GruExtents e = gruExtents(call);
   Backward backward(call);
-  backward.run(gruThreads(call, 12 * e.B * e.T * e.H * (e.H + e.I), e.B));
+  runGruGrid(call, backward.extents(), 2,
+             [&](const GruMember& member, int threads) { backward.run(member, threads); });
   return 0;
 }
 
 size_t scratchBytes(const OpCall& call) noexcept {
-  const Scratch scratch(gruExtents(call), call.attr<GruAttributes>().resetAfter != 0);
-  return static_cast<size_t>(scratch.size) * sizeof(float);
+  return static_cast<size_t>(Scratch(call).size) * sizeof(float);
 }
 
 }  // namespace

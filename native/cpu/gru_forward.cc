@@ -1,9 +1,10 @@
-// One direction of a GRU over a sequence. Each thread takes its own rows through all steps, so
-// there is nothing to wait for; every product is row-invariant (gemm.h), so how rows and steps are
-// cut into pieces leaves no trace in the result: a sequence fed step by step gives the same bits.
+// One direction of a GRU over a sequence. A thread takes its rows through all steps, or shares them
+// with a few others, each for its own units (gru_grid.h). Every product is row-invariant (gemm.h),
+// so how rows, units and steps are cut into pieces leaves no trace in the result: a sequence fed
+// step by step gives the same bits.
 #include "cpu/arguments.h"
-#include "cpu/gemm.h"
-#include "cpu/gru_layout.h"
+#include "cpu/gru_grid.h"
+#include "cpu/gru_input.h"
 #include "cpu/gru_step.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
@@ -11,35 +12,35 @@
 namespace sluice::cpu {
 namespace {
 
-// Floats of the input projection that is made in one go and read back from the cache.
-constexpr int64_t kProjection = 1 << 17;
-
-// Steps of one go, from the shape alone because the scratch depends on it.
-int64_t chunkSteps(const GruExtents& e) {
-  return std::clamp<int64_t>(kProjection / std::max<int64_t>(e.B * 3 * e.P, 1), 1,
-                             std::max<int64_t>(e.T, 1));
-}
 // Rows that a thread takes through all steps before the next ones.
 int64_t blockRows(const GruExtents& e) {
-  return std::max<int64_t>(kProjection / (chunkSteps(e) * 3 * e.P), 8 * kMaxTileRows);
+  return std::max<int64_t>(GruInput::kProjection / (GruInput::turns(e) * 3 * e.P),
+                           8 * kMaxTileRows);
 }
 
 // Offsets in floats.
 struct Scratch {
-  int64_t projection;  // [steps][rows][3P] of each block of rows
-  int64_t states;      // two of [B,P]
+  int64_t projection;  // [turns][rows][3P] of each block of rows
+  int64_t gathered;    // [turns][rows][I] likewise, with a mask
+  int64_t states;      // two of [B,P], in inference
   int64_t q;           // [B,P], where the gates are not fused
-  int64_t started;     // a byte a row: whether it had a valid step
+  int64_t schedule;    // GruSchedule's
   int64_t size;
 
-  explicit Scratch(const GruExtents& e) {
+  Scratch(const GruExtents& e, bool fused, bool masked, bool training) {
     projection = 0;
-    states = chunkSteps(e) * e.B * 3 * e.P;
-    q = states + 2 * e.B * e.P;
-    started = q + e.B * e.P;
-    size = started + roundUp(e.B, 16);
+    gathered = GruInput::turns(e) * e.B * 3 * e.P;
+    states = gathered + roundUp(GruInput::gatheredFloats(e, masked), kMaxLanes);
+    q = states + (training ? 0 : 2 * e.B * e.P);
+    schedule = q + (fused ? 0 : e.B * e.P);
+    size = schedule + GruSchedule::scratchInts(e, masked);
   }
 };
+
+Scratch scratchOf(const OpCall& call, const GruExtents& e) {
+  return {e, gruIsFused(call.attr<GruAttributes>()), call.in[gru::kMask].present(),
+          call.out[gru::kReserve].present()};
+}
 
 class Forward {
  public:
@@ -47,168 +48,155 @@ class Forward {
       : attributes_(call.attr<GruAttributes>()),
         context_(call.context),
         e_(gruExtents(call)),
-        packedLayout_(e_),
-        reserveLayout_(e_),
-        scratchLayout_(e_),
+        reserveLayout_(e_, attributes_),
+        scratchLayout_(scratchOf(call, e_)),
+        scratch_(static_cast<float*>(call.scratch)),
+        schedule_(e_, attributes_.reverse != 0, input<uint8_t>(call, gru::kMask),
+                  reinterpret_cast<int32_t*>(scratch_ + scratchLayout_.schedule)),
+        packed_(static_cast<const float*>(call.packed)),
+        input_(e_, schedule_, input(call, gru::kX), packed_),
         step_(e_, attributes_),
-        steps_(chunkSteps(e_)),
-        x_(input(call, gru::kX)),
-        mask_(input<uint8_t>(call, gru::kMask)),
         initial_(input(call, gru::kInitialState)),
         sequence_(output(call, gru::kSequence)),
         final_(output(call, gru::kFinalState)),
-        reserve_(output(call, gru::kReserve)),
-        packed_(static_cast<const float*>(call.packed)),
-        scratch_(static_cast<float*>(call.scratch)),
-        started_(reinterpret_cast<uint8_t*>(scratch_ + scratchLayout_.started)) {}
+        reserve_(output(call, gru::kReserve)) {}
 
-  void run(int64_t begin, int64_t end) {
+  const GruExtents& extents() const { return e_; }
+
+  void run(const GruMember& member) const {
+    const GruRows& rows = member.share.rows;
     const int64_t count = blockRows(e_);
-    for (int64_t row = begin; row < end; row += count) runBlock({row, std::min(row + count, end)});
+    for (int64_t i = 0; i < rows.count; i += count)
+      if (!runBlock(member, rows.part(i, std::min(i + count, rows.count)), i)) return;
   }
 
  private:
-  struct Rows {
-    int64_t begin, end;
-    int64_t count() const { return end - begin; }
-  };
-
-  int64_t timeOf(int64_t s) const { return attributes_.reverse ? e_.T - 1 - s : s; }
-  bool valid(int64_t row, int64_t s) const { return !mask_ || mask_[row * e_.T + timeOf(s)]; }
-  // The state before step s. Training keeps all of them, inference two.
-  float* state(int64_t s, int64_t row) const {
-    if (reserve_) return reserve_ + reserveLayout_.stateAt(s, row);
-    return scratch_ + scratchLayout_.states + ((s & 1) * e_.B + row) * e_.P;
+  // The state before a turn. Training keeps all of them, inference two.
+  float* state(int64_t turn, int64_t position) const {
+    if (reserve_) return reserve_ + reserveLayout_.stateAt(turn, position);
+    return scratch_ + scratchLayout_.states + ((turn & 1) * e_.B + position) * e_.P;
   }
-  float* saved(int64_t s, int64_t row) const {
-    return reserve_ ? reserve_ + reserveLayout_.gatesAt(s, row) : nullptr;
-  }
-  float* outputAt(int64_t s, int64_t row) const {
-    return sequence_ ? sequence_ + (row * e_.T + timeOf(s)) * e_.H : nullptr;
+  float* outputAt(int64_t position, int64_t turn) const {
+    return sequence_ + schedule_.cell(position, turn) * e_.H;
   }
 
-  void runBlock(Rows rows) {
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      float* h = state(0, row);
+  // `done`: rows of this thread that came before. False when cancelled.
+  bool runBlock(const GruMember& member, const GruRows& rows, int64_t done) const {
+    const int64_t slot = member.share.rowsBefore + done;
+    float* projection =
+        scratch_ + scratchLayout_.projection + slot * GruInput::turns(e_) * 3 * e_.P;
+    float* gathered = scratch_ + scratchLayout_.gathered + slot * GruInput::turns(e_) * e_.I;
+    if (member.share.first()) start(rows);
+    const int64_t turns = schedule_.length(rows.first);
+    for (int64_t turn = 0; turn < turns; turn += GruInput::turns(e_)) {
+      if (!member.goOn(context_)) return false;
+      const int64_t count = std::min(GruInput::turns(e_), turns - turn);
+      if (schedule_.masked()) {
+        if (member.share.first()) input_.gather(rows, turn, count, gathered);
+        member.wait();
+      }
+      input_.project(rows, turn, count, gathered, member.share.blockBegin, member.share.blockEnd,
+                     projection);
+      float* of = projection;
+      for (int64_t t = turn; t < turn + count; ++t) {
+        const int64_t active = rows.before(schedule_.active(t));
+        step(member.share, rows, active, t, of, slot);
+        of += active * 3 * e_.P;
+        member.wait();
+      }
+    }
+    if (member.share.first()) finish(rows);
+    return true;
+  }
+
+  void start(const GruRows& rows) const {
+    for (int64_t i = 0; i < rows.count; ++i) {
+      float* h = state(0, rows.position(i));
       if (initial_)
-        std::copy_n(initial_ + row * e_.H, e_.H, h);
+        std::copy_n(initial_ + schedule_.row(rows.position(i)) * e_.H, e_.H, h);
       else
         std::fill_n(h, e_.H, 0.0f);
       std::fill_n(h + e_.H, e_.P - e_.H, 0.0f);
     }
-    if (mask_) std::fill(started_ + rows.begin, started_ + rows.end, uint8_t{0});
-    for (int64_t s = 0; s < e_.T; s += steps_) {
-      if (context_ && context_->cancelled()) return;
-      const int64_t count = std::min(steps_, e_.T - s);
-      project(rows, s, count);
-      for (int64_t i = 0; i < count; ++i)
-        step(rows, s + i, projection(rows) + i * rows.count() * 3 * e_.P);
+  }
+
+  void step(const GruShare& share, const GruRows& rows, int64_t active, int64_t turn,
+            float* projection, int64_t slot) const {
+    const bool scattered = sequence_ && schedule_.masked();
+    const bool saves = reserve_ && !attributes_.recompute;
+    float* next = state(turn + 1, rows.first);
+    step_.run({.rows = active,
+               .projection = projection,
+               .h = state(turn, rows.first),
+               .next = next,
+               .ldH = rows.stride * e_.P,
+               .y = sequence_ && !scattered ? outputAt(rows.first, turn) : nullptr,
+               .ldY = rows.stride * e_.T * e_.H,
+               .saved = saves ? reserve_ + reserveLayout_.gatesAt(turn, rows.first) : nullptr,
+               .ldSaved = rows.stride * GruReserve::kPlanes * e_.P,
+               .q = scratch_ + scratchLayout_.q + slot * e_.P,
+               .packed = packed_,
+               .blockBegin = share.blockBegin,
+               .blockEnd = share.blockEnd});
+    if (!scattered) return;
+    const int64_t unit = share.blockBegin * e_.lanes;
+    const int64_t units = std::min(share.blockEnd * e_.lanes, e_.H) - unit;
+    for (int64_t i = 0; i < active; ++i)
+      std::copy_n(next + i * rows.stride * e_.P + unit, units,
+                  outputAt(rows.position(i), turn) + unit);
+  }
+
+  void finish(const GruRows& rows) const {
+    for (int64_t i = 0; i < rows.count; ++i) {
+      const int64_t position = rows.position(i);
+      std::copy_n(state(schedule_.length(position), position), e_.H,
+                  final_ + schedule_.row(position) * e_.H);
+      if (sequence_ && schedule_.masked()) fillMasked(schedule_.row(position));
     }
-    for (int64_t row = rows.begin; row < rows.end; ++row)
-      std::copy_n(state(e_.T, row), e_.H, final_ + row * e_.H);
   }
 
-  float* projection(Rows rows) const {
-    return scratch_ + scratchLayout_.projection + rows.begin * steps_ * 3 * e_.P;
-  }
-
-  // [count][rows][3P] = x W + b
-  void project(Rows rows, int64_t s, int64_t count) const {
-    const int64_t direction = attributes_.reverse ? -1 : 1;
-    Product product;
-    product.a = x_ + (rows.begin * e_.T + timeOf(s)) * e_.I;
-    product.b = packed_ + packedLayout_.kernel;
-    product.start = packed_ + packedLayout_.bias;
-    product.c = projection(rows);
-    product.k = e_.I;
-    product.n = 3 * e_.P;
-    // Tiles run over rows or over steps, whichever are more.
-    product.rows = rows.count();
-    product.lda = e_.T * e_.I;
-    product.ldc = 3 * e_.P;
-    product.outer = count;
-    product.outerA = direction * e_.I;
-    product.outerC = rows.count() * 3 * e_.P;
-    if (product.outer > product.rows) {
-      std::swap(product.rows, product.outer);
-      std::swap(product.lda, product.outerA);
-      std::swap(product.ldc, product.outerC);
-    }
-    multiply(product);
-  }
-
-  void step(Rows rows, int64_t s, float* projection) const {
-    bool any = !mask_;
-    for (int64_t row = rows.begin; row < rows.end && !any; ++row) any = valid(row, s);
-    if (any) {
-      const int64_t row = rows.begin;
-      step_.run({.rows = rows.count(),
-                 .projection = projection,
-                 .h = state(s, row),
-                 .next = state(s + 1, row),
-                 .y = outputAt(s, row),
-                 .ldY = e_.T * e_.H,
-                 .saved = saved(s, row),
-                 .q = scratch_ + scratchLayout_.q + row * e_.P,
-                 .packed = packed_});
-    }
-    if (mask_) keepMasked(rows, s);
-  }
-
-  // A masked row keeps its state, whatever was computed for it.
-  void keepMasked(Rows rows, int64_t s) const {
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      if (valid(row, s)) {
-        started_[row] = 1;
-        continue;
-      }
-      const float* h = state(s, row);
-      std::copy_n(h, e_.P, state(s + 1, row));
-      if (float* y = outputAt(s, row)) {
-        if (attributes_.repeatMasked && started_[row])
-          std::copy_n(h, e_.H, y);
-        else
-          std::fill_n(y, e_.H, 0.0f);
-      }
-      // The same on any number of threads, though some saw only masked rows at this step.
-      if (reserve_) std::fill_n(saved(s, row), GruReserve::kPlanes * e_.P, 0.0f);
+  void fillMasked(int64_t row) const {
+    const float* last = nullptr;
+    for (int64_t s = 0; s < e_.T; ++s) {
+      float* y = sequence_ + (row * e_.T + schedule_.time(s)) * e_.H;
+      if (schedule_.valid(row, s))
+        last = y;
+      else if (last && attributes_.repeatMasked)
+        std::copy_n(last, e_.H, y);
+      else
+        std::fill_n(y, e_.H, 0.0f);
     }
   }
 
   const GruAttributes& attributes_;
   const RunContext* context_;
   const GruExtents e_;
-  const GruPacked packedLayout_;
   const GruReserve reserveLayout_;
   const Scratch scratchLayout_;
+  float* scratch_;
+  const GruSchedule schedule_;
+  const float* packed_;
+  const GruInput input_;
   const GruStep step_;
-  const int64_t steps_;
-  const float* x_;
-  const uint8_t* mask_;
   const float* initial_;
   float* sequence_;
   float* final_;
   float* reserve_;
-  const float* packed_;
-  float* scratch_;
-  uint8_t* started_;
 };
 
 int32_t launch(const OpCall& call) noexcept {
-  const GruExtents e = gruExtents(call);
-  const int64_t operations = 6 * e.B * e.T * e.H * (e.H + e.I);
-  parallelRegion(gruThreads(call, operations, e.B), [&](int thread, int threads) {
-    const Range rows = partOf(e.B, 1, thread, threads);
-    Forward(call).run(rows.begin, rows.end);
-  });
+  const Forward forward(call);
+  runGruGrid(call, forward.extents(), 1,
+             [&](const GruMember& member, int) { forward.run(member); });
   return 0;
 }
 
 size_t scratchBytes(const OpCall& call) noexcept {
-  return static_cast<size_t>(Scratch(gruExtents(call)).size) * sizeof(float);
+  return static_cast<size_t>(scratchOf(call, gruExtents(call)).size) * sizeof(float);
 }
 size_t reserveBytes(const OpCall& call) noexcept {
-  return static_cast<size_t>(GruReserve(gruExtents(call)).size) * sizeof(float);
+  const GruReserve reserve(gruExtents(call), call.attr<GruAttributes>());
+  return static_cast<size_t>(reserve.size) * sizeof(float);
 }
 
 }  // namespace

@@ -44,10 +44,11 @@ struct PlaneArgs {
   bool replace;
 };
 
-// One row of backward. dh holds the gradient of the state after the step and receives what flows
-// past the recurrent product; gradients are the planes dq, dz, dr, dn.
+// One row of backward, or neighbouring units of it. dh holds the gradient of the state after the
+// step and receives what flows past the recurrent product; gradients are the planes dq, dz, dr, dn.
 struct GateGradientArgs {
   int64_t width;
+  int64_t plane;       // from one plane of saved and gradients to the next
   int64_t columns;     // of dy
   const float* dy;     // null: zero
   const float* saved;  // planes z, r, n, q

@@ -29,14 +29,15 @@ HWY_INLINE void GradientsWith(const GateGradientArgs& args, bool resetAfter, con
   const hn::ScalableTag<float> d;
   const auto one = hn::Set(d, 1.0f);
   const int64_t width = args.width;
+  const int64_t plane = args.plane;
   float* dq = args.gradients;
-  float* dz = dq + width;
-  float* dr = dz + width;
-  float* dn = dr + width;
+  float* dz = dq + plane;
+  float* dr = dz + plane;
+  float* dn = dr + plane;
   for (int64_t i = 0; i < width; i += static_cast<int64_t>(hn::Lanes(d))) {
     const auto z = hn::LoadU(d, args.saved + i);
-    const auto r = hn::LoadU(d, args.saved + width + i);
-    const auto n = hn::LoadU(d, args.saved + 2 * width + i);
+    const auto r = hn::LoadU(d, args.saved + plane + i);
+    const auto n = hn::LoadU(d, args.saved + 2 * plane + i);
     const auto h = hn::LoadU(d, args.h + i);
     const auto slope = slopes(i, z, r, n);
     auto delta = hn::LoadU(d, args.dh + i);
@@ -47,7 +48,7 @@ HWY_INLINE void GradientsWith(const GateGradientArgs& args, bool resetAfter, con
     hn::StoreU(hn::Mul(delta, kReplace ? rest : z), d, args.dh + i);
     if (resetAfter) {
       hn::StoreU(hn::Mul(gn, r), d, dq + i);
-      hn::StoreU(hn::Mul(hn::Mul(gn, hn::LoadU(d, args.saved + 3 * width + i)), slope.r), d,
+      hn::StoreU(hn::Mul(hn::Mul(gn, hn::LoadU(d, args.saved + 3 * plane + i)), slope.r), d,
                  dr + i);
     }
     hn::StoreU(gz, d, dz + i);
@@ -85,13 +86,14 @@ void GateGradientsOf(const GateGradientArgs& args, const GruAttributes& attribut
     return;
   }
   // The slopes wait in the planes that their gradients will fill.
-  const int64_t width = args.width;
-  float* planes = args.gradients + width;
-  SlopePlane(attributes.recurrentActivation, args.saved, planes, 2 * width);
-  SlopePlane(attributes.activation, args.saved + 2 * width, planes + 2 * width, width);
+  const int64_t plane = args.plane;
+  float* slopes = args.gradients + plane;
+  SlopePlane(attributes.recurrentActivation, args.saved, slopes, args.width);
+  SlopePlane(attributes.recurrentActivation, args.saved + plane, slopes + plane, args.width);
+  SlopePlane(attributes.activation, args.saved + 2 * plane, slopes + 2 * plane, args.width);
   GradientsWith<kReplace>(args, resetAfter, [&](int64_t i, V, V, V) HWY_ATTR {
-    return GateSlopes<V>{hn::LoadU(d, planes + i), hn::LoadU(d, planes + width + i),
-                         hn::LoadU(d, planes + 2 * width + i)};
+    return GateSlopes<V>{hn::LoadU(d, slopes + i), hn::LoadU(d, slopes + plane + i),
+                         hn::LoadU(d, slopes + 2 * plane + i)};
   });
 }
 
@@ -104,8 +106,8 @@ inline void GateGradients(const GateGradientArgs& args, const GruAttributes& att
 inline void ResetGradients(const GateGradientArgs& args, const GruAttributes& attributes) {
   const hn::ScalableTag<float> d;
   const int64_t width = args.width;
-  const float* r = args.saved + width;
-  float* dr = args.gradients + 2 * width;
+  const float* r = args.saved + args.plane;
+  float* dr = args.gradients + 2 * args.plane;
   SlopePlane(attributes.recurrentActivation, r, dr, width);
   for (int64_t i = 0; i < width; i += static_cast<int64_t>(hn::Lanes(d))) {
     const auto dq = hn::LoadU(d, args.dq + i);

@@ -63,29 +63,33 @@ struct GruPackedBackward {
   int64_t kernel = 0;     // [3P of dz dr dn, I]
   int64_t recurrent = 0;  // with resetAfter [3P of dq dz dr, P], else [2P of dz dr, P]
   int64_t candidate = 0;  // without resetAfter: [P of dn, P]
+  int64_t forward = 0;    // with recompute: GruPacked
   int64_t size = 0;
 
-  explicit GruPackedBackward(const GruExtents& e) {
+  GruPackedBackward(const GruExtents& e, const GruAttributes& attributes) {
     recurrent = kernel + 3 * e.P * roundUp(e.I, e.lanes);
     candidate = recurrent + 2 * e.P * e.P;
-    size = recurrent + 3 * e.P * e.P;
+    forward = recurrent + 3 * e.P * e.P;
+    size = forward + (attributes.recompute ? GruPacked(e).size : 0);
   }
 };
 
-// Steps are counted in the order in which they are processed; the rows of one step lie together.
+// By turn and position (gru_schedule.h); the positions of one turn lie together.
 struct GruReserve {
   static constexpr int64_t kPlanes = 4;  // z, r, n and q: h R + c of the candidate, or r h
   int64_t B, P;
-  int64_t gates;  // offset of [T][B][4][P]
+  int64_t gates;  // offset of [T][B][4][P]; with `recompute` there are none
   int64_t size;
 
-  explicit GruReserve(const GruExtents& e) : B(e.B), P(e.P) {
+  GruReserve(const GruExtents& e, const GruAttributes& attributes) : B(e.B), P(e.P) {
     gates = (e.T + 1) * e.B * e.P;
-    size = gates + e.T * e.B * kPlanes * e.P;
+    size = gates + (attributes.recompute ? 0 : e.T * e.B * kPlanes * e.P);
   }
-  // The state before step s, or after the last one for s = T.
-  int64_t stateAt(int64_t s, int64_t row) const { return (s * B + row) * P; }
-  int64_t gatesAt(int64_t s, int64_t row) const { return gates + (s * B + row) * kPlanes * P; }
+  // The state before a turn, or after the last one.
+  int64_t stateAt(int64_t turn, int64_t position) const { return (turn * B + position) * P; }
+  int64_t gatesAt(int64_t turn, int64_t position) const {
+    return gates + (turn * B + position) * kPlanes * P;
+  }
 };
 
 // Kernel::packedBytes and Kernel::pack of the two kernels (gru_pack.cc).
@@ -93,13 +97,5 @@ size_t gruPackedBytes(const OpCall& call) noexcept;
 void gruPack(const OpCall& call, void* packed) noexcept;
 size_t gruPackedBackwardBytes(const OpCall& call) noexcept;
 void gruPackBackward(const OpCall& call, void* packed) noexcept;
-
-// A thread for each so many operations; fewer are not worth its waking.
-inline int gruThreads(const OpCall& call, int64_t operations, int64_t rows) {
-  constexpr int64_t kWorthAThread = 1 << 20;
-  const int64_t useful = std::min(
-      {int64_t{call.context ? call.context->threads : 1}, operations / kWorthAThread, rows});
-  return static_cast<int>(std::max<int64_t>(useful, 1));
-}
 
 }  // namespace sluice::cpu

@@ -61,6 +61,7 @@ size_t gruPackedBytes(const OpCall& call) noexcept {
   return static_cast<size_t>(GruPacked(gruExtents(call)).size) * sizeof(float);
 }
 
+// The first inputs of the forward and the backward call are the same.
 void gruPack(const OpCall& call, void* packed) noexcept {
   const auto& attributes = call.attr<GruAttributes>();
   const GruExtents e = gruExtents(call);
@@ -90,14 +91,15 @@ void gruPack(const OpCall& call, void* packed) noexcept {
 }
 
 size_t gruPackedBackwardBytes(const OpCall& call) noexcept {
-  return static_cast<size_t>(GruPackedBackward(gruExtents(call)).size) * sizeof(float);
+  return static_cast<size_t>(GruPackedBackward(gruExtents(call), call.attr<GruAttributes>()).size) *
+         sizeof(float);
 }
 
 // The transposed weights: k runs over the padded planes of a row of gate gradients.
 void gruPackBackward(const OpCall& call, void* packed) noexcept {
   const auto& attributes = call.attr<GruAttributes>();
   const GruExtents e = gruExtents(call);
-  const GruPackedBackward at(e);
+  const GruPackedBackward at(e, attributes);
   float* out = static_cast<float*>(packed);
   const float* kernel = input(call, gru::kKernel);
   const float* recurrent = input(call, gru::kRecurrentKernel);
@@ -109,6 +111,7 @@ void gruPackBackward(const OpCall& call, void* packed) noexcept {
     packGates(e, {0, 1}, e.H, recurrent, out + at.recurrent);
     packGates(e, {2}, e.H, recurrent, out + at.candidate);
   }
+  if (attributes.recompute) gruPack(call, out + at.forward);
 }
 
 }  // namespace sluice::cpu

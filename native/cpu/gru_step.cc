@@ -20,8 +20,8 @@ TileArgs GruStep::products(const GruStepArgs& args, int64_t row, int64_t block, 
                            float* out) const {
   const int64_t panel = kPanelVectors * e_.lanes;
   TileArgs tile{};
-  tile.a = args.h + row * e_.P;
-  tile.lda = e_.P;
+  tile.a = args.h + row * args.ldH;
+  tile.lda = args.ldH;
   tile.aStep = 1;
   tile.b = args.packed + packed_.recurrent + block * panel * e_.H;
   tile.ldb = panel * e_.H;
@@ -46,14 +46,14 @@ void GruStep::gates(const GruStepArgs& args, int64_t row, int64_t block, int64_t
   fused.ldProducts = panel;
   fused.x = args.projection + row * 3 * e_.P + block * panel + 2 * e_.lanes;
   fused.ldX = acrossRows ? 3 * e_.P : panel;
-  fused.h = args.h + row * e_.P + unit;
-  fused.next = args.next + row * e_.P + unit;
-  fused.ldH = acrossRows ? e_.P : e_.lanes;
+  fused.h = args.h + row * args.ldH + unit;
+  fused.next = args.next + row * args.ldH + unit;
+  fused.ldH = acrossRows ? args.ldH : e_.lanes;
   if (args.y) fused.y = args.y + row * args.ldY + unit;
   fused.ldY = acrossRows ? args.ldY : e_.lanes;
   fused.columns = std::min(e_.lanes, e_.H - unit);
-  if (args.saved) fused.saved = args.saved + row * GruReserve::kPlanes * e_.P + unit;
-  fused.ldSaved = acrossRows ? GruReserve::kPlanes * e_.P : e_.lanes;
+  if (args.saved) fused.saved = args.saved + row * args.ldSaved + unit;
+  fused.ldSaved = acrossRows ? args.ldSaved : e_.lanes;
   fused.plane = e_.P;
   fused.replace = attributes_.replace != 0;
   gruGates().fused(fused);
@@ -64,7 +64,7 @@ void GruStep::inTiles(const GruStepArgs& args) const {
   alignas(64) float out[kMaxTileRows * kMaxPanel];
   const TileKernels& kernels = tileKernels();
   const int64_t tiles = (args.rows + kernels.maxRows - 1) / kernels.maxRows;
-  for (int64_t block = 0; block < e_.blocks; ++block) {
+  for (int64_t block = args.blockBegin; block < args.blockEnd; ++block) {
     for (int64_t tile = 0; tile < tiles; ++tile) {
       const int64_t row = args.rows * tile / tiles;
       const int64_t count = args.rows * (tile + 1) / tiles - row;
@@ -78,8 +78,8 @@ void GruStep::inTiles(const GruStepArgs& args) const {
 void GruStep::oneRow(const GruStepArgs& args) const {
   alignas(64) float out[kMaxTilePanels * kMaxPanel];
   const TileKernels& kernels = tileKernels();
-  const int64_t whole = e_.H / e_.lanes;
-  for (int64_t block = 0; block < e_.blocks;) {
+  const int64_t whole = std::min(e_.H / e_.lanes, args.blockEnd);
+  for (int64_t block = args.blockBegin; block < args.blockEnd;) {
     const int64_t count = block < whole ? std::min(kMaxTilePanels, whole - block) : 1;
     kernels.panels[count - 1](products(args, 0, block, false, out));
     gates(args, 0, block, count, false, out);
@@ -98,15 +98,15 @@ void GruStep::inPlanes(const GruStepArgs& args) const {
   planes.ldQ = e_.P;
   planes.h = args.h;
   planes.next = args.next;
-  planes.ldH = e_.P;
+  planes.ldH = args.ldH;
   planes.saved = args.saved;
-  planes.ldSaved = GruReserve::kPlanes * e_.P;
+  planes.ldSaved = args.ldSaved;
   planes.resetAfter = attributes_.resetAfter != 0;
   planes.replace = attributes_.replace != 0;
 
   Product product;
   product.a = args.h;
-  product.lda = e_.P;
+  product.lda = args.ldH;
   product.b = args.packed + packed_.recurrent;
   product.c = args.projection;
   product.ldc = 3 * e_.P;
@@ -126,12 +126,13 @@ void GruStep::inPlanes(const GruStepArgs& args) const {
     product.accumulate = false;
   } else {
     product.a = args.q;
+    product.lda = e_.P;
     product.c = args.projection + 2 * e_.P;
   }
   multiply(product);
   gruGates().candidate(planes, attributes_.activation);
   for (int64_t row = 0; row < args.rows && args.y; ++row)
-    std::copy_n(args.next + row * e_.P, e_.H, args.y + row * args.ldY);
+    std::copy_n(args.next + row * args.ldH, e_.H, args.y + row * args.ldY);
 }
 
 }  // namespace sluice::cpu

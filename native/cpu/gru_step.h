@@ -1,4 +1,4 @@
-// One step of a GRU for neighbouring rows: the recurrent product, the gates, the new state.
+// One step of a GRU for rows at equal distances: the recurrent product, the gates, the new state.
 #pragma once
 
 #include "cpu/gru_layout.h"
@@ -8,13 +8,18 @@ namespace sluice::cpu {
 struct GruStepArgs {
   int64_t rows;
   float* projection;  // [rows,3P], x W + b in the column order of GruPacked; used up
-  const float* h;     // [rows,P]
-  float* next;        // [rows,P]
+  const float* h;     // rows of P columns; all units, also where only some blocks are stepped
+  float* next;        // likewise
+  int64_t ldH;        // of h and next
   float* y;           // rows of H columns; null: no sequence wanted
   int64_t ldY;
-  float* saved;  // [rows][z r n q][P]; null: inference
-  float* q;      // [rows,P] to work in, where the gates are not fused
+  float* saved;  // rows of [z r n q][P]; null: inference
+  int64_t ldSaved;
+  float* q;  // [rows,P] to work in, where the gates are not fused
   const float* packed;
+  // The vectors of units to step; all of them where the gates are not fused.
+  int64_t blockBegin;
+  int64_t blockEnd;
 };
 
 // Runs the steps of one call.

@@ -78,16 +78,15 @@ int64_t panelFloats(const GruExtents& e) { return kDepth * 4 * e.lanes; }
 
 }  // namespace
 
-int64_t GruWeightGradients::scratchFloats(const GruExtents& e, bool resetAfter, int64_t steps) {
-  return slotsOf(e, resetAfter) * panelFloats(e) +
-         tilesOf(e, resetAfter) * steps * e.B * kMaxTileRows;
+int64_t GruWeightGradients::scratchFloats(const GruExtents& e, bool resetAfter, int64_t rows) {
+  return slotsOf(e, resetAfter) * panelFloats(e) + tilesOf(e, resetAfter) * rows * kMaxTileRows;
 }
 
 GruWeightGradients::GruWeightGradients(const OpCall& call, const GruExtents& extents,
-                                       float* scratch, int64_t steps)
+                                       float* scratch, int64_t rows)
     : e_(extents),
       resetAfter_(call.attr<GruAttributes>().resetAfter != 0),
-      rows_(steps * extents.B),
+      rows_(rows),
       dKernel_(output(call, gruBackward::kDKernel)),
       dRecurrent_(output(call, gruBackward::kDRecurrentKernel)),
       dBias_(output(call, gruBackward::kDBias)),

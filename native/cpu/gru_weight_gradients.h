@@ -13,10 +13,10 @@ namespace sluice::cpu {
 
 class GruWeightGradients {
  public:
-  static int64_t scratchFloats(const GruExtents& extents, bool resetAfter, int64_t steps);
+  static int64_t scratchFloats(const GruExtents& extents, bool resetAfter, int64_t rows);
 
-  // `steps` is the length of a chunk.
-  GruWeightGradients(const OpCall& call, const GruExtents& extents, float* scratch, int64_t steps);
+  // `rows`: the most that a chunk has.
+  GruWeightGradients(const OpCall& call, const GruExtents& extents, float* scratch, int64_t rows);
 
   bool wanted() const { return dKernel_ != nullptr; }
   void clear() const;
@@ -43,7 +43,7 @@ class GruWeightGradients {
 
   const GruExtents& e_;
   const bool resetAfter_;
-  const int64_t rows_;  // of a whole chunk
+  const int64_t rows_;
   float* dKernel_;
   float* dRecurrent_;
   float* dBias_;

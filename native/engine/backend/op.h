@@ -93,6 +93,7 @@ struct GruAttributes {
   int32_t replace = 0;     // h' = (1-z)h + zn, else h' = zh + (1-z)n
   int32_t reverse = 0;
   int32_t repeatMasked = 0;
+  int32_t recompute = 0;  // training: keep the states alone and compute the gates again in backward
 };
 namespace gru {
 enum In {

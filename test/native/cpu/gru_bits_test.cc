@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "cpu/gru_grid.h"
 #include "cpu/targets.h"
 #include "support/gru.h"
 
@@ -35,6 +36,74 @@ TEST(CpuGruBits, ThreadsDoNotMatter) {
       expectThreadsDoNotMatter(cpu(), gruBackwardOf(random, sizes, forward));
     }
   }
+}
+
+// Rows shared out among groups of threads, units among the members of a group.
+TEST(CpuGruBits, GridsDoNotMatter) {
+  onEveryTarget([] {
+    uint64_t seed = 1;
+    for (const auto& [B, H] : {std::pair<int64_t, int64_t>{1, 70}, {2, 33}, {7, 64}, {33, 130}}) {
+      for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
+        for (const int recompute : {0, 1}) {
+          GruSizes sizes = sizesOf(B, 13, 37, H);
+          sizes.mask = mask;
+          sizes.attributes.recompute = recompute;
+          sizes.attributes.repeatMasked = seed & 1;
+          Random random(seed++);
+          const Case forward = gruForward(random, sizes, DType::Float32);
+          Case one = forward;
+          launch(cpu(), one);
+          const Case backward = gruBackwardOf(random, sizes, one);
+          Case oneBackward = backward;
+          launch(cpu(), oneBackward);
+          for (const cpu::GruGrid& grid : {cpu::GruGrid{1, 2}, {1, 3}, {2, 2}, {3, 2}, {2, 5}}) {
+            SCOPED_TRACE("grid " + std::to_string(grid.groups) + " x " +
+                         std::to_string(grid.members) + ", case " + std::to_string(seed));
+            cpu::forceGruGrid(grid);
+            Case many = forward, manyBackward = backward;
+            for (Case* c : {&many, &manyBackward}) {
+              c->context.threads = grid.threads();
+              launch(cpu(), *c);
+            }
+            cpu::forceGruGrid({0, 0});
+            for (const size_t i : {gru::kSequence, gru::kFinalState})
+              ASSERT_TRUE(sameBits(one.out[i], many.out[i])) << "output " << i;
+            for (size_t i = 0; i < manyBackward.out.size(); ++i)
+              ASSERT_TRUE(sameBits(oneBackward.out[i], manyBackward.out[i])) << "gradient " << i;
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(CpuGruBits, RecomputedGatesGiveTheSameGradients) {
+  onEveryTarget([] {
+    uint64_t seed = 1;
+    for (const int resetAfter : {0, 1}) {
+      for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
+        GruSizes sizes = sizesOf(19, 41, 6, 50);
+        sizes.attributes.resetAfter = resetAfter;
+        sizes.mask = mask;
+        Random random(seed++);
+        Case forward = gruForward(random, sizes, DType::Float32);
+        launch(cpu(), forward);
+        GruSizes lowSizes = sizes;
+        lowSizes.attributes.recompute = 1;
+        Random again(seed - 1);
+        Case low = gruForward(again, lowSizes, DType::Float32);
+        launch(cpu(), low);
+        ASSERT_LT(low.out[gru::kReserve].size(), forward.out[gru::kReserve].size() / 4);
+        ASSERT_TRUE(sameBits(forward.out[gru::kSequence], low.out[gru::kSequence]));
+        Case backward = gruBackwardOf(random, sizes, forward);
+        Case lowBackward = gruBackwardOf(again, lowSizes, low);
+        launch(cpu(), backward);
+        launch(cpu(), lowBackward);
+        for (size_t i = 0; i < backward.out.size(); ++i)
+          EXPECT_TRUE(sameBits(backward.out[i], lowBackward.out[i])) << "gradient " << i;
+      }
+    }
+  });
 }
 
 TEST(CpuGruBits, InferenceGivesTheBitsOfTraining) {

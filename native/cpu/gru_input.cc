@@ -1,0 +1,50 @@
+#include "cpu/gru_input.h"
+
+#include <utility>
+
+#include "cpu/gemm.h"
+
+namespace sluice::cpu {
+
+void GruInput::gather(const GruRows& rows, int64_t turn, int64_t turns, float* gathered) const {
+  for (int64_t t = turn; t < turn + turns; ++t) {
+    const int64_t count = rows.before(schedule_.active(t));
+    for (int64_t i = 0; i < count; ++i, gathered += e_.I)
+      std::copy_n(x_ + schedule_.cell(rows.position(i), t) * e_.I, e_.I, gathered);
+  }
+}
+
+void GruInput::project(const GruRows& rows, int64_t turn, int64_t turns, const float* gathered,
+                       int64_t blockBegin, int64_t blockEnd, float* projection) const {
+  const int64_t panel = kPanelVectors * e_.lanes;
+  Product product;
+  product.b = packed_ + layout_.kernel;
+  product.start = packed_ + layout_.bias;
+  product.c = projection;
+  product.ldc = 3 * e_.P;
+  product.k = e_.I;
+  product.n = 3 * e_.P;
+  product = product.columns({blockBegin * panel, blockEnd * panel});
+  if (schedule_.masked()) {
+    for (int64_t t = turn; t < turn + turns; ++t) product.rows += rows.before(schedule_.active(t));
+    product.a = gathered;
+    product.lda = e_.I;
+    return multiply(product);
+  }
+  const int64_t first = schedule_.cell(rows.first, turn);
+  product.a = x_ + first * e_.I;
+  product.rows = rows.count;
+  product.lda = rows.stride * e_.T * e_.I;
+  product.outer = turns;
+  product.outerA = turns > 1 ? (schedule_.cell(rows.first, turn + 1) - first) * e_.I : 0;
+  product.outerC = rows.count * 3 * e_.P;
+  // Tiles run over rows or over steps, whichever are more.
+  if (product.outer > product.rows) {
+    std::swap(product.rows, product.outer);
+    std::swap(product.lda, product.outerA);
+    std::swap(product.ldc, product.outerC);
+  }
+  multiply(product);
+}
+
+}  // namespace sluice::cpu

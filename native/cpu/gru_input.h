@@ -1,0 +1,40 @@
+// The input projection x W + b of some rows for a number of turns.
+#pragma once
+
+#include "cpu/gru_schedule.h"
+
+namespace sluice::cpu {
+
+class GruInput {
+ public:
+  // Floats of a projection that is made in one go and read back from the cache.
+  static constexpr int64_t kProjection = 1 << 17;
+  // Turns of one go; from the shape alone because scratch depends on it.
+  static int64_t turns(const GruExtents& e) {
+    return std::clamp<int64_t>(kProjection / std::max<int64_t>(e.B * 3 * e.P, 1), 1,
+                               std::max<int64_t>(e.T, 1));
+  }
+  // Floats of `gathered` for all rows and turns(e) turns.
+  static int64_t gatheredFloats(const GruExtents& e, bool masked) {
+    return masked ? turns(e) * e.B * e.I : 0;
+  }
+
+  GruInput(const GruExtents& e, const GruSchedule& schedule, const float* x, const float* packed)
+      : e_(e), schedule_(schedule), layout_(e), x_(x), packed_(packed) {}
+
+  // With a mask: what project() multiplies.
+  void gather(const GruRows& rows, int64_t turn, int64_t turns, float* gathered) const;
+  // Turn after turn the rows that are active in it, [3P] each, the blocks of units from begin to
+  // end alone where the gates are fused.
+  void project(const GruRows& rows, int64_t turn, int64_t turns, const float* gathered,
+               int64_t blockBegin, int64_t blockEnd, float* projection) const;
+
+ private:
+  const GruExtents& e_;
+  const GruSchedule& schedule_;
+  const GruPacked layout_;
+  const float* x_;
+  const float* packed_;
+};
+
+}  // namespace sluice::cpu
