@@ -202,6 +202,8 @@ export interface RunOptions {
   requireFinite: boolean;
   /** UNSUPPORTED where an op cannot run on the device's fast path. */
   strict: boolean;
+  /** 'low': backward computes the gates again instead of keeping them. The same gradients. */
+  memory: 'fast' | 'low';
 }
 
 export interface RunResult {

@@ -11,7 +11,7 @@ import {
   type Snapshot,
 } from '../native.js';
 import type { Compiled } from './compile.js';
-import { mergeSettings, type RunSettings, SETTINGS, type Settings } from './compile.js';
+import { DEFAULT_SETTINGS, mergeSettings, type RunSettings, SETTINGS, type Settings } from './compile.js';
 import type { MaskOptions } from './inputs.js';
 import type { Trainable } from './trainable.js';
 
@@ -36,8 +36,6 @@ export const WEIGHT_FIELDS = {
   sampleWeight: optional(anything),
   classWeight: optional(anything),
 };
-
-const DEFAULT_SETTINGS: Settings = { device: 'cpu', strict: false };
 
 /** The settings of a call: its own over those of `compile`. */
 export function settingsOf(model: Trainable, call: Parameters<typeof mergeSettings>[1]): Settings {

@@ -107,10 +107,12 @@ TrainingSpec readTrainingSpec(Napi::Value value) {
   return spec;
 }
 
+constexpr std::pair<std::string_view, bool> kMemories[] = {{"fast", false}, {"low", true}};
+
 RunArguments readRunOptions(Napi::Value value) {
   const Fields fields(value, "options",
                       {"device", "cancel", "weights", "training", "seed", "step", "microBatch",
-                       "learningRate", "requireFinite", "strict"});
+                       "learningRate", "requireFinite", "strict", "memory"});
   RunArguments arguments;
   RunOptions& options = arguments.options;
   options.device = fields.string("device");
@@ -123,6 +125,7 @@ RunArguments readRunOptions(Napi::Value value) {
   if (!fields.get("learningRate").IsNull()) options.learningRate = fields.number("learningRate");
   options.requireFinite = fields.boolean("requireFinite");
   options.strict = fields.boolean("strict");
+  options.lowMemory = fields.choice("memory", kMemories);
   return arguments;
 }
 

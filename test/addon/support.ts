@@ -95,6 +95,7 @@ export const OPTIONS: Binding.RunOptions = {
   learningRate: null,
   requireFinite: false,
   strict: false,
+  memory: 'fast',
 };
 
 const OPTIMIZER: Binding.OptimizerSpec = {

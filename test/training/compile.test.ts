@@ -101,10 +101,6 @@ describe('compile refuses', () => {
     await expectFailure(compile({ loss: 'mse', memory: 'slow' }), invalid, /'fast', 'low'/);
   });
 
-  it('what this release does not have', async () => {
-    await expectFailure(compile({ loss: 'mse', memory: 'low' }), 'UNSUPPORTED', /memory: 'low'/);
-  });
-
   it('classes without classes', async () => {
     for (const loss of ['categoricalCrossentropy', 'sparseCategoricalCrossentropy'] as const) {
       const error = await expectFailure(
@@ -181,7 +177,6 @@ describe('settings', () => {
     await expectFailure(m.fit(...data), 'DEVICE_UNAVAILABLE', /nowhere/);
     expect(await m.evaluate(...data, { device: 'reference' })).toEqual({ loss: 4 });
     await m.fit(...data, { device: 'cpu' });
-    await expectFailure(m.predict(x, { memory: 'low' }), 'UNSUPPORTED');
   });
 
   it('strict accepts the reference device only where it was asked for', async () => {

@@ -388,10 +388,6 @@ describe('options of fit', () => {
     const work = compiled().fit(x, y, { [name]: 1 } as FitOptions);
     await expectFailure(work, 'UNSUPPORTED', new RegExp(`'${name}' is not part of this release`));
   });
-
-  it('memory: low is for a later release', async () => {
-    await expectFailure(compiled().fit(x, y, { memory: 'low' }), 'UNSUPPORTED');
-  });
 });
 
 describe('training', () => {

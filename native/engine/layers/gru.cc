@@ -41,7 +41,7 @@ class GruCore final : public RecurrentCore {
                const std::vector<ValueId>& final) const override {
     const ValueId reserve = node.keepsForBackward() ? node.newOpaque() : kNoValue;
     const int p = call.firstParameter;
-    node.emit(Op::Gru, attributes(with(call)),
+    node.emit(Op::Gru, attributes(with(call, node)),
               {call.x, node.parameter(p), node.parameter(p + 1),
                useBias_ ? node.parameter(p + 2) : kNoValue, call.mask, call.initial[0]},
               {sequence, final[0], reserve});
@@ -54,7 +54,7 @@ class GruCore final : public RecurrentCore {
     const int p = call.firstParameter;
     const ValueId reserve = node.saved()[saved];
     const ValueId bias = useBias_ ? node.parameter(p + 2) : kNoValue;
-    node.emit(Op::GruBackward, attributes(with(call)),
+    node.emit(Op::GruBackward, attributes(with(call, node)),
               {call.x, node.parameter(p), node.parameter(p + 1), bias, call.mask, call.initial[0],
                reserve, dSequence, dFinal[0]},
               {dx, node.gradParameter(p), node.gradParameter(p + 1),
@@ -62,9 +62,10 @@ class GruCore final : public RecurrentCore {
   }
 
  private:
-  GruAttributes with(const RecurrentCall& call) const {
+  GruAttributes with(const RecurrentCall& call, const NodeContext& node) const {
     GruAttributes attributes = attributes_;
     attributes.reverse = call.reverse;
+    attributes.recompute = node.keepsForBackward() && node.savesMemory();
     return attributes;
   }
 

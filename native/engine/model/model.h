@@ -31,6 +31,7 @@ struct RunOptions {
   std::optional<double> learningRate;  // Train: of this update, else that of compile
   bool requireFinite = false;
   bool strict = false;
+  bool lowMemory = false;  // plans with a backward pass
 };
 
 struct NamedFloats {

@@ -124,6 +124,7 @@ PlanRequest ModelRun::request() const {
   request.training = is(RunKind::Train) || options_.training;
   request.losses = losses_;
   request.backward = is(RunKind::Train) || is(RunKind::Gradients) || is(RunKind::Vjp);
+  request.lowMemory = request.backward && options_.lowMemory;
   request.cotangents = is(RunKind::Vjp);
   request.inputGradients = is(RunKind::Gradients) || is(RunKind::Vjp);
   request.maskedInputs = inputs_.maskedInputs();

@@ -14,6 +14,7 @@ class PlanBuilder::Context final : public NodeContext {
   bool keepsForBackward() const override {
     return builder_.request_.backward && builder_.wanted_[static_cast<size_t>(index_)];
   }
+  bool savesMemory() const override { return builder_.request_.lowMemory; }
 
   ValueId in(int input) const override {
     const ValueRef ref = node().inputs[static_cast<size_t>(input)];
