@@ -11,7 +11,13 @@ import {
   type Snapshot,
 } from '../native.js';
 import type { Compiled } from './compile.js';
-import { DEFAULT_SETTINGS, mergeSettings, type RunSettings, SETTINGS, type Settings } from './compile.js';
+import {
+  DEFAULT_SETTINGS,
+  mergeSettings,
+  type RunSettings,
+  SETTINGS,
+  type Settings,
+} from './compile.js';
 import type { MaskOptions } from './inputs.js';
 import type { Trainable } from './trainable.js';
 

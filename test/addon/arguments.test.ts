@@ -181,7 +181,15 @@ describe('options objects', () => {
 
   it('are checked member by member', async () => {
     const { model, batch } = trainable();
-    const wrong = { device: 1, cancel: {}, training: 1, seed: 2 ** 53 + 2, step: -1, strict: null, memory: 'much' };
+    const wrong = {
+      device: 1,
+      cancel: {},
+      training: 1,
+      seed: 2 ** 53 + 2,
+      step: -1,
+      strict: null,
+      memory: 'much',
+    };
     for (const [key, value] of Object.entries({ ...wrong, microBatch: 0.5, requireFinite: 'no' })) {
       const run = model.run('predict', batch, { ...OPTIONS, [key]: value } as typeof OPTIONS);
       await expectRejection(run, 'INVALID_ARGUMENT');

@@ -10,7 +10,7 @@ const lengths = [30, 0, 7, 1, 29, 16];
 
 function model() {
   const gru = layers.gru({ units: H, returnSequences: true, resetAfter: false });
-  const both = layers.bidirectional(layers.gru({ units: H }));
+  const both = layers.bidirectional({ layer: layers.gru({ units: H }) });
   const m = sequential([gru, both, layers.dense({ units: 1 })], { inputShape: [T, I], seed: 3 });
   m.compile({ loss: 'mse', optimizer: 'adam' });
   return m;
