@@ -116,7 +116,8 @@ GruGrid forced{0, 0};
 
 void forceGruGrid(const GruGrid& grid) noexcept { forced = grid; }
 
-GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passes) noexcept {
+GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passes,
+                      double* expectedNs) noexcept {
   // Whatever the machine, this little is done before another thread has woken.
   constexpr int64_t kSmall = 1 << 18;
   if (threads > 1 && forced.threads() > 0) {
@@ -141,7 +142,37 @@ GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passe
     const int most = static_cast<int>(std::min<int64_t>(threads / groups, e.blocks));
     for (int members = 2; members <= most; ++members) consider({groups, members});
   }
+  if (expectedNs) *expectedNs = bestNs;
   return best;
+}
+
+namespace {
+// How many calls to come have one thread, and how many it will be the next time.
+std::atomic<int> heldOff{0};
+std::atomic<int> nextHold{8};
+}  // namespace
+
+GruWatch::GruWatch(const GruGrid& grid, double expectedNs) noexcept
+    : expectedNs_(grid.threads() > 1 ? expectedNs : 0) {
+  if (expectedNs_ > 0) start_ = std::chrono::steady_clock::now();
+}
+
+GruWatch::~GruWatch() {
+  if (expectedNs_ <= 0) return;
+  const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start_;
+  const int hold = nextHold.load(std::memory_order_relaxed);
+  if (took.count() < 4 * expectedNs_ + 2e5) {
+    nextHold.store(std::max(hold / 2, 8), std::memory_order_relaxed);
+    return;
+  }
+  heldOff.store(hold, std::memory_order_relaxed);
+  nextHold.store(std::min(hold * 2, 4096), std::memory_order_relaxed);
+}
+
+bool GruWatch::maySplit() noexcept {
+  const int held = heldOff.load(std::memory_order_relaxed);
+  if (held > 0) heldOff.store(held - 1, std::memory_order_relaxed);
+  return held <= 0;
 }
 
 GruShare gruShareOf(const GruExtents& e, const GruGrid& grid, int thread) noexcept {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <optional>
 
 #include "cpu/gru_schedule.h"
@@ -21,8 +22,27 @@ struct GruGrid {
 };
 
 // The fastest for this shape by a model of the machine (gru_grid.cc), of at most so many threads.
-// `passes`: how often the work of the forward pass is done.
-GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passes) noexcept;
+// `passes`: how often the work of the forward pass is done; expectedNs: how long it will take.
+GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passes,
+                      double* expectedNs = nullptr) noexcept;
+
+// Threads wait for each other, at the latest at the end of a call. Where something else wants their
+// processors, a wait can last as long as a time slice, and a call of a millisecond ten times as
+// long as on one thread. So calls are watched: one that took much longer than expected keeps the
+// next ones on one thread, for ever longer as it happens again.
+class GruWatch {
+ public:
+  GruWatch(const GruGrid& grid, double expectedNs) noexcept;
+  ~GruWatch();
+  GruWatch(const GruWatch&) = delete;
+  GruWatch& operator=(const GruWatch&) = delete;
+
+  static bool maySplit() noexcept;
+
+ private:
+  double expectedNs_;  // 0: not watched
+  std::chrono::steady_clock::time_point start_;
+};
 
 // For tests: calls of several threads take this grid as far as their shape allows. {0, 0}: no more.
 void forceGruGrid(const GruGrid& grid) noexcept;
@@ -83,7 +103,10 @@ template <typename F>
 void runGruGrid(const OpCall& call, const GruExtents& e, double passes, F&& body) {
   const int threads = call.context ? call.context->threads : 1;
   const bool fused = gruIsFused(call.attr<GruAttributes>());
-  const GruGrid grid = chooseGruGrid(e, fused, threads, passes);
+  double expectedNs = 0;
+  GruGrid grid = chooseGruGrid(e, fused, threads, passes, &expectedNs);
+  if (expectedNs > 0 && grid.threads() > 1 && !GruWatch::maySplit()) grid = {};
+  const GruWatch watch(grid, expectedNs);
   std::optional<GruMeetings> meetings;
   if (grid.members > 1) meetings.emplace();
   parallelRegion(grid.threads(), [&](int thread, int count) {

@@ -47,6 +47,8 @@ void GruRecompute::run(const GruMember& member, int64_t turn) const {
                .h = reserve_ + reserveLayout_.stateAt(t, rows.first),
                .next = next_ + rows.first * e_.P,
                .ldH = rows.stride * e_.P,
+               .y = nullptr,
+               .ldY = 0,
                .saved = saved_ + (t % turns_ * e_.B + rows.first) * GruReserve::kPlanes * e_.P,
                .ldSaved = rows.stride * GruReserve::kPlanes * e_.P,
                .q = q_ + share.rowsBefore * e_.P,
