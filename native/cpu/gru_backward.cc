@@ -89,7 +89,9 @@ class Backward {
     weights_.clear();
   }
 
+  static constexpr double kPasses = 2;
   const GruExtents& extents() const { return e_; }
+  bool fused() const { return gruIsFused(attributes_); }
 
   void run(const GruMember& member, int threads) {
     start(member.share);
@@ -311,13 +313,6 @@ class Backward {
   std::atomic<bool> stop_{false};
 };
 
-int32_t launch(const OpCall& call) noexcept {
-  Backward backward(call);
-  runGruGrid(call, backward.extents(), 2,
-             [&](const GruMember& member, int threads) { backward.run(member, threads); });
-  return 0;
-}
-
 size_t scratchBytes(const OpCall& call) noexcept {
   return static_cast<size_t>(Scratch(call).size) * sizeof(float);
 }
@@ -328,6 +323,7 @@ const Kernel kGruBackward = {.name = "cpu.gruBackward",
                              .scratchBytes = scratchBytes,
                              .packedBytes = gruPackedBackwardBytes,
                              .pack = gruPackBackward,
-                             .launch = launch};
+                             .launch = launchGru<Backward>,
+                             .launchPair = launchGruPair<Backward>};
 
 }  // namespace sluice::cpu

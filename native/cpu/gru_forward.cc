@@ -61,9 +61,11 @@ class Forward {
         final_(output(call, gru::kFinalState)),
         reserve_(output(call, gru::kReserve)) {}
 
+  static constexpr double kPasses = 1;
   const GruExtents& extents() const { return e_; }
+  bool fused() const { return gruIsFused(attributes_); }
 
-  void run(const GruMember& member) const {
+  void run(const GruMember& member, int) const {
     const GruRows& rows = member.share.rows;
     const int64_t count = blockRows(e_);
     for (int64_t i = 0; i < rows.count; i += count)
@@ -184,13 +186,6 @@ class Forward {
   float* reserve_;
 };
 
-int32_t launch(const OpCall& call) noexcept {
-  const Forward forward(call);
-  runGruGrid(call, forward.extents(), 1,
-             [&](const GruMember& member, int) { forward.run(member); });
-  return 0;
-}
-
 size_t scratchBytes(const OpCall& call) noexcept {
   return static_cast<size_t>(scratchOf(call, gruExtents(call)).size) * sizeof(float);
 }
@@ -206,6 +201,7 @@ const Kernel kGru = {.name = "cpu.gru",
                      .reserveBytes = reserveBytes,
                      .packedBytes = gruPackedBytes,
                      .pack = gruPack,
-                     .launch = launch};
+                     .launch = launchGru<Forward>,
+                     .launchPair = launchGruPair<Forward>};
 
 }  // namespace sluice::cpu

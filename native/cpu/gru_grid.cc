@@ -22,7 +22,6 @@ struct Costs {
   // What is too small to be measured in a moment, or depends on what else the machine does.
   static constexpr double kGates = 12;     // of a vector of units
   static constexpr double kMeeting = 400;  // of the members of a group
-  static constexpr double kRegion = 8000;  // to start the other threads
 };
 
 double fastestNs(int tries, const auto& body) {
@@ -107,7 +106,7 @@ double sequenceNs(const Costs& c, const GruExtents& e, const GruGrid& grid, doub
                     (perDepth * static_cast<double>(e.H) + tile * static_cast<double>(e.I) +
                      Costs::kGates * static_cast<double>(rows));
   const double turn = passes * work + (grid.members > 1 ? Costs::kMeeting : 0);
-  return static_cast<double>(e.T) * turn + (grid.threads() > 1 ? Costs::kRegion : 0);
+  return static_cast<double>(e.T) * turn + (grid.threads() > 1 ? kGruRegionNs : 0);
 }
 
 GruGrid forced{0, 0};
@@ -115,6 +114,10 @@ GruGrid forced{0, 0};
 }  // namespace
 
 void forceGruGrid(const GruGrid& grid) noexcept { forced = grid; }
+
+double expectedGruNs(const GruExtents& e, const GruGrid& grid, double passes) noexcept {
+  return sequenceNs(costs(), e, grid, passes);
+}
 
 GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passes,
                       double* expectedNs) noexcept {
@@ -152,8 +155,8 @@ std::atomic<int> heldOff{0};
 std::atomic<int> nextHold{8};
 }  // namespace
 
-GruWatch::GruWatch(const GruGrid& grid, double expectedNs) noexcept
-    : expectedNs_(grid.threads() > 1 ? expectedNs : 0) {
+GruWatch::GruWatch(int threads, double expectedNs) noexcept
+    : expectedNs_(threads > 1 ? expectedNs : 0) {
   if (expectedNs_ > 0) start_ = std::chrono::steady_clock::now();
 }
 

@@ -32,7 +32,7 @@ GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passe
 // next ones on one thread, for ever longer as it happens again.
 class GruWatch {
  public:
-  GruWatch(const GruGrid& grid, double expectedNs) noexcept;
+  GruWatch(int threads, double expectedNs) noexcept;
   ~GruWatch();
   GruWatch(const GruWatch&) = delete;
   GruWatch& operator=(const GruWatch&) = delete;
@@ -43,6 +43,10 @@ class GruWatch {
   double expectedNs_;  // 0: not watched
   std::chrono::steady_clock::time_point start_;
 };
+
+// How long a grid takes by the same model.
+double expectedGruNs(const GruExtents& e, const GruGrid& grid, double passes) noexcept;
+constexpr double kGruRegionNs = 8000;  // to start the other threads
 
 // For tests: calls of several threads take this grid as far as their shape allows. {0, 0}: no more.
 void forceGruGrid(const GruGrid& grid) noexcept;
@@ -98,23 +102,90 @@ class GruMember {
   GruMeetings* const meetings_;
 };
 
-// Runs body(member, threads) on every thread of the grid that suits the call.
-template <typename F>
-void runGruGrid(const OpCall& call, const GruExtents& e, double passes, F&& body) {
-  const int threads = call.context ? call.context->threads : 1;
-  const bool fused = gruIsFused(call.attr<GruAttributes>());
-  double expectedNs = 0;
-  GruGrid grid = chooseGruGrid(e, fused, threads, passes, &expectedNs);
-  if (expectedNs > 0 && grid.threads() > 1 && !GruWatch::maySplit()) grid = {};
-  const GruWatch watch(grid, expectedNs);
-  std::optional<GruMeetings> meetings;
-  if (grid.members > 1) meetings.emplace();
-  parallelRegion(grid.threads(), [&](int thread, int count) {
-    // The system may grant fewer.
-    const GruGrid granted =
-        count == grid.threads() ? grid : chooseGruGrid(e, grid.members > 1, count, passes);
-    body(GruMember(e, granted, thread, meetings ? &*meetings : nullptr), count);
-  });
+// A forward or a backward pass, as a class:
+//   const GruExtents& extents() const; bool fused() const;
+//   static constexpr double kPasses   how often the work of a forward pass is done
+//   void run(const GruMember& member, int threads)   on every thread
+// runs on the threads that suit it.
+template <typename Pass>
+class GruRun {
+ public:
+  GruRun(Pass& pass, int threads)
+      : pass_(pass),
+        grid_(chooseGruGrid(pass.extents(), pass.fused(), threads, Pass::kPasses, &expectedNs_)) {}
+
+  int threads() const { return grid_.threads(); }
+  // Also where nothing was chosen.
+  double estimate() { return expectedNs_ = expectedGruNs(pass_.extents(), grid_, Pass::kPasses); }
+
+  void run() {
+    if (expectedNs_ > 0 && threads() > 1 && !GruWatch::maySplit()) grid_ = {};
+    const GruWatch watch(threads(), expectedNs_);
+    prepare();
+    parallelRegion(threads(), [&](int thread, int count) {
+      if (count == threads())
+        runOn(thread);
+      else if (thread == 0)  // the system grants fewer
+        runAlone();
+    });
+  }
+
+  // Both at once, each on threads of its own.
+  static void runPair(GruRun& a, GruRun& b) {
+    const int threads = a.threads() + b.threads();
+    const GruWatch watch(threads, std::max(a.expectedNs_, b.expectedNs_));
+    a.prepare();
+    b.prepare();
+    parallelRegion(threads, [&](int thread, int count) {
+      if (count == threads) {
+        thread < a.threads() ? a.runOn(thread) : b.runOn(thread - a.threads());
+      } else if (thread == 0) {
+        a.runAlone();
+        b.runAlone();
+      }
+    });
+  }
+
+ private:
+  void prepare() {
+    if (grid_.members > 1) meetings_.emplace();
+  }
+  void runOn(int thread) {
+    pass_.run(GruMember(pass_.extents(), grid_, thread, meetings_ ? &*meetings_ : nullptr),
+              threads());
+  }
+  void runAlone() { pass_.run(GruMember(pass_.extents(), {}, 0, nullptr), 1); }
+
+  Pass& pass_;
+  double expectedNs_ = 0;
+  GruGrid grid_;
+  std::optional<GruMeetings> meetings_;
+};
+
+template <typename Pass>
+int32_t launchGru(const OpCall& call) noexcept {
+  Pass pass(call);
+  GruRun<Pass>(pass, call.context ? call.context->threads : 1).run();
+  return 0;
+}
+
+// Side by side on halves of the threads, where that is faster than one after the other.
+template <typename Pass>
+int32_t launchGruPair(const OpCall& first, const OpCall& second) noexcept {
+  Pass a(first), b(second);
+  const int threads = first.context ? first.context->threads : 1;
+  GruRun<Pass> allOfA(a, threads), allOfB(b, threads);
+  if (threads > 1) {
+    GruRun<Pass> half(a, threads / 2), otherHalf(b, threads - threads / 2);
+    const double together = std::max(half.estimate(), otherHalf.estimate()) + kGruRegionNs;
+    if (together < allOfA.estimate() + allOfB.estimate() && GruWatch::maySplit()) {
+      GruRun<Pass>::runPair(half, otherHalf);
+      return 0;
+    }
+  }
+  allOfA.run();
+  allOfB.run();
+  return 0;
 }
 
 }  // namespace sluice::cpu

@@ -24,6 +24,8 @@ struct Kernel {
   void (*pack)(const OpCall&, void* packed) noexcept = nullptr;
   // 0, or a status that Backend::statusText explains.
   int32_t (*launch)(const OpCall&) noexcept = nullptr;
+  // Two calls that do not depend on each other, sharing the threads. Null: one after the other.
+  int32_t (*launchPair)(const OpCall&, const OpCall&) noexcept = nullptr;
 };
 
 using KernelTable = std::array<Kernel, static_cast<size_t>(Op::Count)>;

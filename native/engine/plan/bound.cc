@@ -27,6 +27,7 @@ BoundPlan::BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Ba
       strict_(strict) {
   bindShapes();
   chooseKernels();
+  pairUp();
   placeInArena();
 }
 
@@ -140,6 +141,26 @@ void BoundPlan::chooseKernels() {
   }
 }
 
+// Neighbours of one kernel that know nothing of each other: the two directions of a bidirectional
+// layer.
+void BoundPlan::pairUp() {
+  if (threads_ <= 1) return;
+  const auto uses = [&](size_t i, ValueId id) {
+    const auto contains = [id](const std::vector<ValueId>& ids) {
+      return std::find(ids.begin(), ids.end(), id) != ids.end();
+    };
+    return id != kNoValue && (contains(plan_->ops[i].in) || contains(plan_->ops[i].out));
+  };
+  for (size_t i = 0; i + 1 < ops_.size(); ++i) {
+    if (ops_[i].kernel != ops_[i + 1].kernel || !ops_[i].kernel->launchPair) continue;
+    const std::vector<ValueId>& written = plan_->ops[i].out;
+    const auto isUsed = [&](ValueId id) { return uses(i + 1, id); };
+    if (std::any_of(written.begin(), written.end(), isUsed)) continue;
+    ops_[i].paired = true;
+    ++i;
+  }
+}
+
 // Greedy by size: the largest block first, each at the lowest place where no block that lives at
 // the same time lies.
 void BoundPlan::placeInArena() {
@@ -147,14 +168,17 @@ void BoundPlan::placeInArena() {
     size_t bytes, first, last, *offset;
   };
   const size_t end = ops_.size();
+  // The first and the last op that run while op i does.
+  const auto begins = [&](size_t i) { return i > 0 && ops_[i - 1].paired ? i - 1 : i; };
+  const auto ends = [&](size_t i) { return ops_[i].paired ? i + 1 : i; };
   offsets_.assign(values_.size(), 0);
   std::vector<size_t> first(values_.size(), end), last(values_.size(), 0);
   for (size_t i = 0; i < ops_.size(); ++i)
     for (const auto* ids : {&plan_->ops[i].in, &plan_->ops[i].out})
       for (const ValueId id : *ids) {
         if (id == kNoValue) continue;
-        first[static_cast<size_t>(id)] = std::min(first[static_cast<size_t>(id)], i);
-        last[static_cast<size_t>(id)] = i;
+        first[static_cast<size_t>(id)] = std::min(first[static_cast<size_t>(id)], begins(i));
+        last[static_cast<size_t>(id)] = ends(i);
       }
   const auto keep = [&](ValueId id) {
     if (id != kNoValue) last[static_cast<size_t>(id)] = end;
@@ -171,7 +195,7 @@ void BoundPlan::placeInArena() {
       blocks.push_back({alignUp(values_[v].bytes()), first[v], last[v], &offsets_[v]});
   for (size_t i = 0; i < ops_.size(); ++i)
     if (ops_[i].scratchBytes > 0)
-      blocks.push_back({alignUp(ops_[i].scratchBytes), i, i, &ops_[i].scratchOffset});
+      blocks.push_back({alignUp(ops_[i].scratchBytes), begins(i), ends(i), &ops_[i].scratchOffset});
   std::stable_sort(blocks.begin(), blocks.end(),
                    [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
   std::vector<const Block*> placed;  // by offset

@@ -31,6 +31,7 @@ struct BoundOp {
   size_t scratchOffset = 0, scratchBytes = 0;
   PackedKey packed;      // of the form of its parameters that the kernel wants; no bytes: none
   std::string fallback;  // why the device's own kernel does not run it
+  bool paired = false;   // runs together with the one behind it
 };
 
 class BoundPlan {
@@ -56,6 +57,7 @@ class BoundPlan {
  private:
   void bindShapes();
   void chooseKernels();
+  void pairUp();
   void placeInArena();
   OpCall call(size_t op, const RunContext& context) const;
 

@@ -68,7 +68,11 @@ void Frame::run(const RunMemory& memory, const RunContext& context) {
     if (bound.packed.bytes > 0)
       call.packed = memory.snapshot->packed(
           bound.packed, [&](void* target) { bound.kernel->pack(call, target); });
-    const int32_t status = bound.kernel->launch(call);
+    // Of a pair, the second one starts both.
+    if (bound.paired) continue;
+    const int32_t status = i > 0 && plan_->ops()[i - 1].paired
+                               ? bound.kernel->launchPair(calls_[i - 1], call)
+                               : bound.kernel->launch(call);
     if (status != 0)
       fail(Code::Internal,
            cat(plan_->plan().ops[i].layer, ": ", opName(call.op), " failed on ",
