@@ -19,7 +19,7 @@ constexpr int64_t kPlanes = GruReserve::kPlanes;
 // Rows of gate gradients that a chunk may hold: enough for efficient sums, few enough to stay in
 // the cache.
 int64_t chunkRows(const GruExtents& e) {
-  constexpr int64_t kFloats = 1 << 18;
+  constexpr int64_t kFloats = 1 << 17;
   constexpr int64_t kRows = 256;
   return std::clamp<int64_t>(std::max(kFloats / (kPlanes * e.P), kRows), e.B,
                              std::max<int64_t>(e.B * e.T, e.B));
@@ -60,7 +60,7 @@ struct Scratch {
     schedule = dx + (masked ? roundUp(e.B * e.I, kMaxLanes) : 0);
     recompute = schedule + roundUp(GruSchedule::scratchInts(e, masked), kMaxLanes);
     weights = recompute + GruRecompute::scratchFloats(e, attributes, masked);
-    size = weights + GruWeightGradients::scratchFloats(e, attributes.resetAfter != 0, chunkRows(e));
+    size = weights + GruWeightGradients::scratchFloats(call, e, chunkRows(e));
   }
 };
 

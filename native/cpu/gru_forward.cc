@@ -12,10 +12,12 @@
 namespace sluice::cpu {
 namespace {
 
+// Floats of a projection that is made in one go and read back from the cache.
+constexpr int64_t kProjection = 1 << 17;
+int64_t turnsAtOnce(const GruExtents& e) { return GruInput::turns(e, kProjection); }
 // Rows that a thread takes through all steps before the next ones.
 int64_t blockRows(const GruExtents& e) {
-  return std::max<int64_t>(GruInput::kProjection / (GruInput::turns(e) * 3 * e.P),
-                           8 * kMaxTileRows);
+  return std::max<int64_t>(kProjection / (turnsAtOnce(e) * 3 * e.P), 8 * kMaxTileRows);
 }
 
 // Offsets in floats.
@@ -29,8 +31,8 @@ struct Scratch {
 
   Scratch(const GruExtents& e, bool fused, bool masked, bool training) {
     projection = 0;
-    gathered = GruInput::turns(e) * e.B * 3 * e.P;
-    states = gathered + roundUp(GruInput::gatheredFloats(e, masked), kMaxLanes);
+    gathered = turnsAtOnce(e) * e.B * 3 * e.P;
+    states = gathered + GruInput::gatheredFloats(e, masked, turnsAtOnce(e));
     q = states + (training ? 0 : 2 * e.B * e.P);
     schedule = q + (fused ? 0 : e.B * e.P);
     size = schedule + GruSchedule::scratchInts(e, masked);
@@ -85,14 +87,13 @@ class Forward {
   // `done`: rows of this thread that came before. False when cancelled.
   bool runBlock(const GruMember& member, const GruRows& rows, int64_t done) const {
     const int64_t slot = member.share.rowsBefore + done;
-    float* projection =
-        scratch_ + scratchLayout_.projection + slot * GruInput::turns(e_) * 3 * e_.P;
-    float* gathered = scratch_ + scratchLayout_.gathered + slot * GruInput::turns(e_) * e_.I;
+    float* projection = scratch_ + scratchLayout_.projection + slot * turnsAtOnce(e_) * 3 * e_.P;
+    float* gathered = scratch_ + scratchLayout_.gathered + slot * turnsAtOnce(e_) * e_.I;
     if (member.share.first()) start(rows);
     const int64_t turns = schedule_.length(rows.first);
-    for (int64_t turn = 0; turn < turns; turn += GruInput::turns(e_)) {
+    for (int64_t turn = 0; turn < turns; turn += turnsAtOnce(e_)) {
       if (!member.goOn(context_)) return false;
-      const int64_t count = std::min(GruInput::turns(e_), turns - turn);
+      const int64_t count = std::min(turnsAtOnce(e_), turns - turn);
       if (schedule_.masked()) {
         if (member.share.first()) input_.gather(rows, turn, count, gathered);
         member.wait();

@@ -7,16 +7,15 @@ namespace sluice::cpu {
 
 class GruInput {
  public:
-  // Floats of a projection that is made in one go and read back from the cache.
-  static constexpr int64_t kProjection = 1 << 17;
-  // Turns of one go; from the shape alone because scratch depends on it.
-  static int64_t turns(const GruExtents& e) {
-    return std::clamp<int64_t>(kProjection / std::max<int64_t>(e.B * 3 * e.P, 1), 1,
+  // Turns whose projection has about so many floats; from the shape alone because scratch depends
+  // on it.
+  static int64_t turns(const GruExtents& e, int64_t floats) {
+    return std::clamp<int64_t>(floats / std::max<int64_t>(e.B * 3 * e.P, 1), 1,
                                std::max<int64_t>(e.T, 1));
   }
-  // Floats of `gathered` for all rows and turns(e) turns.
-  static int64_t gatheredFloats(const GruExtents& e, bool masked) {
-    return masked ? turns(e) * e.B * e.I : 0;
+  // Floats of `gathered` for all rows.
+  static int64_t gatheredFloats(const GruExtents& e, bool masked, int64_t turns) {
+    return masked ? roundUp(turns * e.B * e.I, kMaxLanes) : 0;
   }
 
   GruInput(const GruExtents& e, const GruSchedule& schedule, const float* x, const float* packed)

@@ -1,13 +1,19 @@
 #include "cpu/gru_recompute.h"
 
 namespace sluice::cpu {
+namespace {
+
+// Few at a time: who recomputes wants to save memory.
+int64_t turnsAtOnce(const GruExtents& e) { return GruInput::turns(e, 1 << 15); }
+
+}  // namespace
 
 int64_t GruRecompute::scratchFloats(const GruExtents& e, const GruAttributes& attributes,
                                     bool masked) {
   if (!attributes.recompute) return 0;
-  const int64_t rows = GruInput::turns(e) * e.B;
+  const int64_t rows = turnsAtOnce(e) * e.B;
   return rows * (3 + GruReserve::kPlanes) * e.P + 2 * e.B * e.P +
-         roundUp(GruInput::gatheredFloats(e, masked), kMaxLanes);
+         GruInput::gatheredFloats(e, masked, turnsAtOnce(e));
 }
 
 GruRecompute::GruRecompute(const GruExtents& e, const GruAttributes& attributes,
@@ -18,13 +24,13 @@ GruRecompute::GruRecompute(const GruExtents& e, const GruAttributes& attributes,
       reserveLayout_(e, attributes),
       input_(e, schedule, x, packed),
       step_(e, attributes),
-      turns_(GruInput::turns(e)),
+      turns_(turnsAtOnce(e)),
       packed_(packed),
       reserve_(reserve),
       projection_(scratch),
       saved_(projection_ + turns_ * e.B * 3 * e.P),
       gathered_(saved_ + turns_ * e.B * GruReserve::kPlanes * e.P),
-      next_(gathered_ + roundUp(GruInput::gatheredFloats(e, schedule.masked()), kMaxLanes)),
+      next_(gathered_ + GruInput::gatheredFloats(e, schedule.masked(), turns_)),
       q_(next_ + e.B * e.P) {}
 
 void GruRecompute::run(const GruMember& member, int64_t turn) const {

@@ -71,15 +71,19 @@ int64_t tilesOf(const GruExtents& e, bool resetAfter) {
 int64_t segmentsOf(const GruExtents& e, bool resetAfter) {
   return std::clamp<int64_t>(kTasks / e.blocks, 1, tilesOf(e, resetAfter));
 }
-int64_t slotsOf(const GruExtents& e, bool resetAfter) {
-  return std::min(kPanelSlots, e.blocks * segmentsOf(e, resetAfter));
+// Threads that can work at a time: those of the call, which are known when its memory is planned.
+int64_t slotsOf(const OpCall& call, const GruExtents& e) {
+  const bool resetAfter = call.attr<GruAttributes>().resetAfter != 0;
+  const int64_t threads = call.context ? call.context->threads : kPanelSlots;
+  return std::min({kPanelSlots, threads, e.blocks * segmentsOf(e, resetAfter)});
 }
 int64_t panelFloats(const GruExtents& e) { return kDepth * 4 * e.lanes; }
 
 }  // namespace
 
-int64_t GruWeightGradients::scratchFloats(const GruExtents& e, bool resetAfter, int64_t rows) {
-  return slotsOf(e, resetAfter) * panelFloats(e) + tilesOf(e, resetAfter) * rows * kMaxTileRows;
+int64_t GruWeightGradients::scratchFloats(const OpCall& call, const GruExtents& e, int64_t rows) {
+  const bool resetAfter = call.attr<GruAttributes>().resetAfter != 0;
+  return slotsOf(call, e) * panelFloats(e) + tilesOf(e, resetAfter) * rows * kMaxTileRows;
 }
 
 GruWeightGradients::GruWeightGradients(const OpCall& call, const GruExtents& extents,
@@ -92,8 +96,9 @@ GruWeightGradients::GruWeightGradients(const OpCall& call, const GruExtents& ext
       dBias_(output(call, gruBackward::kDBias)),
       panels_(scratch),
       tileCount_(tilesOf(e_, resetAfter_)),
-      segments_(segmentsOf(e_, resetAfter_)) {
-  const float* at = scratch + slotsOf(e_, resetAfter_) * panelFloats(e_);
+      segments_(segmentsOf(e_, resetAfter_)),
+      slots_(slotsOf(call, e_)) {
+  const float* at = scratch + slots_ * panelFloats(e_);
   const auto addFactor = [&](Factor factor) {
     factor.tiles = at;
     at += tilesOf(factor.columns) * rows_ * kMaxTileRows;
@@ -130,7 +135,7 @@ void GruWeightGradients::keep(int64_t k, const float* x, const float* h, const f
 }
 
 void GruWeightGradients::add(int thread, int64_t chunk, const float* gradients, int64_t rows) {
-  if (thread >= slotsOf(e_, resetAfter_)) return;
+  if (thread >= slots_) return;
   const int64_t tasks = e_.blocks * segments_;
   float* panel = panels_ + thread * panelFloats(e_);
   int64_t task = next_.load(std::memory_order_relaxed);

@@ -13,7 +13,7 @@ namespace sluice::cpu {
 
 class GruWeightGradients {
  public:
-  static int64_t scratchFloats(const GruExtents& extents, bool resetAfter, int64_t rows);
+  static int64_t scratchFloats(const OpCall& call, const GruExtents& extents, int64_t rows);
 
   // `rows`: the most that a chunk has.
   GruWeightGradients(const OpCall& call, const GruExtents& extents, float* scratch, int64_t rows);
@@ -52,6 +52,7 @@ class GruWeightGradients {
   Factor factors_[3]{};
   const int64_t tileCount_;
   const int64_t segments_;        // of the tiles; each is a task for each block
+  const int64_t slots_;           // threads that can work at a time
   std::atomic<int64_t> next_{0};  // task, counted through all chunks
 };
 
