@@ -6,6 +6,7 @@
 #include "cpu/gemm.h"
 #include "cpu/gru_gates.h"
 #include "cpu/gru_grid.h"
+#include "cpu/gru_input_gradients.h"
 #include "cpu/gru_recompute.h"
 #include "cpu/gru_weight_gradients.h"
 #include "cpu/kernels.h"
@@ -43,7 +44,7 @@ struct Scratch {
   int64_t gradients;  // [rows of a chunk][dq dz dr dn][P]
   int64_t dh;         // [B,P] by position
   int64_t dq;         // [B,P], without resetAfter: dn R_h^T
-  int64_t dx;         // [B,I], with a mask
+  int64_t input;      // GruInputGradients'
   int64_t schedule;   // GruSchedule's
   int64_t recompute;  // GruRecompute's
   int64_t weights;    // GruWeightGradients'
@@ -56,8 +57,8 @@ struct Scratch {
     gradients = 0;
     dh = chunkRows(e) * kPlanes * e.P;
     dq = dh + e.B * e.P;
-    dx = dq + (attributes.resetAfter ? 0 : e.B * e.P);
-    schedule = dx + (masked ? roundUp(e.B * e.I, kMaxLanes) : 0);
+    input = dq + (attributes.resetAfter ? 0 : e.B * e.P);
+    schedule = input + GruInputGradients::scratchFloats(e, masked);
     recompute = schedule + roundUp(GruSchedule::scratchInts(e, masked), kMaxLanes);
     weights = recompute + GruRecompute::scratchFloats(e, attributes, masked);
     size = weights + GruWeightGradients::scratchFloats(call, e, chunkRows(e));
@@ -80,9 +81,10 @@ class Backward {
         reserve_(input(call, gruBackward::kReserve)),
         dSequence_(input(call, gruBackward::kDSequence)),
         dFinal_(input(call, gruBackward::kDFinalState)),
-        dx_(output(call, gruBackward::kDx)),
         dInitial_(output(call, gruBackward::kDInitialState)),
         packed_(static_cast<const float*>(call.packed)),
+        input_(e_, schedule_, packed_ + packedLayout_.kernel, output(call, gruBackward::kDx),
+               scratch_ + scratchLayout_.input),
         recompute_(e_, attributes_, schedule_, x_, packed_ + packedLayout_.forward, reserve_,
                    scratch_ + scratchLayout_.recompute),
         weights_(call, e_, scratch_ + scratchLayout_.weights, chunkRows(e_)) {
@@ -99,7 +101,8 @@ class Backward {
     for (int64_t end = schedule_.turns(); end > 0; ++number) {
       const Chunk chunk(schedule_, end, chunkRows(e_));
       for (int64_t turn = end - 1; turn >= chunk.first; --turn) step(member, chunk, turn);
-      if (dx_ && !schedule_.masked()) inputGradients(member.share, chunk);
+      if (input_.wanted() && !schedule_.masked())
+        input_.add(member.share, chunk.first, end - chunk.first, gradients(0));
       end = chunk.first;
       if (weights_.wanted()) {
         barrier_.wait(threads);
@@ -144,6 +147,7 @@ class Backward {
   }
 
   void start(const GruShare& share) const {
+    if (input_.wanted()) input_.clearMasked(share);
     const Units units = unitsOf(share);
     for (int64_t i = 0; i < share.rows.count; ++i) {
       const int64_t position = share.rows.position(i);
@@ -151,9 +155,6 @@ class Backward {
       std::fill_n(dh(position) + units.begin, units.padded, 0.0f);
       if (dFinal_)
         std::copy_n(dFinal_ + row * e_.H + units.begin, units.count, dh(position) + units.begin);
-      for (int64_t t = 0; t < e_.T && dx_ && schedule_.masked() && share.first(); ++t)
-        if (!schedule_.valid(row, schedule_.time(t)))
-          std::fill_n(dx_ + (row * e_.T + t) * e_.I, e_.I, 0.0f);
     }
   }
 
@@ -177,7 +178,8 @@ class Backward {
     }
     member.wait();
     throughRecurrentKernel(share, chunk, turn, active);
-    if (dx_ && schedule_.masked()) maskedInputGradients(share, chunk, turn, active);
+    if (input_.wanted() && schedule_.masked())
+      input_.add(share, turn, 1, gradients(rowOf(chunk, turn, 0)));
     for (int64_t i = share.member; i < active && weights_.wanted(); i += share.members) {
       const int64_t position = share.rows.position(i);
       weights_.keep(rowOf(chunk, turn, position), x_ + schedule_.cell(position, turn) * e_.I,
@@ -240,56 +242,7 @@ class Backward {
     product.c = dh(share.rows.first);
     product.n = e_.P;
     product.accumulate = true;
-    multiply(product.columns(columnsOf(share, e_.P)));
-  }
-
-  // A member's part of n columns.
-  Range columnsOf(const GruShare& share, int64_t n) const {
-    return partOf(n, e_.lanes, share.member, share.members);
-  }
-
-  // dx = [dz dr dn] W^T of these rows and a chunk's turns.
-  void inputGradients(const GruShare& share, const Chunk& chunk) const {
-    const GruRows& rows = share.rows;
-    Product product = inputProduct(rows.first, rows);
-    product.c = dx_ + schedule_.cell(rows.first, chunk.first) * e_.I;
-    product.ldc = rows.stride * e_.T * e_.I;
-    product.rows = rows.count;
-    product.outer = chunk.end - chunk.first;
-    product.outerA = e_.B * kPlanes * e_.P;
-    product.outerC = (attributes_.reverse ? -1 : 1) * e_.I;
-    if (product.outer > product.rows) {
-      std::swap(product.rows, product.outer);
-      std::swap(product.lda, product.outerA);
-      std::swap(product.ldc, product.outerC);
-    }
-    multiply(product.columns(columnsOf(share, e_.I)));
-  }
-
-  // The same of one turn, whose steps stand anywhere.
-  void maskedInputGradients(const GruShare& share, const Chunk& chunk, int64_t turn,
-                            int64_t active) const {
-    const GruRows& rows = share.rows;
-    const Range columns = columnsOf(share, e_.I);
-    float* dx = scratch_ + scratchLayout_.dx + share.rowsBefore * e_.I;
-    Product product = inputProduct(rowOf(chunk, turn, rows.first), rows);
-    product.c = dx;
-    product.ldc = e_.I;
-    product.rows = active;
-    multiply(product.columns(columns));
-    for (int64_t i = 0; i < active; ++i)
-      std::copy(dx + i * e_.I + columns.begin, dx + i * e_.I + columns.end,
-                dx_ + schedule_.cell(rows.position(i), turn) * e_.I + columns.begin);
-  }
-
-  Product inputProduct(int64_t row, const GruRows& rows) const {
-    Product product;
-    product.a = gradients(row) + e_.P;
-    product.lda = rows.stride * kPlanes * e_.P;
-    product.b = packed_ + packedLayout_.kernel;
-    product.k = 3 * e_.P;
-    product.n = e_.I;
-    return product;
+    multiply(product.columns(share.columnsOf(e_.P, e_.lanes)));
   }
 
   const GruAttributes& attributes_;
@@ -304,9 +257,9 @@ class Backward {
   const float* reserve_;
   const float* dSequence_;
   const float* dFinal_;
-  float* dx_;
   float* dInitial_;
   const float* packed_;
+  const GruInputGradients input_;
   GruRecompute recompute_;
   GruWeightGradients weights_;
   Barrier barrier_;

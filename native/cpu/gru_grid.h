@@ -62,6 +62,8 @@ struct GruShare {
   int64_t blockEnd = 0;
 
   bool first() const { return member == 0; }
+  // A member's part of n columns, cut at vectors.
+  Range columnsOf(int64_t n, int64_t lanes) const { return partOf(n, lanes, member, members); }
 };
 GruShare gruShareOf(const GruExtents& e, const GruGrid& grid, int thread) noexcept;
 

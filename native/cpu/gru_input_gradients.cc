@@ -1,0 +1,54 @@
+#include "cpu/gru_input_gradients.h"
+
+#include <utility>
+
+namespace sluice::cpu {
+
+void GruInputGradients::clearMasked(const GruShare& share) const {
+  if (!schedule_.masked() || !share.first()) return;
+  for (int64_t i = 0; i < share.rows.count; ++i) {
+    const int64_t row = schedule_.row(share.rows.position(i));
+    for (int64_t s = 0; s < e_.T; ++s)
+      if (!schedule_.valid(row, s))
+        std::fill_n(dx_ + (row * e_.T + schedule_.time(s)) * e_.I, e_.I, 0.0f);
+  }
+}
+
+void GruInputGradients::add(const GruShare& share, int64_t turn, int64_t turns,
+                            const float* gradients) const {
+  constexpr int64_t kPlanes = GruReserve::kPlanes;
+  const GruRows& rows = share.rows;
+  Product product;
+  product.a = gradients + (rows.first * kPlanes + 1) * e_.P;
+  product.lda = rows.stride * kPlanes * e_.P;
+  product.b = kernel_;
+  product.k = 3 * e_.P;
+  product.n = e_.I;
+  if (schedule_.masked()) return scatter(product, share, turn);
+  product.c = dx_ + schedule_.cell(rows.first, turn) * e_.I;
+  product.ldc = rows.stride * e_.T * e_.I;
+  product.rows = rows.count;
+  product.outer = turns;
+  product.outerA = e_.B * kPlanes * e_.P;
+  product.outerC = (schedule_.time(1) - schedule_.time(0)) * e_.I;
+  if (product.outer > product.rows) {
+    std::swap(product.rows, product.outer);
+    std::swap(product.lda, product.outerA);
+    std::swap(product.ldc, product.outerC);
+  }
+  multiply(product.columns(share.columnsOf(e_.I, e_.lanes)));
+}
+
+void GruInputGradients::scatter(Product product, const GruShare& share, int64_t turn) const {
+  const Range columns = share.columnsOf(e_.I, e_.lanes);
+  float* dx = scratch_ + share.rowsBefore * e_.I;
+  product.c = dx;
+  product.ldc = e_.I;
+  product.rows = share.rows.before(schedule_.active(turn));
+  multiply(product.columns(columns));
+  for (int64_t i = 0; i < product.rows; ++i, dx += e_.I)
+    std::copy(dx + columns.begin, dx + columns.end,
+              dx_ + schedule_.cell(share.rows.position(i), turn) * e_.I + columns.begin);
+}
+
+}  // namespace sluice::cpu
