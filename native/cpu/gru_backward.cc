@@ -95,14 +95,22 @@ class Backward {
   const GruExtents& extents() const { return e_; }
   bool fused() const { return gruIsFused(attributes_); }
 
+  bool follows(const Backward& other) const {
+    return dSequence_ != nullptr && dSequence_ == other.input_.dx();
+  }
+  bool canFollow(const Backward& other) const {  // turns are the same steps in both
+    return !schedule_.masked() && !other.schedule_.masked() &&
+           attributes_.reverse == other.attributes_.reverse;
+  }
+  void lead(GruProgress* progress) { leading_ = progress; }
+  void follow(const GruProgress* progress) { following_ = progress; }
+
   void run(const GruMember& member, int threads) {
     start(member.share);
     int64_t number = 0;
     for (int64_t end = schedule_.turns(); end > 0; ++number) {
       const Chunk chunk(schedule_, end, chunkRows(e_));
-      for (int64_t turn = end - 1; turn >= chunk.first; --turn) step(member, chunk, turn);
-      if (input_.wanted() && !schedule_.masked())
-        input_.add(member.share, chunk.first, end - chunk.first, gradients(0));
+      walk(member, chunk);
       end = chunk.first;
       if (weights_.wanted()) {
         barrier_.wait(threads);
@@ -110,11 +118,12 @@ class Backward {
         // All threads leave at the same chunk: they read this after all have had their say.
         if (context_ && context_->cancelled()) stop_.store(true, std::memory_order_relaxed);
         barrier_.wait(threads);
-        if (stop_.load(std::memory_order_relaxed)) return;
+        if (stop_.load(std::memory_order_relaxed)) break;
       } else if (!member.goOn(context_)) {
-        return;
+        break;
       }
     }
+    if (leading_) leading_->publish(member.share, e_.T);
     finish(member.share);
   }
 
@@ -164,6 +173,23 @@ class Backward {
       const int64_t position = share.rows.position(i);
       std::copy_n(dh(position) + units.begin, units.count,
                   dInitial_ + schedule_.row(position) * e_.H + units.begin);
+    }
+  }
+
+  // From the last turn of a chunk to its first, the gradients of the input behind.
+  void walk(const GruMember& member, const Chunk& chunk) {
+    const int64_t piece = leading_ ? gruPiece(e_.T) : e_.T;
+    int64_t end = chunk.end;
+    for (int64_t turn = end - 1; turn >= chunk.first; --turn) {
+      if (following_) following_->await(e_.T - turn);
+      step(member, chunk, turn);
+      if (!input_.wanted() || schedule_.masked()) continue;
+      if (turn > chunk.first && end - turn < piece) continue;
+      input_.add(member.share, turn, end - turn, gradients(rowOf(chunk, turn, 0)));
+      end = turn;
+      if (!leading_) continue;
+      member.wait();
+      leading_->publish(member.share, e_.T - turn);
     }
   }
 
@@ -264,6 +290,8 @@ class Backward {
   GruWeightGradients weights_;
   Barrier barrier_;
   std::atomic<bool> stop_{false};
+  GruProgress* leading_ = nullptr;
+  const GruProgress* following_ = nullptr;
 };
 
 size_t scratchBytes(const OpCall& call) noexcept {
@@ -277,6 +305,8 @@ const Kernel kGruBackward = {.name = "cpu.gruBackward",
                              .packedBytes = gruPackedBackwardBytes,
                              .pack = gruPackBackward,
                              .launch = launchGru<Backward>,
-                             .launchPair = launchGruPair<Backward>};
+                             .launchPair = launchGruPair<Backward>,
+                             .pairOutput = gruBackward::kDx,
+                             .pairInput = gruBackward::kDSequence};
 
 }  // namespace sluice::cpu

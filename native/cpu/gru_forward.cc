@@ -56,7 +56,8 @@ class Forward {
         schedule_(e_, attributes_.reverse != 0, input<uint8_t>(call, gru::kMask),
                   reinterpret_cast<int32_t*>(scratch_ + scratchLayout_.schedule)),
         packed_(static_cast<const float*>(call.packed)),
-        input_(e_, schedule_, input(call, gru::kX), packed_),
+        x_(input(call, gru::kX)),
+        input_(e_, schedule_, x_, packed_),
         step_(e_, attributes_),
         initial_(input(call, gru::kInitialState)),
         sequence_(output(call, gru::kSequence)),
@@ -66,6 +67,16 @@ class Forward {
   static constexpr double kPasses = 1;
   const GruExtents& extents() const { return e_; }
   bool fused() const { return gruIsFused(attributes_); }
+
+  bool follows(const Forward& other) const { return x_ != nullptr && x_ == other.sequence_; }
+  // Turns are the same steps in both, and no thread has several blocks of rows.
+  bool canFollow(const Forward& other) const {
+    return !schedule_.masked() && !other.schedule_.masked() &&
+           attributes_.reverse == other.attributes_.reverse && e_.B <= blockRows(e_) &&
+           e_.B <= blockRows(other.e_);
+  }
+  void lead(GruProgress* progress) { leading_ = progress; }
+  void follow(const GruProgress* progress) { following_ = progress; }
 
   void run(const GruMember& member, int) const {
     const GruRows& rows = member.share.rows;
@@ -91,9 +102,15 @@ class Forward {
     float* gathered = scratch_ + scratchLayout_.gathered + slot * turnsAtOnce(e_) * e_.I;
     if (member.share.first()) start(rows);
     const int64_t turns = schedule_.length(rows.first);
-    for (int64_t turn = 0; turn < turns; turn += turnsAtOnce(e_)) {
-      if (!member.goOn(context_)) return false;
-      const int64_t count = std::min(turnsAtOnce(e_), turns - turn);
+    int64_t most = turnsAtOnce(e_);
+    if (leading_ || following_) most = std::min(most, gruPiece(turns));
+    for (int64_t turn = 0; turn < turns; turn += most) {
+      if (!member.goOn(context_)) {
+        if (leading_) leading_->publish(member.share, turns);
+        return false;
+      }
+      const int64_t count = std::min(most, turns - turn);
+      if (following_) following_->await(turn + count);
       if (schedule_.masked()) {
         if (member.share.first()) input_.gather(rows, turn, count, gathered);
         member.wait();
@@ -107,6 +124,7 @@ class Forward {
         of += active * 3 * e_.P;
         member.wait();
       }
+      if (leading_) leading_->publish(member.share, turn + count);
     }
     if (member.share.first()) finish(rows);
     return true;
@@ -179,12 +197,15 @@ class Forward {
   float* scratch_;
   const GruSchedule schedule_;
   const float* packed_;
+  const float* x_;
   const GruInput input_;
   const GruStep step_;
   const float* initial_;
   float* sequence_;
   float* final_;
   float* reserve_;
+  GruProgress* leading_ = nullptr;
+  const GruProgress* following_ = nullptr;
 };
 
 size_t scratchBytes(const OpCall& call) noexcept {
@@ -203,6 +224,8 @@ const Kernel kGru = {.name = "cpu.gru",
                      .packedBytes = gruPackedBytes,
                      .pack = gruPack,
                      .launch = launchGru<Forward>,
-                     .launchPair = launchGruPair<Forward>};
+                     .launchPair = launchGruPair<Forward>,
+                     .pairOutput = gru::kSequence,
+                     .pairInput = gru::kX};
 
 }  // namespace sluice::cpu

@@ -114,6 +114,7 @@ GruGrid forced{0, 0};
 }  // namespace
 
 void forceGruGrid(const GruGrid& grid) noexcept { forced = grid; }
+bool gruGridIsForced() noexcept { return forced.threads() > 0; }
 
 double expectedGruNs(const GruExtents& e, const GruGrid& grid, double passes) noexcept {
   return sequenceNs(costs(), e, grid, passes);
@@ -176,6 +177,13 @@ bool GruWatch::maySplit() noexcept {
   const int held = heldOff.load(std::memory_order_relaxed);
   if (held > 0) heldOff.store(held - 1, std::memory_order_relaxed);
   return held <= 0;
+}
+
+void GruProgress::await(int64_t turns) const noexcept {
+  for (int group = 0; group < groups_; ++group) {
+    const std::atomic<int64_t>& done = done_[static_cast<size_t>(group)];
+    for (int turn = 0; done.load(std::memory_order_acquire) < turns; ++turn) waitATurn(turn);
+  }
 }
 
 GruShare gruShareOf(const GruExtents& e, const GruGrid& grid, int thread) noexcept {

@@ -48,8 +48,10 @@ class GruWatch {
 double expectedGruNs(const GruExtents& e, const GruGrid& grid, double passes) noexcept;
 constexpr double kGruRegionNs = 8000;  // to start the other threads
 
-// For tests: calls of several threads take this grid as far as their shape allows. {0, 0}: no more.
+// For tests: calls of several threads take this grid as far as their shape allows, and pairs run at
+// once. {0, 0}: no more.
 void forceGruGrid(const GruGrid& grid) noexcept;
+bool gruGridIsForced() noexcept;
 
 // What is a thread's in a grid. Threads beyond the grid have no rows.
 struct GruShare {
@@ -73,6 +75,30 @@ struct GruMeetings {
 
   std::array<Barrier, kMaxGroups> barriers;
   std::array<std::atomic<bool>, kMaxGroups> stopped{};
+};
+
+// A pass that another one follows goes on in about so many pieces, of this many turns.
+constexpr int64_t kGruPieces = 8;
+inline int64_t gruPiece(int64_t turns) {
+  return std::max<int64_t>(turns / kGruPieces, kMaxTileRows);
+}
+
+// How far a pass has come, for one that follows it on other threads.
+class GruProgress {
+ public:
+  explicit GruProgress(int groups) : groups_(groups) {}
+
+  // By a group's first member, when all of the group have done so many turns.
+  void publish(const GruShare& share, int64_t turns) noexcept {
+    if (share.first() && share.rows.count > 0)
+      done_[static_cast<size_t>(share.group)].store(turns, std::memory_order_release);
+  }
+  // Until every group has done so many turns.
+  void await(int64_t turns) const noexcept;
+
+ private:
+  const int groups_;
+  std::array<std::atomic<int64_t>, GruMeetings::kMaxGroups> done_{};
 };
 
 // One thread of a call.
@@ -108,6 +134,9 @@ class GruMember {
 //   const GruExtents& extents() const; bool fused() const;
 //   static constexpr double kPasses   how often the work of a forward pass is done
 //   void run(const GruMember& member, int threads)   on every thread
+//   bool follows(const Pass& other) const      reads what the other writes,
+//   bool canFollow(const Pass& other) const    and can do so while it is at work
+//   void lead(GruProgress*), follow(const GruProgress*)   as which one of the two; null: alone
 // runs on the threads that suit it.
 template <typename Pass>
 class GruRun {
@@ -117,6 +146,7 @@ class GruRun {
         grid_(chooseGruGrid(pass.extents(), pass.fused(), threads, Pass::kPasses, &expectedNs_)) {}
 
   int threads() const { return grid_.threads(); }
+  int groups() const { return grid_.groups; }
   // Also where nothing was chosen.
   double estimate() { return expectedNs_ = expectedGruNs(pass_.extents(), grid_, Pass::kPasses); }
 
@@ -142,6 +172,8 @@ class GruRun {
       if (count == threads) {
         thread < a.threads() ? a.runOn(thread) : b.runOn(thread - a.threads());
       } else if (thread == 0) {
+        a.pass_.lead(nullptr);
+        b.pass_.follow(nullptr);
         a.runAlone();
         b.runAlone();
       }
@@ -171,16 +203,25 @@ int32_t launchGru(const OpCall& call) noexcept {
   return 0;
 }
 
-// Side by side on halves of the threads, where that is faster than one after the other.
+// Both at once on halves of the threads, where that is faster than one after the other.
 template <typename Pass>
 int32_t launchGruPair(const OpCall& first, const OpCall& second) noexcept {
   Pass a(first), b(second);
   const int threads = first.context ? first.context->threads : 1;
   GruRun<Pass> allOfA(a, threads), allOfB(b, threads);
-  if (threads > 1) {
+  const bool follows = b.follows(a);
+  if (threads > 1 && a.extents().B > 0 && (!follows || b.canFollow(a))) {
     GruRun<Pass> half(a, threads / 2), otherHalf(b, threads - threads / 2);
-    const double together = std::max(half.estimate(), otherHalf.estimate()) + kGruRegionNs;
-    if (together < allOfA.estimate() + allOfB.estimate() && GruWatch::maySplit()) {
+    double together = std::max(half.estimate(), otherHalf.estimate());
+    if (follows) together += together / kGruPieces;
+    const bool isFaster =
+        together + kGruRegionNs < allOfA.estimate() + allOfB.estimate() && GruWatch::maySplit();
+    if ((isFaster || gruGridIsForced()) && half.groups() <= GruMeetings::kMaxGroups) {
+      GruProgress progress(half.groups());
+      if (follows) {
+        a.lead(&progress);
+        b.follow(&progress);
+      }
       GruRun<Pass>::runPair(half, otherHalf);
       return 0;
     }

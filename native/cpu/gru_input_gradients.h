@@ -18,6 +18,7 @@ class GruInputGradients {
       : e_(e), schedule_(schedule), kernel_(kernel), dx_(dx), scratch_(scratch) {}
 
   bool wanted() const { return dx_ != nullptr; }
+  const float* dx() const { return dx_; }
   // Zeros at the masked steps of a member's rows.
   void clearMasked(const GruShare& share) const;
   // A member's part of some turns, from their gate gradients, rows [dq dz dr dn][P] by turn and

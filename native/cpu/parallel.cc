@@ -76,6 +76,13 @@ OneThreadScope::~OneThreadScope() {
   if (saved_ != 1) omp_set_num_threads(saved_);
 }
 
+void waitATurn(int turn) noexcept {
+  if (turn < 4096)
+    pause();
+  else
+    std::this_thread::yield();
+}
+
 void Barrier::wait(int threads) noexcept {
   if (threads <= 1) return;
   const uint32_t round = round_.load(std::memory_order_relaxed);
@@ -84,12 +91,7 @@ void Barrier::wait(int threads) noexcept {
     round_.store(round + 1, std::memory_order_release);
     return;
   }
-  for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
-    if (spins < 4096)
-      pause();
-    else
-      std::this_thread::yield();
-  }
+  for (int turn = 0; round_.load(std::memory_order_acquire) == round; ++turn) waitATurn(turn);
 }
 
 // After a region libgomp's threads spin for a while before they sleep: a gain for regions that

@@ -37,8 +37,11 @@ class OneThreadScope {
   int saved_;
 };
 
-// Threads of a region meet here. Spins, because the wait is a fraction of a step; gives the core
-// away when it lasts, because the cores may be shared.
+// One turn of a wait for another thread of the region. Spins, because the wait is a fraction of a
+// step; gives the core away when it lasts, because the cores may be shared.
+void waitATurn(int turn) noexcept;
+
+// Threads of a region meet here.
 class Barrier {
  public:
   // Every one of the region's `threads` threads calls it.

@@ -24,8 +24,11 @@ struct Kernel {
   void (*pack)(const OpCall&, void* packed) noexcept = nullptr;
   // 0, or a status that Backend::statusText explains.
   int32_t (*launch)(const OpCall&) noexcept = nullptr;
-  // Two calls that do not depend on each other, sharing the threads. Null: one after the other.
+  // Two calls at once, sharing the threads. Null: one after the other. They do not depend on each
+  // other, but that the second may read output pairOutput of the first as its input pairInput.
   int32_t (*launchPair)(const OpCall&, const OpCall&) noexcept = nullptr;
+  int32_t pairOutput = -1;
+  int32_t pairInput = -1;
 };
 
 using KernelTable = std::array<Kernel, static_cast<size_t>(Op::Count)>;

@@ -141,21 +141,26 @@ void BoundPlan::chooseKernels() {
   }
 }
 
-// Neighbours of one kernel that know nothing of each other: the two directions of a bidirectional
-// layer.
+// Neighbours of one kernel that can run at once: the two directions of a bidirectional layer, or a
+// layer and the next one, which follows a few steps behind.
 void BoundPlan::pairUp() {
   if (threads_ <= 1) return;
-  const auto uses = [&](size_t i, ValueId id) {
-    const auto contains = [id](const std::vector<ValueId>& ids) {
-      return std::find(ids.begin(), ids.end(), id) != ids.end();
-    };
-    return id != kNoValue && (contains(plan_->ops[i].in) || contains(plan_->ops[i].out));
+  const auto canPair = [&](size_t i) {
+    const Kernel* kernel = ops_[i].kernel;
+    if (kernel != ops_[i + 1].kernel || !kernel->launchPair) return false;
+    std::vector<ValueId> used = plan_->ops[i + 1].in;
+    if (kernel->pairInput >= 0) {
+      ValueId& followed = used[static_cast<size_t>(kernel->pairInput)];
+      if (followed == plan_->ops[i].out[static_cast<size_t>(kernel->pairOutput)])
+        followed = kNoValue;
+    }
+    used.insert(used.end(), plan_->ops[i + 1].out.begin(), plan_->ops[i + 1].out.end());
+    return std::none_of(plan_->ops[i].out.begin(), plan_->ops[i].out.end(), [&](ValueId id) {
+      return id != kNoValue && std::find(used.begin(), used.end(), id) != used.end();
+    });
   };
   for (size_t i = 0; i + 1 < ops_.size(); ++i) {
-    if (ops_[i].kernel != ops_[i + 1].kernel || !ops_[i].kernel->launchPair) continue;
-    const std::vector<ValueId>& written = plan_->ops[i].out;
-    const auto isUsed = [&](ValueId id) { return uses(i + 1, id); };
-    if (std::any_of(written.begin(), written.end(), isUsed)) continue;
+    if (!canPair(i)) continue;
     ops_[i].paired = true;
     ++i;
   }

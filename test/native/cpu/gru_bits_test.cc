@@ -77,6 +77,53 @@ TEST(CpuGruBits, GridsDoNotMatter) {
   });
 }
 
+// The two directions of a layer, and a layer with the one that follows it.
+TEST(CpuGruBits, PairsDoNotMatter) {
+  uint64_t seed = 1;
+  for (const bool follows : {false, true}) {
+    for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
+      for (const auto& [B, T] : {std::pair<int64_t, int64_t>{1, 300}, {5, 90}, {70, 20}, {0, 3}}) {
+        SCOPED_TRACE("case " + std::to_string(seed));
+        GruSizes lower = sizesOf(B, T, 21, 40), upper = sizesOf(B, T, follows ? 40 : 21, 50);
+        lower.mask = upper.mask = mask;
+        upper.attributes.reverse = !follows;
+        upper.attributes.recompute = seed & 1;
+        Random random(seed++);
+        Case first = gruForward(random, lower, DType::Float32);
+        Case second = gruForward(random, upper, DType::Float32);
+        second.in[gru::kMask] = first.in[gru::kMask];
+        Case firstPaired = first, secondPaired = second;
+        launch(cpu(), first);
+        if (follows) second.in[gru::kX] = first.out[gru::kSequence];
+        launch(cpu(), second);
+        cpu::forceGruGrid({2, 2});
+        for (Case* c : {&firstPaired, &secondPaired}) c->context.threads = 4;
+        launchPair(cpu(), firstPaired, secondPaired, follows);
+        cpu::forceGruGrid({0, 0});
+        for (const size_t i : {gru::kSequence, gru::kFinalState}) {
+          ASSERT_TRUE(sameBits(first.out[i], firstPaired.out[i])) << "output " << i;
+          ASSERT_TRUE(sameBits(second.out[i], secondPaired.out[i])) << "output " << i;
+        }
+        // Backward the upper one leads.
+        Case below = gruBackwardOf(random, lower, first);
+        Case above = gruBackwardOf(random, upper, second);
+        Case belowPaired = below, abovePaired = above;
+        launch(cpu(), above);
+        if (follows) below.in[gruBackward::kDSequence] = above.out[gruBackward::kDx];
+        launch(cpu(), below);
+        cpu::forceGruGrid({2, 2});
+        for (Case* c : {&belowPaired, &abovePaired}) c->context.threads = 4;
+        launchPair(cpu(), abovePaired, belowPaired, follows);
+        cpu::forceGruGrid({0, 0});
+        for (size_t i = 0; i < below.out.size(); ++i) {
+          ASSERT_TRUE(sameBits(above.out[i], abovePaired.out[i])) << "gradient " << i;
+          ASSERT_TRUE(sameBits(below.out[i], belowPaired.out[i])) << "gradient " << i;
+        }
+      }
+    }
+  }
+}
+
 TEST(CpuGruBits, RecomputedGatesGiveTheSameGradients) {
   onEveryTarget([] {
     uint64_t seed = 1;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <stdexcept>
 
 namespace sluice::test {
@@ -85,38 +86,78 @@ const Kernel& kernelOf(const Backend& backend, const Case& c) {
   return (*table)[static_cast<size_t>(c.op)];
 }
 
-static void launchWith(const Backend& backend, Case& c, int sharedInput, int sharedOutput) {
-  const Kernel& kernel = kernelOf(backend, c);
-  ASSERT_NE(kernel.launch, nullptr) << backend.name() << " lacks op " << static_cast<int>(c.op);
-  sizeOpaque(kernel, c);
-  if (sharedInput >= 0) {
-    c.out[static_cast<size_t>(sharedOutput)] = c.in[static_cast<size_t>(sharedInput)];
+namespace {
+
+// A case with all that its kernel asks for.
+class Prepared {
+ public:
+  Prepared(const Backend& backend, Case& c) : kernel(kernelOf(backend, c)), case_(c) {
+    if (!kernel.launch)
+      throw std::runtime_error(backend.name() + " lacks op " +
+                               std::to_string(static_cast<int>(c.op)));
+    sizeOpaque(kernel, c);
+    in = views(c.in);
+    out = views(c.out);
   }
-  std::vector<TensorView> in = views(c.in);
-  const std::vector<TensorView> out = views(c.out);
-  if (sharedInput >= 0)
-    in[static_cast<size_t>(sharedInput)] = out[static_cast<size_t>(sharedOutput)];
-  const std::vector<TensorView> inShapes = shapesOnly(in), outShapes = shapesOnly(out);
-  OpCall sizes = makeCall(c, inShapes, outShapes);
-  const char* refusal = kernel.whyNot ? kernel.whyNot(sizes) : nullptr;
-  ASSERT_EQ(refusal, nullptr) << refusal;
-  const Aligned scratch(kernel.scratchBytes ? kernel.scratchBytes(sizes) : 0);
-  const Aligned packed(kernel.packedBytes ? kernel.packedBytes(sizes) : 0);
-  OpCall call = makeCall(c, in, out);
-  if (packed.data) kernel.pack(call, packed.data);
-  call.scratch = scratch.data;
-  call.packed = packed.data;
-  call.context = &c.context;
-  const int32_t status = kernel.launch(call);
+
+  const Kernel& kernel;
+  std::vector<TensorView> in, out;
+
+  // When `in` and `out` are as they are to be.
+  const OpCall& call() {
+    const std::vector<TensorView> inShapes = shapesOnly(in), outShapes = shapesOnly(out);
+    const OpCall sizes = makeCall(case_, inShapes, outShapes);
+    if (const char* refusal = kernel.whyNot ? kernel.whyNot(sizes) : nullptr)
+      throw std::runtime_error(refusal);
+    scratch_.emplace(kernel.scratchBytes ? kernel.scratchBytes(sizes) : 0);
+    packed_.emplace(kernel.packedBytes ? kernel.packedBytes(sizes) : 0);
+    call_ = makeCall(case_, in, out);
+    if (packed_->data) kernel.pack(call_, packed_->data);
+    call_.scratch = scratch_->data;
+    call_.packed = packed_->data;
+    call_.context = &case_.context;
+    return call_;
+  }
+
+  void expectGuardsIntact() const {
+    for (const Tensor& t : case_.in) EXPECT_TRUE(t.guardsIntact());
+    for (const Tensor& t : case_.out)
+      EXPECT_TRUE(t.guardsIntact()) << "written outside of an output";
+  }
+
+ private:
+  Case& case_;
+  OpCall call_;
+  std::optional<Aligned> scratch_, packed_;
+};
+
+}  // namespace
+
+void launch(const Backend& backend, Case& c) {
+  Prepared prepared(backend, c);
+  const int32_t status = prepared.kernel.launch(prepared.call());
   ASSERT_EQ(status, 0) << backend.statusText(status);
-  for (const Tensor& t : c.in) EXPECT_TRUE(t.guardsIntact());
-  for (const Tensor& t : c.out) EXPECT_TRUE(t.guardsIntact()) << "written outside of an output";
+  prepared.expectGuardsIntact();
 }
 
-void launch(const Backend& backend, Case& c) { launchWith(backend, c, -1, -1); }
-
 void launchInPlace(const Backend& backend, Case& c, int input, int output) {
-  launchWith(backend, c, input, output);
+  c.out[static_cast<size_t>(output)] = c.in[static_cast<size_t>(input)];
+  Prepared prepared(backend, c);
+  prepared.in[static_cast<size_t>(input)] = prepared.out[static_cast<size_t>(output)];
+  const int32_t status = prepared.kernel.launch(prepared.call());
+  ASSERT_EQ(status, 0) << backend.statusText(status);
+  prepared.expectGuardsIntact();
+}
+
+void launchPair(const Backend& backend, Case& first, Case& second, bool follows) {
+  Prepared a(backend, first), b(backend, second);
+  ASSERT_NE(a.kernel.launchPair, nullptr);
+  if (follows)
+    b.in[static_cast<size_t>(b.kernel.pairInput)] = a.out[static_cast<size_t>(a.kernel.pairOutput)];
+  const int32_t status = a.kernel.launchPair(a.call(), b.call());
+  ASSERT_EQ(status, 0) << backend.statusText(status);
+  a.expectGuardsIntact();
+  b.expectGuardsIntact();
 }
 
 Case inDouble(const Case& c) {

@@ -30,6 +30,10 @@ void launch(const Backend& backend, Case& c);
 // As launch(), but the output starts as a copy of the input and both are the same memory.
 void launchInPlace(const Backend& backend, Case& c, int input, int output);
 
+// Two cases of one kernel at once. `follows`: the second reads what the first writes, as
+// Kernel::launchPair allows it.
+void launchPair(const Backend& backend, Case& first, Case& second, bool follows);
+
 // The case with its Float32 tensors as Float64.
 Case inDouble(const Case& c);
 
