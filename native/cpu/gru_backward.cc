@@ -58,7 +58,7 @@ struct Scratch {
     dh = chunkRows(e) * kPlanes * e.P;
     dq = dh + e.B * e.P;
     input = dq + (attributes.resetAfter ? 0 : e.B * e.P);
-    schedule = input + GruInputGradients::scratchFloats(e, masked);
+    schedule = roundUp(input + GruInputGradients::scratchFloats(e, masked), kMaxLanes);
     recompute = schedule + roundUp(GruSchedule::scratchInts(e, masked), kMaxLanes);
     weights = recompute + GruRecompute::scratchFloats(e, attributes, masked);
     size = weights + GruWeightGradients::scratchFloats(call, e, chunkRows(e));

@@ -34,7 +34,7 @@ struct Scratch {
     gathered = turnsAtOnce(e) * e.B * 3 * e.P;
     states = gathered + GruInput::gatheredFloats(e, masked, turnsAtOnce(e));
     q = states + (training ? 0 : 2 * e.B * e.P);
-    schedule = q + (fused ? 0 : e.B * e.P);
+    schedule = roundUp(q + (fused ? 0 : e.B * e.P), kMaxLanes);
     size = schedule + GruSchedule::scratchInts(e, masked);
   }
 };
