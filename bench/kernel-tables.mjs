@@ -12,7 +12,7 @@ export function kernelTables(result) {
   const { rounds, rows } = result;
   return [
     "## The GRU's kernels",
-    on(result),
+    `${on(result)} Sluice's kernels: ${result.device}.`,
     `Every library computes the same numbers from the same weights (checked before it is timed, to 1e-4), in a process of its own for each case and for one and two threads, in the layout that it likes best. ${rounds} rounds alternate between the processes; the time is the median of the better number of threads, in brackets the median of the rounds' ratios to the native kernels of Sluice. B rows, T steps, I features, H units. TF.js has another GRU, which resets before the product.`,
     '### Training',
     "Forward, and backward with the gradients of inputs, initial state and all weights. From JavaScript: `model.vjp`, which also copies everything out. Sluice's native time includes packing the weights, oneDNN's bringing them into its formats.",

@@ -1,5 +1,7 @@
 // The GRU's kernels against those of other libraries, against what the machine can do at most, and by
 // the size of the case. Every driver and number of threads is a process of its own for every case.
+import os from 'node:os';
+import { devices } from 'sluice';
 import * as cases from './cases.mjs';
 import { drivers, findDrivers } from './drivers.mjs';
 import { expectedOf, inProcesses, measureInRounds } from './rounds.mjs';
@@ -26,13 +28,9 @@ export async function measureKernels(report, { rounds = kRounds, only = '' } = {
     rows.push(row);
     report(`[${rows.length} of ${chosen.length}] ${describe(nameOf(benchCase), row)}`);
   }
-  return {
-    rounds,
-    drivers: here,
-    missing,
-    rows,
-    scaling: only ? [] : await measureScaling(report),
-  };
+  const device = devices().find(({ name }) => name === 'cpu')?.description;
+  const scaling = only ? [] : await measureScaling(report);
+  return { rounds, device, drivers: here, missing, rows, scaling };
 }
 
 const nameOf = (benchCase) => `${benchCase.kind} ${cases.shapeOf(benchCase)}`;
@@ -48,10 +46,13 @@ async function measureCase(benchCase, names, settings) {
   return summarize(benchCase, runs, await expectedOf('native', able, sizes), 'native');
 }
 
+/** One thread, two, four... as many as there are processors. */
 async function measureScaling(report) {
+  const most = Math.floor(Math.log2(os.availableParallelism()));
+  const threads = Array.from({ length: most + 1 }, (_, i) => 2 ** i);
   const points = [];
   for (const { group, axis, value, ...sizes } of cases.scaling) {
-    const runs = await measureInRounds(inProcesses(['native'], sizes), {
+    const runs = await measureInRounds(inProcesses(['native'], sizes, threads), {
       rounds: kScalingRounds,
       roundMs: kRoundMs,
     });

@@ -15,6 +15,8 @@ const COLORS = {
   tfjsWasm: '#8a8983',
 };
 const OWN = '#2a78d6';
+/** Lines of one thread, two, four... */
+const THREADS = ['#eb6834', OWN, '#1a9a6c', '#8b5cc7', '#c9a21b', '#8a8983'];
 const INK = '#33322f';
 const RULE = '#dedcd6';
 const text = { color: INK, fontSize: 13, fontFamily: 'sans-serif' };
@@ -39,7 +41,7 @@ function draw(height, option) {
     backgroundColor: '#ffffff',
     textStyle: text,
     silent: true,
-    legend: { top: 8, left: 16, itemWidth: 16, itemHeight: 10, textStyle: text },
+    legend: { top: 8, left: 16, itemWidth: 16, itemHeight: 10, itemGap: 32, textStyle: text },
     ...option,
   });
   const svg = view.renderToSVGString();
@@ -98,24 +100,24 @@ function limitsPlot(rows) {
   );
   if (points.length === 0) return null;
   const bars = {
-    'Sluice, the whole case': [OWN, ({ fma }, threads) => fma[threads].share],
-    'Sluice, innermost loop in the first cache': ['#86b6ef', shareOfPeak('tile')],
+    Sluice: [OWN, ({ fma }, threads) => fma[threads].share],
+    'its innermost loop in the first cache': ['#86b6ef', shareOfPeak('tile')],
     'sgemm 2048³': ['#8a8983', shareOfPeak('sgemm')],
   };
-  return draw(420, {
-    grid: { left: 80, right: 16, top: 56, bottom: 72 },
-    xAxis: axis({
+  return draw(120 + 44 * points.length, {
+    grid: { left: 300, right: 32, top: 48, bottom: 56 },
+    yAxis: axis({
       type: 'category',
+      inverse: true,
       data: points.map(
         ({ row, threads }) =>
-          `${row.kind}\n${shortName(row)}\n${threads} thread${threads > 1 ? 's' : ''}`,
+          `${row.kind}, ${shapeOf(row)}, ${threads} thread${threads > 1 ? 's' : ''}`,
       ),
-      axisLabel: { ...text, fontSize: 11, interval: 0 },
     }),
-    yAxis: axis({
+    xAxis: axis({
       type: 'value',
       name: "share of the thread's peak, %",
-      nameGap: 48,
+      nameGap: 32,
       min: 0,
       max: 100,
     }),
@@ -139,16 +141,15 @@ function scalingPlot(points) {
   const panels = ['training', 'inference'].flatMap((kind, row) =>
     Object.entries(axes).map(([size, label], column) => ({ kind, size, label, row, column })),
   );
-  const colors = { 1: '#eb6834', 2: OWN };
   const series = panels.flatMap(({ kind, size }, index) => {
     const own = points.filter((point) => point.kind === kind && point.axis === size);
-    return Object.keys(own[0]?.ms ?? {}).map((threads) => ({
+    return Object.keys(own[0]?.ms ?? {}).map((threads, i) => ({
       type: 'line',
       name: `${threads} thread${threads > 1 ? 's' : ''}`,
       xAxisIndex: index,
       yAxisIndex: index,
       symbolSize: 6,
-      itemStyle: { color: colors[threads] ?? INK },
+      itemStyle: { color: THREADS[i % THREADS.length] },
       data: own.map((point) => [point.value, round3(flopOf(point) / point.ms[threads] / 1e6)]),
     }));
   });
@@ -166,7 +167,15 @@ function scalingPlot(points) {
       height: 190,
     })),
     xAxis: panels.map(({ label }, gridIndex) =>
-      axis({ type: 'log', name: label, nameGap: 26, gridIndex }),
+      axis({
+        type: 'log',
+        logBase: 2,
+        name: label,
+        nameGap: 26,
+        gridIndex,
+        min: 'dataMin',
+        max: 'dataMax',
+      }),
     ),
     yAxis: panels.map(({ column }, gridIndex) =>
       axis({ type: 'value', name: column === 0 ? 'GFLOP/s' : '', nameGap: 40, gridIndex }),

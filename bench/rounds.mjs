@@ -61,9 +61,9 @@ function finish({ process, iterations, ...run }) {
 }
 
 /** Each number of threads in a process of its own. */
-export const inProcesses = (names, benchCase) =>
+export const inProcesses = (names, benchCase, counts = threads) =>
   names.flatMap((driver) =>
-    threads.map((count) => ({ driver, case: { ...benchCase, threads: count } })),
+    counts.map((count) => ({ driver, case: { ...benchCase, threads: count } })),
   );
 
 /** Sluice's results for a case, by the `resetAfter` of the drivers that are compared with them. */
