@@ -4,7 +4,7 @@
 // and CPU time, which a busy machine does not stretch as much.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { median } from './drivers/protocol.mjs';
+import { median } from './statistics.mjs';
 
 const kRounds = 31;
 const kLimitMs = 50;

@@ -1,10 +1,14 @@
 // docs/benchmarks.md from the JSON results.
+import { shapeOf } from './cases.mjs';
+import { comparison, reasons } from './comparison.mjs';
+import { kernelTables } from './kernel-tables.mjs';
 import { lifecycleTables } from './lifecycle-tables.mjs';
 import { on } from './machine.mjs';
 import { table } from './markdown.mjs';
 
 /** Results by the names of their files, in the order of the document. */
 const SECTIONS = {
+  kernels: kernelTables,
   'train-step': trainStepTable,
   'event-loop': eventLoopTable,
   latency: latencyTable,
@@ -94,25 +98,13 @@ function waitingTable(result) {
 }
 
 function trainStepTable(result) {
-  const peers = Object.keys(result.rows[0].ratio);
-  const head = [
-    'case (batch, steps, features, units)',
-    'threads',
-    'Sluice ms',
-    ...peers.flatMap((p) => [`${p} ms`, 'ratio']),
-  ];
-  const rows = result.rows.map((row) => [
-    `${row.name} (${row.batch}, ${row.steps}, ${row.features}, ${row.units})`,
-    row.threads,
-    row.ms.sluice,
-    ...peers.flatMap((p) => [row.ms[p], `${row.ratio[p]} ×`]),
-  ]);
+  const nameOf = (row) => `${row.name} (${shapeOf(row)})`;
   return [
     '## A training step',
     on(result),
-    'gru(units) → dense(1), mse, Adam: forward, backward and update, called from JavaScript (`trainOnBatch`) and from Python.',
-    table(head, rows),
-    ...result.missing.map((reason) => `Not measured: ${reason}.`),
+    'gru(units) → dense(1), mse, Adam: forward, backward and update, called from JavaScript (`trainOnBatch`) and from Python. TF.js resets before the product, which takes one more of them. brain.js takes one sequence after the other and predicts every step. TF.js CPU and brain.js were timed once.',
+    comparison(result, result.rows, { own: ['sluice'], nameOf }),
+    ...reasons(result),
   ];
 }
 

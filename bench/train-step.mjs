@@ -1,47 +1,35 @@
-// A training step against each peer, in one run: rounds alternate between the drivers, and the ratio is
-// the median of the rounds' ratios, so that a slow minute of the machine hits all of them.
-import { threads, trainStep } from './cases.mjs';
-import { median } from './drivers/protocol.mjs';
-import { findDrivers, start } from './drivers.mjs';
+// Whole training steps, called from JavaScript and from Python, in turns with each peer's. Peers that
+// take seconds are timed once, with the first case.
+import { trainStep } from './cases.mjs';
+import { drivers, findDrivers } from './drivers.mjs';
+import { expectedOf, inProcesses, measureInRounds } from './rounds.mjs';
+import { describe, summarize } from './summary.mjs';
 
 const kRounds = 7;
 const kRoundMs = 400;
 
-export async function measureTrainStep(report) {
-  const { found, missing } = findDrivers();
+export async function measureTrainStep(report, { rounds = kRounds, only = '' } = {}) {
+  const { here, missing } = findDrivers(['step']);
   for (const reason of missing) report(`not measured: ${reason}`);
+  const isSlow = (name) => drivers[name].once === true;
+  const able = Object.keys(here).filter((name) => !isSlow(name));
+  const slow = Object.keys(here).filter(isSlow);
   const rows = [];
-  for (const benchCase of trainStep) {
-    for (const count of threads) {
-      const running = [];
-      for (const driver of found)
-        running.push(await start(driver, { ...benchCase, threads: count }));
-      const iterations = [];
-      for (const driver of running)
-        iterations.push(Math.max(3, Math.round(kRoundMs / (await driver.run(3)))));
-      const times = running.map(() => []);
-      for (let round = 0; round < kRounds; round++)
-        for (const [i, driver] of running.entries()) times[i].push(await driver.run(iterations[i]));
-      for (const driver of running) driver.stop();
-      const row = {
-        ...benchCase,
-        threads: count,
-        ms: Object.fromEntries(found.map(({ name }, i) => [name, round3(median(times[i]))])),
-        // Peer's time over ours.
-        ratio: Object.fromEntries(
-          found
-            .slice(1)
-            .map(({ name }, i) => [
-              name,
-              round3(median(times[i + 1].map((t, r) => t / times[0][r]))),
-            ]),
-        ),
-      };
-      rows.push(row);
-      report(`${row.name}, ${count} thread(s): ${JSON.stringify(row.ms)}`);
+  for (const benchCase of trainStep.filter(({ name }) => name.includes(only))) {
+    const { name, ...sizes } = benchCase;
+    const runs = await measureInRounds(inProcesses(able, sizes), { rounds, roundMs: kRoundMs });
+    if (benchCase === trainStep[0]) {
+      const once = slow.map((driver) => ({ driver, case: { ...sizes, threads: 1 } }));
+      runs.push(...(await measureInRounds(once, { rounds: 1, roundMs: 1 })));
     }
+    const row = summarize(
+      benchCase,
+      runs,
+      await expectedOf('sluice', Object.keys(here), sizes),
+      'sluice',
+    );
+    rows.push(row);
+    report(describe(name, row));
   }
-  return { rounds: kRounds, rows, missing };
+  return { rounds, drivers: here, missing, rows };
 }
-
-const round3 = (x) => Number(x.toPrecision(3));

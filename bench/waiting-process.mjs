@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { layers, sequential, setThreads, tensor } from 'sluice';
-import { median } from './drivers/protocol.mjs';
+import { median } from './statistics.mjs';
 
 setThreads(2);
 

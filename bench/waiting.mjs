@@ -3,7 +3,7 @@
 // one is measured in a process of its own; rounds alternate between them.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { median } from './drivers/protocol.mjs';
+import { median } from './statistics.mjs';
 
 const kRounds = 3;
 

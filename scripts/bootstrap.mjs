@@ -20,6 +20,7 @@ const GOALS = {
   native: [steps.npmPackages, steps.addon],
   ts: [steps.npmPackages, steps.addon, steps.dist],
   tests: [steps.npmPackages, steps.addon, steps.dist, steps.nativeTests],
+  bench: [steps.npmPackages, steps.addon, steps.dist, steps.nativeBench],
   sanitize: [steps.sanitizedTests],
   asan: [steps.npmPackages, steps.addon, steps.dist, steps.sanitizedAddon],
   lint: [steps.formatter, steps.npmPackages, steps.addon],
@@ -34,6 +35,7 @@ Installs what is missing and builds what is out of date.
                   native         the addon alone
                   ts             dist (needs the addon, to list the names for ESM)
                   tests          run, and the native tests
+                  bench          run, and the native timings
                   sanitize       the native tests with AddressSanitizer and UBSan
                   asan           run, the addon with AddressSanitizer and UBSan
                   lint           what npm run lint needs

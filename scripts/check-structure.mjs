@@ -25,6 +25,7 @@ function readSources(folder) {
   return entries
     .filter((entry) => entry.isFile() && SOURCE.test(entry.name))
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .filter((full) => !full.split(sep).includes('node_modules')) // bench/peers installs some
     .map((full) => ({
       path: relative(ROOT, full).split(sep).join('/'),
       text: readFileSync(full, 'utf8'),

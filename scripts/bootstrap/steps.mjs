@@ -110,6 +110,18 @@ export const nativeTests = nativeStep({
   build: [...cmakeJs, 'build', '--target', 'sluice_tests', '--parallel'],
 });
 
+/** @type {Step} */
+export const nativeBench = nativeStep({
+  title: 'compiling the native timings',
+  log: 'native-bench',
+  needs: COMPILE,
+  sources: { paths: [...NATIVE_SOURCES, 'bench/native'], pattern: CXX },
+  output: 'build/bench/sluice_bench',
+  folder: 'build',
+  configure: [...cmakeJs, 'configure', '--CDSLUICE_BENCH=ON'],
+  build: [...cmakeJs, 'build', '--target', 'sluice_bench', '--parallel'],
+});
+
 /** The command that configures a tree with AddressSanitizer and UndefinedBehaviorSanitizer. */
 function sanitizedTree(folder, ...options) {
   return [

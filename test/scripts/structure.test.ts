@@ -163,6 +163,12 @@ describe('check-structure: sizes', () => {
     ]);
     expect(check({ 'lib/model/large.ts': lines(301) }).status).toBe(0);
   });
+
+  it('leaves alone what npm has installed', () => {
+    const installed = { 'bench/peers/node_modules/a/index.js': '\n'.repeat(5000) };
+    const answer = check({ 'bench/run.mjs': '', ...installed });
+    expect(answer.lines).toEqual(['structure: 1 files in order']);
+  });
 });
 
 /** The checks report in the order of the files' names. */
