@@ -128,7 +128,7 @@ describe('devices', () => {
 });
 
 describe('threads', () => {
-  afterEach(() => setThreads(0));
+  afterEach(() => setThreads('auto'));
 
   it('are counted and set', () => {
     const { affinity, cgroupQuota } = threads();
@@ -136,7 +136,7 @@ describe('threads', () => {
     if (cgroupQuota !== null) expect(cgroupQuota).toBeGreaterThan(0);
     setThreads(3);
     expect(threads()).toMatchObject({ count: 3, requested: 3 });
-    setThreads(0);
+    setThreads('auto');
     expect(threads().requested).toBeNull();
   });
 
@@ -150,7 +150,7 @@ describe('threads', () => {
   });
 
   it('that are no number of threads are refused', async () => {
-    const counts = [-1, 1.5, 4097, 2 ** 31, 2 ** 53, '2', undefined];
+    const counts = [0, -1, 1.5, 1025, 2 ** 31, 2 ** 53, '2', undefined];
     for (const count of [...counts, ...STRANGERS.map(([, value]) => value)]) {
       const call = () => setThreads(count as number);
       await refusal(call, 'INVALID_ARGUMENT', { layer: 'setThreads', option: 'count' });
