@@ -237,7 +237,10 @@ export interface PlanInfo {
 }
 
 export declare class Model {
-  /** CONFIG, UNSUPPORTED, SHAPE_MISMATCH or OUT_OF_MEMORY name the node. `seed` drives the initializers. */
+  /**
+   * CONFIG, UNSUPPORTED, SHAPE_MISMATCH or OUT_OF_MEMORY name the node. DEVICE_UNAVAILABLE where
+   * SLUICE_TARGET names an instruction set that cannot be used. `seed` drives the initializers.
+   */
   constructor(description: ModelDescription, seed: number);
   readonly inputs: InputInfo[];
   readonly outputs: OutputInfo[];
@@ -324,8 +327,10 @@ export declare function memory(): {
 };
 
 export interface CpuInfo {
-  /** The instruction set that kernels use. */
-  target: string;
+  /** The instruction set that kernels use; null where SLUICE_TARGET names one that cannot be used. */
+  target: string | null;
+  /** The value of SLUICE_TARGET when the addon was loaded, null if it was not set. */
+  forced: string | null;
   /** Those that are compiled and run here, best first. */
   targets: string[];
   /** Those that run here and that this build does not use. */
