@@ -178,6 +178,7 @@ void ModelObject::define(Napi::Object exports) {
                                method<&ModelObject::run>(env, "run"),
                                method<&ModelObject::estimate>(env, "estimate"),
                                method<&ModelObject::explain>(env, "explain"),
+                               method<&ModelObject::measure>(env, "measure"),
                                method<&ModelObject::getStates>(env, "getStates"),
                                method<&ModelObject::setStates>(env, "setStates"),
                                method<&ModelObject::resetStates>(env, "resetStates"),

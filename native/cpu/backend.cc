@@ -45,6 +45,7 @@ class CpuBackend final : public Backend {
   }
   const std::string& name() const override { return name_; }
   const std::string& description() const override { return description_; }
+  const std::string& target() const override { return cpu::targets().inUse; }
   const KernelTable* kernels(DType real) const override {
     return real == DType::Float32 ? &kernels_ : nullptr;
   }
@@ -71,8 +72,8 @@ void requireCpuTarget() {
 }
 
 std::unique_ptr<Backend> makeCpuBackend() {
-  if (const char* reason = cpu::blas::whyNotUsable())
   requireCpuTarget();
+  if (const char* reason = cpu::blas::whyNotUsable())
     fail(Code::DeviceUnavailable,
          cat("the CPU backend cannot run: ", reason, " (", cpu::blas::description(), ")"),
          {.option = "device", .received = "cpu"});
