@@ -21,6 +21,7 @@ const GOALS = {
   ts: [steps.npmPackages, steps.addon, steps.dist],
   tests: [steps.npmPackages, steps.addon, steps.dist, steps.nativeTests],
   sanitize: [steps.sanitizedTests],
+  threads: [steps.threadTests],
   asan: [steps.npmPackages, steps.addon, steps.dist, steps.sanitizedAddon],
   lint: [steps.formatter, steps.npmPackages, steps.addon],
   typecheck: [steps.npmPackages],
@@ -35,6 +36,7 @@ Installs what is missing and builds what is out of date.
                   ts             dist (needs the addon, to list the names for ESM)
                   tests          run, and the native tests
                   sanitize       the native tests with AddressSanitizer and UBSan
+                  threads        the native tests with ThreadSanitizer
                   asan           run, the addon with AddressSanitizer and UBSan
                   lint           what npm run lint needs
                   typecheck      the npm packages alone
