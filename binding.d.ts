@@ -223,6 +223,24 @@ export interface OpInfo {
   op: string;
   device: string;
   kernel: string;
+  /** Whose matrix products it uses and which of its ways it goes; null where it has no choice. */
+  how: string | null;
+  /** The instruction set of its kernels. */
+  target: string;
+  /** Threads that it uses of those there are. */
+  threads: number;
+  /** What these share out: 'rows', 'columns', 'elements', 'rows, then units'...; null for one thread. */
+  split: string | null;
+  /** The layer of the operation that may run at the same time on a part of the threads; null: none. */
+  beside: string | null;
+  /** Operations of its matrix products, a multiplication and an addition being two; 0 where it has none. */
+  flop: number;
+  /** Bytes that it reads and writes at least: its arguments and its packed weights, each once. */
+  bytes: number;
+  /** Alone, by the speed of the kernels it consists of, which is measured once a process; null: not known. */
+  predictedSeconds: number | null;
+  /** The median of several runs, from `measure` alone; of both where another one runs beside it. */
+  measuredSeconds: number | null;
   /** Why the device's own kernel does not run it, or null. */
   fallback: string | null;
 }
@@ -237,7 +255,10 @@ export interface PlanInfo {
 }
 
 export declare class Model {
-  /** CONFIG, UNSUPPORTED, SHAPE_MISMATCH or OUT_OF_MEMORY name the node. `seed` drives the initializers. */
+  /**
+   * CONFIG, UNSUPPORTED, SHAPE_MISMATCH or OUT_OF_MEMORY name the node. DEVICE_UNAVAILABLE where
+   * SLUICE_TARGET names an instruction set that cannot be used. `seed` drives the initializers.
+   */
   constructor(description: ModelDescription, seed: number);
   readonly inputs: InputInfo[];
   readonly outputs: OutputInfo[];
@@ -270,6 +291,14 @@ export declare class Model {
     steps: number,
   ): { needed: number; available: number };
   explain(kind: 'train' | 'predict', rows: number, steps: number, device: string): PlanInfo;
+  /** The same, after timed runs on made-up data off the JavaScript thread. Changes nothing. */
+  measure(
+    kind: 'train' | 'predict',
+    rows: number,
+    steps: number,
+    device: string,
+    cancel: CancelToken | null,
+  ): Promise<PlanInfo>;
   /** States of stateful layers, by state name, [rows, units]; empty before the first run or after a reset. */
   getStates(): Record<string, { rows: number; data: Float32Array }>;
   /** BUSY while any run is under way, and so is resetStates. */
@@ -324,8 +353,10 @@ export declare function memory(): {
 };
 
 export interface CpuInfo {
-  /** The instruction set that kernels use. */
-  target: string;
+  /** The instruction set that kernels use; null where SLUICE_TARGET names one that cannot be used. */
+  target: string | null;
+  /** The value of SLUICE_TARGET when the addon was loaded, null if it was not set. */
+  forced: string | null;
   /** Those that are compiled and run here, best first. */
   targets: string[];
   /** Those that run here and that this build does not use. */

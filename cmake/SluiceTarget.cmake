@@ -31,8 +31,8 @@ function(sluice_target_defaults target)
   endif()
   if(SLUICE_SANITIZE)
     target_compile_options(${target} PRIVATE
-      -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
-    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+      -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+    target_link_options(${target} PRIVATE -fsanitize=${SLUICE_SANITIZE})
   endif()
 endfunction()
 

@@ -17,7 +17,7 @@ export {
   type SequentialOptions,
   sequential,
 } from './model/build.js';
-export type { ExplainOptions, Explanation, OpInfo } from './model/explain.js';
+export type { ExplainOptions, Explanation, MeasureOptions, OpInfo } from './model/explain.js';
 export { load } from './model/load.js';
 export {
   type DeviceInfo,

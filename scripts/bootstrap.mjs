@@ -22,6 +22,7 @@ const GOALS = {
   tests: [steps.npmPackages, steps.addon, steps.dist, steps.nativeTests],
   bench: [steps.npmPackages, steps.addon, steps.dist, steps.nativeBench],
   sanitize: [steps.sanitizedTests],
+  threads: [steps.threadTests],
   asan: [steps.npmPackages, steps.addon, steps.dist, steps.sanitizedAddon],
   lint: [steps.formatter, steps.npmPackages, steps.addon],
   typecheck: [steps.npmPackages],
@@ -37,6 +38,7 @@ Installs what is missing and builds what is out of date.
                   tests          run, and the native tests
                   bench          run, and the native timings
                   sanitize       the native tests with AddressSanitizer and UBSan
+                  threads        the native tests with ThreadSanitizer
                   asan           run, the addon with AddressSanitizer and UBSan
                   lint           what npm run lint needs
                   typecheck      the npm packages alone

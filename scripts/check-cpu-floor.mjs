@@ -1,7 +1,8 @@
 // Runs the prebuilt addon on emulated old CPUs (qemu-user): test/install/cpu-floor.mjs trains,
 // predicts and streams, and holds the results to the reference device. An instruction that a CPU
 // lacks ends the process with SIGILL. Where qemu is not installed, the check is skipped with a
-// message. Prints a line for each CPU: what Highway and OpenBLAS picked there.
+// message. Prints a line for each CPU: what Highway and OpenBLAS picked there. On one CPU for each
+// instruction set, the native tests that hold the kernels to the reference run as well.
 //   node scripts/check-cpu-floor.mjs [CPU...]   other CPUs (qemu-x86_64 -cpu help)
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -11,6 +12,11 @@ import { ROOT, runMain, StepFailed, secondsSince } from './bootstrap/report.mjs'
 const QEMU = 'qemu-x86_64';
 const PROGRAM = join(ROOT, 'test', 'install', 'cpu-floor.mjs');
 const PREBUILT = join(ROOT, 'prebuilds', 'linux-x64');
+const TESTS = join(ROOT, 'build', 'tests', 'sluice_tests');
+const TEST_FILTER =
+  '*CpuGruGrid.Follows*:CpuDense.Follows*:CpuGemm.Multiplies*:CpuActivation*:CpuTarget*';
+/** By CPU, the best instruction set that kernels find there; qemu-user 7 emulates no AVX-512. */
+const TESTED = { Nehalem: 'SCALAR', Westmere: 'SSE4', Haswell: 'AVX2' };
 const CPUS = [
   'qemu64,-pni', // the first x86-64: SSE2 and no more
   'qemu64', // an Opteron by its name, as virtual machines have it, and no 3DNow!
@@ -30,11 +36,11 @@ function prebuiltAddon() {
   return join(PREBUILT, name);
 }
 
-function emulate(cpu, ...args) {
-  return spawnSync(QEMU, ['-cpu', cpu, process.execPath, ...args], {
+function emulate(cpu, env, program, ...args) {
+  return spawnSync(QEMU, ['-cpu', cpu, program, ...args], {
     encoding: 'utf8',
     cwd: ROOT,
-    env: { ...process.env, SLUICE_ADDON_PATH: prebuiltAddon() },
+    env: { ...process.env, ...env },
   });
 }
 
@@ -43,6 +49,19 @@ function complaint({ signal, status, stderr }) {
   if (signal) return signal;
   const lines = stderr.split('\n').filter((line) => !/^qemu-x86_64: warning|^$/.test(line));
   return lines.find((line) => /Error|signal/.test(line)) ?? lines.at(-1) ?? `exit code ${status}`;
+}
+
+function runTests(cpu, target) {
+  const started = performance.now();
+  const args = ['--gtest_brief=1', `--gtest_filter=${TEST_FILTER}`];
+  const answer = emulate(cpu, { SLUICE_TARGET: target }, TESTS, ...args);
+  const count = /(\d+) tests? from/.exec(answer.stdout)?.[1];
+  if (answer.status === 0) {
+    console.log(`${cpu}: ${count} native tests passed with ${target} (${secondsSince(started)})`);
+  } else {
+    console.error(`error: ${cpu}, native tests: ${complaint(answer)}\n${answer.stdout}`);
+    process.exitCode = 1;
+  }
 }
 
 await runMain(async () => {
@@ -56,20 +75,22 @@ await runMain(async () => {
     );
     return;
   }
+  const addon = { SLUICE_ADDON_PATH: prebuiltAddon() };
   const chosen = process.argv.slice(2);
   for (const cpu of chosen.length > 0 ? chosen : CPUS) {
     const started = performance.now();
-    const node = emulate(cpu, '-e', '0');
+    const node = emulate(cpu, {}, process.execPath, '-e', '0');
     if (node.status !== 0) {
       console.log(`${cpu}: Node itself does not run there (${complaint(node)})`);
       continue;
     }
-    const answer = emulate(cpu, PROGRAM);
+    const answer = emulate(cpu, addon, process.execPath, PROGRAM);
     if (answer.status === 0) {
       console.log(`${cpu}: ${answer.stdout.trim()} (${secondsSince(started)})`);
     } else {
       console.error(`error: ${cpu}: ${complaint(answer)}`);
       process.exitCode = 1;
     }
+    if (Object.hasOwn(TESTED, cpu)) runTests(cpu, TESTED[cpu]);
   }
 });

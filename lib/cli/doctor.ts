@@ -2,11 +2,15 @@
 import type { Command } from 'commander';
 import type { AddonAttempt } from '../addon/notFound.js';
 import type { AddonPlace } from '../addon/places.js';
+import type { CpuInfo } from '../native.js';
 import { type Diagnosis, diagnose } from './diagnosis.js';
 import { byteText, pairs, printable, writeJson, writeLines } from './output.js';
 
 const HELP = `
 Exit code 0 where models can run, 1 where the addon does not load or has no usable cpu device.
+
+SLUICE_TARGET=NAME, set before the process starts, makes the cpu device use that instruction set; the
+names are those under 'target', or AVX512, in any case. OpenBLAS has OPENBLAS_CORETYPE for that.
 
 Example:
   npx sluice doctor
@@ -81,16 +85,22 @@ function whyNot({ name, status, reason }: AddonAttempt): string {
 
 function cpu({ cpu: found, devices }: Diagnosis): Rows {
   if (!found) return devices ? [['target', 'none: this build has no CPU backend']] : [];
-  const { target, targets, unused, blas } = found;
-  const others = targets.slice(1).join(' ');
+  const { unused, blas } = found;
   return [
-    ['target', `${target}${others ? `, the best of those that run here (others: ${others})` : ''}`],
+    ['target', targetText(found)],
     ...(unused.length > 0
       ? ([['', `also here, but not used by this build: ${unused.join(' ')}`]] satisfies Rows)
       : []),
     ['blas', [blas.name, blas.version, blas.build, blas.core].filter(Boolean).join(' ')],
     ...(blas.config ? ([['', blas.config]] satisfies Rows) : []),
   ];
+}
+
+function targetText({ target, forced, targets }: CpuInfo): string {
+  const others = targets.filter((name) => name !== target).join(' ');
+  if (target === null) return `none: SLUICE_TARGET=${forced} cannot be used (here run: ${others})`;
+  const why = forced === null ? 'the best of those that run here' : 'forced by SLUICE_TARGET';
+  return `${target}, ${why}${others ? ` (others: ${others})` : ''}`;
 }
 
 function resources({ threads, memory }: Diagnosis): Rows {

@@ -4,15 +4,24 @@ import {
   integer,
   oneOf,
   optional,
+  type Parsed,
   parseOptions,
+  signal,
   text,
   withDefault,
 } from '../layers/options.js';
-import { native, type OpInfo, type PlanInfo } from '../native.js';
+import { type OpInfo as NativeOpInfo, native, nativeAsync, type PlanInfo } from '../native.js';
+import { withSignal } from '../training/abort.js';
 import type { ModelCore } from './core.js';
 import { table } from './table.js';
 
-export type { OpInfo } from '../native.js';
+/** One operation of a plan: what runs it, how, and how fast. */
+export interface OpInfo extends NativeOpInfo {
+  /** Billions of operations a second; null where there are no matrix products or nothing is known. */
+  predictedGflops: number | null;
+  /** The same of what `model.measure` measured. */
+  measuredGflops: number | null;
+}
 
 /** Options of `model.explain`. */
 export interface ExplainOptions {
@@ -39,8 +48,14 @@ const FIELDS = {
   strict: optional(boolean()),
 };
 
+/** Options of `model.measure`. */
+export interface MeasureOptions extends ExplainOptions {
+  /** Ends the call with an AbortError. */
+  signal?: AbortSignal | undefined;
+}
+
 /** What runs, op by op, and why nothing faster does. As a string it is a table. */
-export class Explanation implements PlanInfo {
+export class Explanation {
   readonly ops: OpInfo[];
   /** Bytes of scratch memory of one run. */
   readonly arenaBytes: number;
@@ -51,7 +66,11 @@ export class Explanation implements PlanInfo {
 
   /** @internal */
   constructor(plan: PlanInfo) {
-    this.ops = plan.ops;
+    this.ops = plan.ops.map((op) => ({
+      ...op,
+      predictedGflops: gflops(op.flop, op.predictedSeconds),
+      measuredGflops: gflops(op.flop, op.measuredSeconds),
+    }));
     this.arenaBytes = plan.arenaBytes;
     this.parameterBytes = plan.parameterBytes;
     this.packedBytes = plan.packedBytes;
@@ -59,32 +78,102 @@ export class Explanation implements PlanInfo {
   }
 
   toString(): string {
-    const rows = this.ops.map(({ layer, op, device, kernel, fallback }) => [
-      layer,
-      op,
-      device,
-      kernel,
-      fallback ?? '',
-    ]);
+    const isMeasured = this.ops.some(({ measuredSeconds }) => measuredSeconds !== null);
+    const columns = [...COLUMNS, ...PREDICTED, ...(isMeasured ? MEASURED : [])];
     const kib = (bytes: number) => `${(bytes / 1024).toFixed(1)} KiB`;
     return [
-      table(['layer', 'op', 'device', 'kernel', 'why not faster'], rows),
+      table(
+        columns.map(({ title }) => title),
+        this.ops.map((op) => columns.map(({ text }) => text(op))),
+        columns.length - COLUMNS.length,
+      ),
+      ...this.ops.flatMap(({ layer, op, fallback }) =>
+        fallback === null ? [] : [`${layer}: ${op} takes a slower path: ${fallback}`],
+      ),
       `${this.threads} threads, ${kib(this.arenaBytes)} scratch, ${kib(this.parameterBytes)} parameters, ${kib(this.packedBytes)} packed`,
     ].join('\n');
   }
 }
 
+interface Column {
+  title: string;
+  text: (op: OpInfo) => string;
+}
+
+/** Words, then numbers. */
+const COLUMNS: Column[] = [
+  { title: 'layer', text: ({ layer }) => layer },
+  { title: 'op', text: ({ op }) => op },
+  { title: 'device', text: ({ device }) => device },
+  { title: 'kernel', text: ({ kernel }) => kernel },
+  { title: 'how', text: ({ how }) => how ?? '' },
+  { title: 'target', text: ({ target }) => target },
+  {
+    title: 'shared out',
+    text: ({ split, beside }) =>
+      `${split ?? 'one thread'}${beside === null ? '' : `, beside ${beside}`}`,
+  },
+];
+const PREDICTED: Column[] = [
+  { title: 'threads', text: ({ threads }) => String(threads) },
+  { title: 'Mflop', text: ({ flop }) => (flop > 0 ? scaled(flop, 1e6) : '') },
+  { title: 'KiB', text: ({ bytes }) => scaled(bytes, 1024) },
+  { title: 'GFLOP/s predicted', text: (op) => rounded(op.predictedGflops) },
+];
+const MEASURED: Column[] = [
+  { title: 'measured', text: (op) => rounded(op.measuredGflops) },
+  { title: 'µs', text: (op) => scaled(op.measuredSeconds ?? 0, 1e-6) },
+];
+
+function gflops(flop: number, seconds: number | null): number | null {
+  return seconds !== null && flop > 0 ? flop / seconds / 1e9 : null;
+}
+
+function rounded(value: number | null): string {
+  return value === null ? '' : value.toFixed(1);
+}
+
+function scaled(value: number, unit: number): string {
+  return (value / unit).toFixed(value < 100 * unit ? 1 : 0);
+}
+
 /** See `Model.explain`. */
 export function explain(core: ModelCore, options: ExplainOptions = {}): Explanation {
-  const call = parseOptions('explain', FIELDS, options);
-  if (call.mode === 'train') core.requireCompiled("explain with mode 'train'");
-  const device = call.device ?? core.compiled?.settings.device ?? 'cpu';
-  const fixed = core.inputs.find(({ sequence }) => sequence)?.shape[1];
-  const plan = native(() =>
-    core.engine.explain(call.mode, call.batch, fixed ?? call.steps, device),
+  const question = questionOf(core, 'explain', parseOptions('explain', FIELDS, options));
+  return explained(
+    question,
+    native(() => core.engine.explain(...question.plan)),
   );
+}
+
+/** See `Model.measure`. */
+export async function measure(core: ModelCore, options: MeasureOptions = {}): Promise<Explanation> {
+  const call = parseOptions('measure', { ...FIELDS, signal: optional(signal()) }, options);
+  const question = questionOf(core, 'measure', call);
+  return withSignal(call.signal, async (cancel) =>
+    explained(question, await nativeAsync(() => core.engine.measure(...question.plan, cancel))),
+  );
+}
+
+/** Which plan, as the engine is asked for it. */
+interface Question {
+  plan: [kind: 'predict' | 'train', rows: number, steps: number, device: string];
+  strict: boolean;
+}
+
+function questionOf(core: ModelCore, what: string, call: Parsed<typeof FIELDS>): Question {
+  if (call.mode === 'train') core.requireCompiled(`${what} with mode 'train'`);
+  const { device = 'cpu', strict = false } = core.compiled?.settings ?? {};
+  const fixed = core.inputs.find(({ sequence }) => sequence)?.shape[1];
+  return {
+    plan: [call.mode, call.batch, fixed ?? call.steps, call.device ?? device],
+    strict: call.strict ?? strict,
+  };
+}
+
+function explained({ plan: [, , , device], strict }: Question, plan: PlanInfo): Explanation {
   const slow = plan.ops.find(({ fallback }) => fallback !== null);
-  if (slow && (call.strict ?? core.compiled?.settings.strict)) {
+  if (slow && strict) {
     throw new SluiceError(
       'UNSUPPORTED',
       `${slow.layer}: ${slow.op} does not run on the fast path of '${device}': ${slow.fallback}`,

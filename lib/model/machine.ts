@@ -1,4 +1,5 @@
-import { integer } from '../layers/options.js';
+import { invalid } from '../errors.js';
+import { custom, type Field } from '../layers/options.js';
 import { type DeviceInfo, native } from '../native.js';
 
 export type { DeviceInfo } from '../native.js';
@@ -30,13 +31,23 @@ export function threads(): ThreadInfo {
   return native((addon) => addon.threads());
 }
 
+const COUNT: Field<number> = custom(
+  "an integer from 1 to 1024, or 'auto'",
+  (value, name, where) => {
+    if (value === 'auto') return 0;
+    if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 1024)
+      return value as number;
+    throw invalid(name, COUNT.expected, value, where);
+  },
+);
+
 /**
  * Sets the number of compute threads of this process, from the next run on. Results do not depend on
  * it.
- * @param count an integer >= 1, or 0 to leave the choice to the machine
+ * @param count an integer from 1 to 1024, or 'auto' to leave the choice to the machine
  * @throws SluiceError INVALID_ARGUMENT for anything else
  */
-export function setThreads(count: number): void {
-  const checked = integer(0, 4096).parse(count, 'count', 'setThreads');
+export function setThreads(count: number | 'auto'): void {
+  const checked = COUNT.parse(count, 'count', 'setThreads');
   native((addon) => addon.setThreads(checked));
 }

@@ -18,7 +18,13 @@ import type { Logs } from '../training/logs.js';
 import { type PredictOptions, predict } from '../training/predict.js';
 import { type TrainOnBatchOptions, trainOnBatch } from '../training/step.js';
 import type { ModelCore } from './core.js';
-import { type ExplainOptions, type Explanation, explain } from './explain.js';
+import {
+  type ExplainOptions,
+  type Explanation,
+  explain,
+  type MeasureOptions,
+  measure,
+} from './explain.js';
 import { inForm, type ModelOutput } from './outputs.js';
 import { save } from './save.js';
 import { Session, type StreamOptions } from './session.js';
@@ -213,7 +219,8 @@ export class Model<O extends ModelOutput = Floats> {
   }
 
   /**
-   * What runs, op by op, and why nothing faster does; as a string a table.
+   * What runs, op by op: kernel, instruction set, threads and what they share out, operations and
+   * bytes, the speed that it should have, and why nothing faster runs; as a string a table.
    * @throws SluiceError UNSUPPORTED with `strict` where something takes a slower path
    * @example
    * console.log(String(m.explain({ batch: 32, steps: 100 })));
@@ -221,6 +228,18 @@ export class Model<O extends ModelOutput = Floats> {
   explain(options?: ExplainOptions): Explanation {
     this.#core.requireAlive('explain');
     return explain(this.#core, options);
+  }
+
+  /**
+   * What `explain` says, after timed runs on made-up data: a tenth of a second, or a few runs where
+   * these take longer. Waits for training that is under way; weights and states stay as they are.
+   * @throws SluiceError as {@link Model.explain}; AbortError
+   * @example
+   * console.log(String(await m.measure({ batch: 32, steps: 100, mode: 'train' })));
+   */
+  async measure(options?: MeasureOptions): Promise<Explanation> {
+    this.#core.requireAlive('measure');
+    return measure(this.#core, options);
   }
 
   /** The parameters, in the order of the layers. */

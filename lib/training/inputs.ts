@@ -1,4 +1,4 @@
-import { invalid, shapeText, unexpected } from '../errors.js';
+import { invalid, SluiceError, shapeText, unexpected } from '../errors.js';
 import { Tensor } from '../tensor/tensor.js';
 import {
   type Column,
@@ -114,7 +114,12 @@ function maskData(value: unknown, count: number, steps: number, name: string): U
   }
   const expected = [count, steps];
   if (value.shape.length !== 2 || value.shape.some((extent, axis) => extent !== expected[axis])) {
-    throw shapeMismatch(name, `expected ${shapeText(expected)}`, expected, value.shape);
+    const [wanted, received] = [shapeText(expected), shapeText(value.shape)];
+    throw new SluiceError(
+      'SHAPE_MISMATCH',
+      `${name}: expected ${wanted} (rows, steps), received shape ${received}`,
+      { option: name, expected: wanted, received },
+    );
   }
   // Any byte other than 0 counts; the engine sees 0 and 1 only.
   return Uint8Array.from(value.data, (item) => (item === 0 ? 0 : 1));

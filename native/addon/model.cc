@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "addon/js.h"
+#include "addon/process.h"
 #include "addon/specs.h"
 #include "addon/value.h"
 #include "engine/core/error.h"
@@ -36,6 +37,7 @@ std::vector<Entry> readEntries(Napi::Value record, const char* what) {
 
 ModelObject::ModelObject(const Napi::CallbackInfo& info) : Wrapped(info), memory_(info.Env()) {
   guard(info.Env(), [&] {
+    requireConfiguration();
     const sluice::Value description = toValue(info[0], "description");
     const int64_t seed = readInteger(info[1], "seed", 0, kMaxSafeInteger);
     model_ = Model::create(description, static_cast<uint64_t>(seed));
@@ -176,6 +178,7 @@ void ModelObject::define(Napi::Object exports) {
                                method<&ModelObject::run>(env, "run"),
                                method<&ModelObject::estimate>(env, "estimate"),
                                method<&ModelObject::explain>(env, "explain"),
+                               method<&ModelObject::measure>(env, "measure"),
                                method<&ModelObject::getStates>(env, "getStates"),
                                method<&ModelObject::setStates>(env, "setStates"),
                                method<&ModelObject::resetStates>(env, "resetStates"),

@@ -43,12 +43,14 @@ class ModelObject : public Wrapped<ModelObject> {
   static Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value estimate(const Napi::CallbackInfo& info);
   Napi::Value explain(const Napi::CallbackInfo& info);
+  static Napi::Value measure(const Napi::CallbackInfo& info);
   Napi::Value getStates(const Napi::CallbackInfo& info);
   void setStates(const Napi::CallbackInfo& info);
   void resetStates(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
   Submission startRun(const Napi::CallbackInfo& info);
+  Submission startMeasure(const Napi::CallbackInfo& info);
   // BUSY while a run is under way that the change of `what` would disturb.
   void requireIdle(const char* what) const;
   void requireStatesIdle(const char* what) const;

@@ -1,11 +1,14 @@
-// What a model consists of and needs: fresh plain objects at every call.
+// What a model consists of and needs, and how its plans run: fresh plain objects at every call.
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "addon/cancel.h"
 #include "addon/js.h"
 #include "addon/model.h"
+#include "addon/task.h"
 #include "engine/core/error.h"
 #include "engine/graph/layer.h"
 
@@ -44,6 +47,73 @@ Napi::Object jsNode(Napi::Env env, const Graph& graph, const Node& node) {
             jsTextOrNull(env, node.layer ? node.layer->whyNotStreamable(node) : std::string()));
   return entry;
 }
+
+struct PlanQuestion {
+  RunKind kind;
+  int64_t rows, steps;
+  std::string device;
+};
+
+PlanQuestion readPlanQuestion(const Napi::CallbackInfo& info) {
+  PlanQuestion question;
+  question.kind = readChoice(info[0], "kind", kExplainKinds);
+  question.rows = readInteger(info[1], "rows", 0, kMaxCount);
+  question.steps = readInteger(info[2], "steps", 0, kMaxCount);
+  question.device = readString(info[3], "device");
+  return question;
+}
+
+Napi::Value jsPositiveOrNull(Napi::Env env, double value) {
+  return value > 0 ? Napi::Value::From(env, value) : env.Null();
+}
+
+Napi::Object jsOp(Napi::Env env, const OpInfo& op) {
+  const auto textOrNull = [&](const char* text) { return jsTextOrNull(env, text ? text : ""); };
+  Napi::Object entry = Napi::Object::New(env);
+  entry.Set("layer", op.layer);
+  entry.Set("op", op.op);
+  entry.Set("device", op.device);
+  entry.Set("kernel", op.kernel);
+  entry.Set("how", textOrNull(op.choice.how));
+  entry.Set("target", op.target);
+  entry.Set("threads", op.choice.threads);
+  entry.Set("split", op.choice.threads > 1 ? textOrNull(op.choice.split) : env.Null());
+  entry.Set("beside", jsTextOrNull(env, op.beside));
+  entry.Set("flop", op.choice.flop);
+  entry.Set("bytes", op.bytes);
+  entry.Set("predictedSeconds", jsPositiveOrNull(env, op.choice.seconds));
+  entry.Set("measuredSeconds", jsPositiveOrNull(env, op.seconds));
+  entry.Set("fallback", jsTextOrNull(env, op.fallback));
+  return entry;
+}
+
+Napi::Object jsPlan(Napi::Env env, const PlanInfo& plan) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("ops", toArray(env, plan.ops, [&](const OpInfo& op) { return jsOp(env, op); }));
+  result.Set("arenaBytes", plan.arenaBytes);
+  result.Set("parameterBytes", plan.parameterBytes);
+  result.Set("packedBytes", plan.packedBytes);
+  result.Set("threads", plan.threads);
+  return result;
+}
+
+class MeasureTask final : public Task {
+ public:
+  MeasureTask(std::shared_ptr<Model> model, PlanQuestion question)
+      : model_(std::move(model)), question_(std::move(question)) {}
+
+  void run(const CancelToken& cancel) override {
+    cancel.check();
+    plan_ =
+        model_->measure(question_.kind, question_.rows, question_.steps, question_.device, &cancel);
+  }
+  Napi::Value result(Napi::Env env) override { return jsPlan(env, plan_); }
+
+ private:
+  std::shared_ptr<Model> model_;
+  PlanQuestion question_;
+  PlanInfo plan_;
+};
 
 }  // namespace
 
@@ -117,26 +187,24 @@ Napi::Value ModelObject::estimate(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelObject::explain(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const RunKind kind = readChoice(info[0], "kind", kExplainKinds);
-  const int64_t rows = readInteger(info[1], "rows", 0, kMaxCount);
-  const int64_t steps = readInteger(info[2], "steps", 0, kMaxCount);
-  const PlanInfo plan = model()->explain(kind, rows, steps, readString(info[3], "device"));
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("ops", toArray(env, plan.ops, [&](const OpInfo& op) {
-               Napi::Object entry = Napi::Object::New(env);
-               entry.Set("layer", op.layer);
-               entry.Set("op", op.op);
-               entry.Set("device", op.device);
-               entry.Set("kernel", op.kernel);
-               entry.Set("fallback", jsTextOrNull(env, op.fallback));
-               return entry;
-             }));
-  result.Set("arenaBytes", plan.arenaBytes);
-  result.Set("parameterBytes", plan.parameterBytes);
-  result.Set("packedBytes", plan.packedBytes);
-  result.Set("threads", plan.threads);
-  return result;
+  const PlanQuestion question = readPlanQuestion(info);
+  return jsPlan(info.Env(),
+                model()->explain(question.kind, question.rows, question.steps, question.device));
+}
+
+Napi::Value ModelObject::measure(const Napi::CallbackInfo& info) {
+  return promiseOf(info.Env(),
+                   [&] { return from(info.This(), "the receiver").startMeasure(info); });
+}
+
+Submission ModelObject::startMeasure(const Napi::CallbackInfo& info) {
+  PlanQuestion question = readPlanQuestion(info);
+  CancelObject* cancel = info[4].IsNull() ? nullptr : &CancelObject::from(info[4], "cancel");
+  // From here on no code of the user's runs.
+  const auto task = std::make_shared<MeasureTask>(model(), std::move(question));
+  if (cancel != nullptr && cancel->isCancelled()) fail(Code::Aborted, "the call was aborted");
+  if (cancel != nullptr) cancel->add(task);
+  return {task, Priority::Training, {info.This().As<Napi::Object>()}};
 }
 
 }  // namespace sluice::addon

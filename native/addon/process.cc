@@ -109,7 +109,8 @@ Napi::Value cpu(const Napi::CallbackInfo& info) {
   blas.Set("core", orNull(cpu.blas.core));
   blas.Set("config", orNull(cpu.blas.config));
   Napi::Object result = Napi::Object::New(env);
-  result.Set("target", cpu.target);
+  result.Set("target", orNull(cpu.target));
+  result.Set("forced", orNull(cpu.forced.value_or("")));
   result.Set("targets", names(cpu.targets));
   result.Set("unused", names(cpu.unused));
   result.Set("blas", blas);
@@ -141,6 +142,12 @@ void initializeProcess() {
     // hooks. This runs before destructors take away what the compute thread works with.
     std::atexit(closeAllChannels);
   });
+}
+
+void requireConfiguration() {
+#if SLUICE_CPU
+  requireCpuTarget();
+#endif
 }
 
 void defineProcessFunctions(Napi::Object exports) {

@@ -32,6 +32,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 #include "cpu/arguments.h"
+#include "cpu/describe.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 
@@ -66,8 +67,11 @@ int32_t backward(const OpCall& call) noexcept {
 
 }  // namespace
 
-const Kernel kActivation = {.name = "cpu.activation", .launch = forward};
-const Kernel kActivationBackward = {.name = "cpu.activationBackward", .launch = backward};
+const Kernel kActivation = {
+    .name = "cpu.activation", .launch = forward, .describe = describeElements<kCostlyGrain>};
+const Kernel kActivationBackward = {.name = "cpu.activationBackward",
+                                    .launch = backward,
+                                    .describe = describeElements<kCheapGrain>};
 
 }  // namespace sluice::cpu
 #endif  // HWY_ONCE

@@ -2,9 +2,8 @@
 
 #include "cpu/blas.h"
 #include "cpu/kernels.h"
-#include "cpu/simd.h"
+#include "cpu/target.h"
 #include "engine/core/error.h"
-#include "hwy/highway.h"
 
 namespace sluice {
 namespace {
@@ -37,20 +36,16 @@ KernelTable float32Kernels() {
   return table;
 }
 
-// Highway numbers the best target lowest.
-std::vector<std::string> targetNames(int64_t targets) {
-  std::vector<std::string> names;
-  for (; targets != 0; targets &= targets - 1) names.push_back(hwy::TargetName(targets & -targets));
-  return names;
-}
-
 class CpuBackend final : public Backend {
  public:
   CpuBackend() : kernels_(float32Kernels()) {
-    description_ = cat(cpuInfo().target, ", ", cpu::blas::description());
+    const cpu::Targets& targets = cpu::targets();
+    description_ = cat(targets.inUse, targets.forced ? " (forced by SLUICE_TARGET), " : ", ",
+                       cpu::blas::description());
   }
   const std::string& name() const override { return name_; }
   const std::string& description() const override { return description_; }
+  const std::string& target() const override { return cpu::targets().inUse; }
   const KernelTable* kernels(DType real) const override {
     return real == DType::Float32 ? &kernels_ : nullptr;
   }
@@ -64,16 +59,20 @@ class CpuBackend final : public Backend {
 }  // namespace
 
 CpuInfo cpuInfo() {
-  CpuInfo info;
-  const int64_t here = hwy::SupportedTargets();
-  info.targets = targetNames(here & HWY_TARGETS);
-  info.unused = targetNames(here & ~HWY_TARGETS);
-  info.target = info.targets.empty() ? "" : info.targets.front();
-  info.blas = cpu::blas::info();
-  return info;
+  const cpu::Targets& targets = cpu::targets();
+  return {.target = targets.inUse,
+          .forced = targets.forced,
+          .targets = targets.here,
+          .unused = targets.unused,
+          .blas = cpu::blas::info()};
+}
+
+void requireCpuTarget() {
+  if (const auto& failure = cpu::targets().failure) throw *failure;
 }
 
 std::unique_ptr<Backend> makeCpuBackend() {
+  requireCpuTarget();
   if (const char* reason = cpu::blas::whyNotUsable())
     fail(Code::DeviceUnavailable,
          cat("the CPU backend cannot run: ", reason, " (", cpu::blas::description(), ")"),

@@ -5,6 +5,7 @@
 #include "cpu/kernels.h"
 #include "cpu/pack.h"
 #include "cpu/parallel.h"
+#include "cpu/speed.h"
 
 namespace sluice::cpu {
 namespace {
@@ -38,22 +39,53 @@ void pack(const OpCall& call, void* packed) noexcept {
   packMatrix(lanes, e.inputs, e.outputs, input(call, dense::kKernel), e.outputs, 1, start + padded);
 }
 
-int32_t forward(const OpCall& call) noexcept {
-  const Extents e = extents(call);
-  const float* start = static_cast<const float*>(call.packed);
+// Without operands.
+Product productOf(const Extents& e) {
   Product product;
-  product.a = input(call, dense::kX);
   product.lda = e.inputs;
-  product.b = start + roundUp(e.outputs, tileKernels().lanes);
-  product.c = output(call, dense::kY);
   product.ldc = e.outputs;
   product.rows = e.rows;
   product.k = e.inputs;
   product.n = e.outputs;
+  return product;
+}
+
+int32_t forward(const OpCall& call) noexcept {
+  const Extents e = extents(call);
+  const float* start = static_cast<const float*>(call.packed);
+  Product product = productOf(e);
+  product.a = input(call, dense::kX);
+  product.b = start + roundUp(e.outputs, tileKernels().lanes);
+  product.c = output(call, dense::kY);
   product.start = start;
   const FloatingPointMode mode;
   multiply(call.context->threads, product);
   return 0;
+}
+
+double flopOf(const Extents& e) {
+  return 2.0 * static_cast<double>(e.rows) * static_cast<double>(e.inputs) *
+         static_cast<double>(e.outputs);
+}
+
+// Seconds that the product takes with these threads.
+double secondsOf(const Product& product, ProductSplit split) {
+  const int64_t rows =
+      split.byRows ? (product.rows + split.threads - 1) / split.threads : product.rows;
+  const int64_t columns =
+      split.byRows ? product.n : (product.n + split.threads - 1) / split.threads;
+  return productSeconds(rows, product.k, columns);
+}
+
+KernelChoice describe(const OpCall& call) noexcept {
+  const Extents e = extents(call);
+  const Product product = productOf(e);
+  const ProductSplit split = splitOf(call.context->threads, product);
+  return {.split = split.byRows ? "rows" : "columns",
+          .threads = split.threads,
+          .how = "own products",
+          .flop = flopOf(e),
+          .seconds = secondsOf(product, split)};
 }
 
 // Packed for backward: the transposed kernel.
@@ -68,28 +100,30 @@ void packBackward(const OpCall& call, void* packed) noexcept {
 }
 
 void inputGradient(const OpCall& call, const Extents& e, const float* dy, float* dx) {
-  Product product;
+  Product product = productOf({e.rows, e.outputs, e.inputs});
   product.a = dy;
-  product.lda = e.outputs;
   product.b = static_cast<const float*>(call.packed);
   product.c = dx;
-  product.ldc = e.inputs;
-  product.rows = e.rows;
-  product.k = e.outputs;
-  product.n = e.inputs;
   multiply(call.context->threads, product);
 }
 
-// In tiles whose edges follow from the shape alone, because BLAS gives other bits for other cuts.
+// The gradient of the kernel goes in tiles whose edges follow from the shape alone, because BLAS
+// gives other bits for other cuts.
+constexpr int64_t kTile = 256;
+
+int64_t tilesOf(const Extents& e) {
+  return roundUp(e.outputs, kTile) / kTile * (roundUp(e.inputs, kTile) / kTile);
+}
+int kernelGradientThreads(int threads, const Extents& e) {
+  constexpr int64_t kWorthATask = 1 << 20;
+  const int64_t operations = 2 * e.rows * e.inputs * e.outputs;
+  return static_cast<int>(std::min<int64_t>({threads, 1 + operations / kWorthATask, tilesOf(e)}));
+}
+
 void kernelGradient(int threads, const Extents& e, const float* x, const float* dy,
                     float* dKernel) {
-  constexpr int64_t kTile = 256;
-  constexpr int64_t kWorthATask = 1 << 20;
   const int64_t across = roundUp(e.outputs, kTile) / kTile;
-  const int64_t tiles = roundUp(e.inputs, kTile) / kTile * across;
-  const int64_t operations = 2 * e.rows * e.inputs * e.outputs;
-  const int useful = static_cast<int>(std::min<int64_t>(threads, 1 + operations / kWorthATask));
-  parallelTasks(useful, tiles, [&](int64_t tile) {
+  parallelTasks(kernelGradientThreads(threads, e), tilesOf(e), [&](int64_t tile) {
     const int64_t row = tile / across * kTile;
     const int64_t column = tile % across * kTile;
     blas::sgemm(blas::Transpose::Yes, blas::Transpose::No, std::min(kTile, e.inputs - row),
@@ -130,13 +164,44 @@ int32_t backward(const OpCall& call) noexcept {
   return 0;
 }
 
+KernelChoice describeBackward(const OpCall& call) noexcept {
+  const Extents e = extents(call);
+  const int threads = call.context->threads;
+  KernelChoice choice;
+  if (call.out[denseBackward::kDx].present()) {
+    const Product product = productOf({e.rows, e.outputs, e.inputs});
+    const ProductSplit split = splitOf(threads, product);
+    choice = {.split = split.byRows ? "rows" : "columns",
+              .threads = split.threads,
+              .how = "own products",
+              .flop = flopOf(e),
+              .seconds = secondsOf(product, split)};
+  }
+  if (call.out[denseBackward::kDKernel].present()) {
+    const bool both = choice.flop > 0;
+    const int useful = std::max(1, kernelGradientThreads(threads, e));
+    choice.how = both ? "own products, weight gradients by BLAS" : "weight gradients by BLAS";
+    choice.split = both ? "rows, then tiles" : "tiles";
+    choice.threads = std::max(choice.threads, useful);
+    choice.flop += flopOf(e);
+    // A few columns cost as much as a vector of them.
+    const Extents padded{e.rows, e.inputs, roundUp(e.outputs, tileKernels().lanes)};
+    choice.seconds += flopOf(padded) / (speed().blas * useful);
+  }
+  return choice;
+}
+
 }  // namespace
 
-const Kernel kDense = {
-    .name = "cpu.dense", .packedBytes = packedBytes, .pack = pack, .launch = forward};
+const Kernel kDense = {.name = "cpu.dense",
+                       .packedBytes = packedBytes,
+                       .pack = pack,
+                       .launch = forward,
+                       .describe = describe};
 const Kernel kDenseBackward = {.name = "cpu.denseBackward",
                                .packedBytes = packedBackwardBytes,
                                .pack = packBackward,
-                               .launch = backward};
+                               .launch = backward,
+                               .describe = describeBackward};
 
 }  // namespace sluice::cpu

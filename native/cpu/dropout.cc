@@ -86,6 +86,7 @@ HWY_AFTER_NAMESPACE();
 #include <cmath>
 
 #include "cpu/arguments.h"
+#include "cpu/describe.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 
@@ -104,6 +105,8 @@ void dropRow(const DropoutRow& row, const float* x, float* y, int64_t n) {
   }
 }
 
+int64_t grainOf(int64_t width) { return std::max<int64_t>(1, kCostlyGrain / width); }
+
 int32_t run(const OpCall& call) noexcept {
   const auto& attr = call.attr<DropoutAttributes>();
   const RunContext& context = *call.context;
@@ -117,8 +120,7 @@ int32_t run(const OpCall& call) noexcept {
   common.step = context.step;
   common.threshold = static_cast<int32_t>(std::ceil(attr.rate * 0x1p24));
   common.scale = static_cast<float>(1 / (1 - attr.rate));
-  const int64_t grain = std::max<int64_t>(1, kCostlyGrain / width);
-  parallelFor(context.threads, rows, grain, [&](int64_t begin, int64_t end) {
+  parallelFor(context.threads, rows, grainOf(width), [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
       DropoutRow row = common;
       row.row = static_cast<uint64_t>(context.rowOffset + b);
@@ -128,9 +130,15 @@ int32_t run(const OpCall& call) noexcept {
   return 0;
 }
 
+KernelChoice describe(const OpCall& call) noexcept {
+  const Shape& shape = call.out[dropout::kY].shape;
+  const int64_t rows = shape[0], width = rows ? shape.elements() / rows : 0;
+  return describeShared(call, "rows", rows, grainOf(std::max<int64_t>(width, 1)));
+}
+
 }  // namespace
 
-const Kernel kDropout = {.name = "cpu.dropout", .launch = run};
+const Kernel kDropout = {.name = "cpu.dropout", .launch = run, .describe = describe};
 
 }  // namespace sluice::cpu
 #endif  // HWY_ONCE

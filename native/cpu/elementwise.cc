@@ -61,8 +61,10 @@ HWY_AFTER_NAMESPACE();
 #include <cmath>
 
 #include "cpu/arguments.h"
+#include "cpu/describe.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
+#include "cpu/tile.h"
 
 namespace sluice::cpu {
 HWY_EXPORT(MultiplyRange);
@@ -152,13 +154,19 @@ void normalizeWith(const OpCall& call, const float* mean, const float* variance,
   }
   for (int64_t f = F; f < stretch; ++f) deviations[f] = deviations[f - F];
   for (int64_t f = 0; means && f < stretch; ++f) means[f] = f < F ? mean[f] : means[f - F];
-  const int64_t grain = (kCheapGrain + stretch - 1) / stretch * stretch;
-  parallelFor(call.context->threads, n, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i += stretch) {
-      HWY_DYNAMIC_DISPATCH(NormalizeRange)
-      (x + i, means, deviations, attr.invert, y + i, std::min(stretch, end - i));
-    }
-  });
+  parallelFor(call.context->threads, n, roundUp(kCheapGrain, stretch),
+              [&](int64_t begin, int64_t end) {
+                for (int64_t i = begin; i < end; i += stretch) {
+                  HWY_DYNAMIC_DISPATCH(NormalizeRange)
+                  (x + i, means, deviations, attr.invert, y + i, std::min(stretch, end - i));
+                }
+              });
+}
+
+KernelChoice describeNormalize(const OpCall& call) noexcept {
+  const Shape& shape = call.out[0].shape;
+  return describeShared(call, "elements", shape.elements(),
+                        roundUp(kCheapGrain, std::max<int64_t>(stretchOf(shape), 1)));
 }
 
 size_t normalizeScratch(const OpCall& call) noexcept {
@@ -180,15 +188,22 @@ int32_t runNormalizeBackward(const OpCall& call) noexcept {
 
 }  // namespace
 
-const Kernel kMerge = {.name = "cpu.merge", .launch = runMerge};
-const Kernel kMergeBackward = {.name = "cpu.mergeBackward", .launch = runMergeBackward};
-const Kernel kAdd = {.name = "cpu.add", .launch = runAdd};
+const Kernel kMerge = {
+    .name = "cpu.merge", .launch = runMerge, .describe = describeElements<kCheapGrain>};
+const Kernel kMergeBackward = {.name = "cpu.mergeBackward",
+                               .launch = runMergeBackward,
+                               .describe = describeElements<kCheapGrain>};
+const Kernel kAdd = {
+    .name = "cpu.add", .launch = runAdd, .describe = describeElements<kCheapGrain>};
 const Kernel kMaskAnd = {.name = "cpu.maskAnd", .launch = runMaskAnd};
-const Kernel kNormalize = {
-    .name = "cpu.normalize", .scratchBytes = normalizeScratch, .launch = runNormalize};
+const Kernel kNormalize = {.name = "cpu.normalize",
+                           .scratchBytes = normalizeScratch,
+                           .launch = runNormalize,
+                           .describe = describeNormalize};
 const Kernel kNormalizeBackward = {.name = "cpu.normalizeBackward",
                                    .scratchBytes = normalizeScratch,
-                                   .launch = runNormalizeBackward};
+                                   .launch = runNormalizeBackward,
+                                   .describe = describeNormalize};
 
 }  // namespace sluice::cpu
 #endif  // HWY_ONCE

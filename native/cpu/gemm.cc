@@ -136,15 +136,22 @@ void multiply(const Product& product) noexcept {
   work.run(work.firstPanel(), work.lastPanel());
 }
 
-void multiply(int threads, const Product& product) noexcept {
+ProductSplit splitOf(int threads, const Product& product) noexcept {
   // Below this many operations a thread is not worth its waking.
   constexpr int64_t kWorthAThread = 1 << 20;
   const int64_t operations = 2 * product.rows * product.outer * product.k * product.n;
-  const int useful = static_cast<int>(std::min<int64_t>(threads, operations / kWorthAThread));
-  if (useful <= 1 || product.outer != 1) return multiply(product);
+  const int64_t useful = std::min<int64_t>(threads, operations / kWorthAThread);
+  if (useful <= 1 || product.outer != 1) return {1, true};
+  if (product.rows >= 4 * kMaxTileRows * useful) return {static_cast<int>(useful), true};
+  const Multiplication work(product);
+  return {static_cast<int>(std::min(useful, work.lastPanel() - work.firstPanel())), false};
+}
 
-  if (product.rows >= 4 * kMaxTileRows * useful) {
-    parallelFor(useful, product.rows, kMaxTileRows, [&](int64_t begin, int64_t end) {
+void multiply(int threads, const Product& product) noexcept {
+  const ProductSplit split = splitOf(threads, product);
+  if (split.threads <= 1) return multiply(product);
+  if (split.byRows) {
+    parallelFor(split.threads, product.rows, kMaxTileRows, [&](int64_t begin, int64_t end) {
       Product part = product;
       part.a += begin * product.lda;
       part.c += begin * product.ldc;
@@ -155,7 +162,7 @@ void multiply(int threads, const Product& product) noexcept {
   }
   const Multiplication work(product);
   const int64_t first = work.firstPanel();
-  parallelFor(useful, work.lastPanel() - first, 1,
+  parallelFor(split.threads, work.lastPanel() - first, 1,
               [&](int64_t begin, int64_t end) { work.run(first + begin, first + end); });
 }
 

@@ -51,4 +51,11 @@ void multiply(const Product& product) noexcept;
 // Rows, or the columns of a few rows, spread over threads.
 void multiply(int threads, const Product& product) noexcept;
 
+// How the latter does it with at most `threads`.
+struct ProductSplit {
+  int threads;
+  bool byRows;  // else by columns
+};
+ProductSplit splitOf(int threads, const Product& product) noexcept;
+
 }  // namespace sluice::cpu

@@ -4,6 +4,7 @@
 // from the shape and the mask alone.
 #include "cpu/arguments.h"
 #include "cpu/gemm.h"
+#include "cpu/gru_describe.h"
 #include "cpu/gru_gates.h"
 #include "cpu/gru_grid.h"
 #include "cpu/gru_input_gradients.h"
@@ -91,7 +92,7 @@ class Backward {
     weights_.clear();
   }
 
-  static constexpr double kPasses = 2;
+  static constexpr double kPasses = kGruBackwardPasses;
   const GruExtents& extents() const { return e_; }
   bool fused() const { return gruIsFused(attributes_); }
 
@@ -307,6 +308,7 @@ const Kernel kGruBackward = {.name = "cpu.gruBackward",
                              .launch = launchGru<Backward>,
                              .launchPair = launchGruPair<Backward>,
                              .pairOutput = gruBackward::kDx,
-                             .pairInput = gruBackward::kDSequence};
+                             .pairInput = gruBackward::kDSequence,
+                             .describe = gruDescribeBackward};
 
 }  // namespace sluice::cpu

@@ -3,6 +3,7 @@
 // so how rows, units and steps are cut into pieces leaves no trace in the result: a sequence fed
 // step by step gives the same bits.
 #include "cpu/arguments.h"
+#include "cpu/gru_describe.h"
 #include "cpu/gru_grid.h"
 #include "cpu/gru_input.h"
 #include "cpu/gru_step.h"
@@ -64,7 +65,7 @@ class Forward {
         final_(output(call, gru::kFinalState)),
         reserve_(output(call, gru::kReserve)) {}
 
-  static constexpr double kPasses = 1;
+  static constexpr double kPasses = kGruForwardPasses;
   const GruExtents& extents() const { return e_; }
   bool fused() const { return gruIsFused(attributes_); }
 
@@ -226,6 +227,7 @@ const Kernel kGru = {.name = "cpu.gru",
                      .launch = launchGru<Forward>,
                      .launchPair = launchGruPair<Forward>,
                      .pairOutput = gru::kSequence,
-                     .pairInput = gru::kX};
+                     .pairInput = gru::kX,
+                     .describe = gruDescribe};
 
 }  // namespace sluice::cpu

@@ -21,8 +21,12 @@ struct GruGrid {
   int threads() const { return groups * members; }
 };
 
+// How often the work of a forward pass is done.
+constexpr double kGruForwardPasses = 1;
+constexpr double kGruBackwardPasses = 2;
+
 // The fastest for this shape by a model of the machine (gru_grid.cc), of at most so many threads.
-// `passes`: how often the work of the forward pass is done; expectedNs: how long it will take.
+// expectedNs: how long it will take.
 GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passes,
                       double* expectedNs = nullptr) noexcept;
 
@@ -132,7 +136,7 @@ class GruMember {
 
 // A forward or a backward pass, as a class:
 //   const GruExtents& extents() const; bool fused() const;
-//   static constexpr double kPasses   how often the work of a forward pass is done
+//   static constexpr double kPasses   one of the above
 //   void run(const GruMember& member, int threads)   on every thread
 //   bool follows(const Pass& other) const      reads what the other writes,
 //   bool canFollow(const Pass& other) const    and can do so while it is at work

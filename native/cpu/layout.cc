@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cpu/arguments.h"
+#include "cpu/describe.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 
@@ -111,11 +112,35 @@ int32_t runMaskSteps(const OpCall& call) noexcept {
   return 0;
 }
 
+// `rows` rows of the tensor, given out in pieces.
+KernelChoice describeRows(const OpCall& call, const char* what, const TensorView& tensor,
+                          int64_t rows) {
+  const size_t bytes = rows > 0 ? tensor.bytes() / static_cast<size_t>(rows) : 0;
+  return describeShared(call, what, rows, rowGrain(bytes));
+}
+KernelChoice describeReverse(const OpCall& call) noexcept {
+  const TensorView& x = call.in[reverse::kX];
+  return describeRows(call, "rows", x, x.shape[0]);
+}
+KernelChoice describeConcat(const OpCall& call) noexcept {
+  const int axis = call.attr<ConcatAttributes>().axis;
+  return describeRows(call, "rows", call.out[0], Rows(call.out[0], axis).outer);
+}
+KernelChoice describeSplit(const OpCall& call) noexcept {
+  const int axis = call.attr<ConcatAttributes>().axis;
+  return describeRows(call, "rows", call.in[0], Rows(call.in[0], axis).outer);
+}
+KernelChoice describeMaskSteps(const OpCall& call) noexcept {
+  const TensorView& x = call.in[maskSteps::kX];
+  return describeRows(call, "steps", x, x.shape[0] * x.shape[1]);
+}
+
 }  // namespace
 
-const Kernel kReverse = {.name = "cpu.reverse", .launch = runReverse};
-const Kernel kConcat = {.name = "cpu.concat", .launch = runConcat};
-const Kernel kSplit = {.name = "cpu.split", .launch = runSplit};
-const Kernel kMaskSteps = {.name = "cpu.maskSteps", .launch = runMaskSteps};
+const Kernel kReverse = {.name = "cpu.reverse", .launch = runReverse, .describe = describeReverse};
+const Kernel kConcat = {.name = "cpu.concat", .launch = runConcat, .describe = describeConcat};
+const Kernel kSplit = {.name = "cpu.split", .launch = runSplit, .describe = describeSplit};
+const Kernel kMaskSteps = {
+    .name = "cpu.maskSteps", .launch = runMaskSteps, .describe = describeMaskSteps};
 
 }  // namespace sluice::cpu

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "cpu/arguments.h"
+#include "cpu/describe.h"
 #include "cpu/kernels.h"
 #include "cpu/loss_rows.h"
 
@@ -76,8 +77,14 @@ size_t scratchBytes(const OpCall& call) noexcept {
   return blockSumBytes(call.in[loss::kPrediction].shape);
 }
 
+KernelChoice describe(const OpCall& call) noexcept {
+  const Shape& shape = call.in[loss::kPrediction].shape;
+  return describeShared(call, "rows", shape.rows(), rowsPerBlock(shape));
+}
+
 }  // namespace
 
-const Kernel kLoss = {.name = "cpu.loss", .scratchBytes = scratchBytes, .launch = run};
+const Kernel kLoss = {
+    .name = "cpu.loss", .scratchBytes = scratchBytes, .launch = run, .describe = describe};
 
 }  // namespace sluice::cpu

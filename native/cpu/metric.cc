@@ -1,4 +1,5 @@
 #include "cpu/arguments.h"
+#include "cpu/describe.h"
 #include "cpu/kernels.h"
 #include "cpu/loss_rows.h"
 
@@ -53,8 +54,14 @@ size_t scratchBytes(const OpCall& call) noexcept {
   return blockSumBytes(call.in[metric::kPrediction].shape);
 }
 
+KernelChoice describe(const OpCall& call) noexcept {
+  const Shape& shape = call.in[metric::kPrediction].shape;
+  return describeShared(call, "rows", shape.rows(), rowsPerBlock(shape));
+}
+
 }  // namespace
 
-const Kernel kMetric = {.name = "cpu.metric", .scratchBytes = scratchBytes, .launch = run};
+const Kernel kMetric = {
+    .name = "cpu.metric", .scratchBytes = scratchBytes, .launch = run, .describe = describe};
 
 }  // namespace sluice::cpu

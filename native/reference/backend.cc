@@ -37,6 +37,7 @@ class ReferenceBackend final : public Backend {
  public:
   const std::string& name() const override { return name_; }
   const std::string& description() const override { return description_; }
+  const std::string& target() const override { return target_; }
   const KernelTable* kernels(DType real) const override {
     return real == DType::Float32 ? &float_ : real == DType::Float64 ? &double_ : nullptr;
   }
@@ -44,6 +45,7 @@ class ReferenceBackend final : public Backend {
  private:
   std::string name_ = "reference";
   std::string description_ = "scalar loops, float32 and float64";
+  std::string target_ = "baseline";
   KernelTable float_ = makeTable<float>();
   KernelTable double_ = makeTable<double>();
 };

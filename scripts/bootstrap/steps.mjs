@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { nodeModulesAreCurrent, stamp } from './fresh.mjs';
 import { npm } from './npm.mjs';
 import { ROOT, runLogged, StepFailed, task } from './report.mjs';
-import { buildEnvironment, COMPILE, isInstalled, jobs } from './system.mjs';
+import { buildEnvironment, COMPILE, isInstalled, jobs, threadSanitizer } from './system.mjs';
 
 /**
  * @typedef {object} Step
@@ -77,7 +77,12 @@ function nativeStep({
       task(title, async (progress) => {
         mark.clear();
         if (outdated) rmSync(join(ROOT, outdated), { recursive: true, force: true });
-        await buildTree({ folder, configure, build: [...build, jobs()], log, progress });
+        await buildTree({
+          ...{ folder, log, progress },
+          // What it names may have been installed a moment ago.
+          configure: typeof configure === 'function' ? configure() : configure,
+          build: [...build, jobs()],
+        });
         mark.write();
       }),
   };
@@ -122,14 +127,15 @@ export const nativeBench = nativeStep({
   build: [...cmakeJs, 'build', '--target', 'sluice_bench', '--parallel'],
 });
 
-/** The command that configures a tree with AddressSanitizer and UndefinedBehaviorSanitizer. */
-function sanitizedTree(folder, ...options) {
+/** The command that configures a tree with these sanitizers. */
+function sanitizedTree(folder, sanitizers, ...options) {
   return [
     ...['cmake', '-S', '.', '-B', folder, '-DCMAKE_BUILD_TYPE=Debug'],
     // Some optimization: unoptimized SIMD wrappers are a hundred times slower.
-    ...['-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1', '-DSLUICE_SANITIZE=ON', ...options],
+    ...['-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1', `-DSLUICE_SANITIZE=${sanitizers}`, ...options],
   ];
 }
+const MEMORY = 'address,undefined';
 
 /** @type {Step} */
 export const sanitizedTests = nativeStep({
@@ -139,8 +145,31 @@ export const sanitizedTests = nativeStep({
   sources: { paths: [...NATIVE_SOURCES, 'test/native'], pattern: CXX },
   output: 'build/sanitize/sluice_tests',
   folder: 'build/sanitize',
-  configure: sanitizedTree('build/sanitize', '-DSLUICE_ADDON=OFF', '-DSLUICE_TESTS=ON'),
+  configure: sanitizedTree('build/sanitize', MEMORY, '-DSLUICE_ADDON=OFF', '-DSLUICE_TESTS=ON'),
   build: ['cmake', '--build', 'build/sanitize', '--parallel'],
+});
+
+// ThreadSanitizer sees accesses of up to 16 bytes and takes those of wider vectors for none at all, so
+// the kernels are compiled for one narrow instruction set.
+const NARROW = process.arch === 'x64' ? '-msse4.2 -maes -mpclmul ' : '';
+
+/** @type {Step} */
+export const threadTests = nativeStep({
+  title: 'compiling the native tests with ThreadSanitizer',
+  log: 'sanitize-threads',
+  needs: [...COMPILE, 'gtest', 'threadSanitizer'],
+  sources: { paths: [...NATIVE_SOURCES, 'test/native'], pattern: CXX },
+  output: 'build/threads/sluice_tests',
+  folder: 'build/threads',
+  configure: () =>
+    sanitizedTree(
+      'build/threads',
+      'thread',
+      `-DCMAKE_CXX_COMPILER=${threadSanitizer()?.compiler}`,
+      `-DCMAKE_CXX_FLAGS=${NARROW}-DHWY_COMPILE_ONLY_STATIC`,
+      ...['-DSLUICE_ADDON=OFF', '-DSLUICE_TESTS=ON'],
+    ),
+  build: ['cmake', '--build', 'build/threads', '--parallel'],
 });
 
 // For Node processes: scripts/check-lifecycle.mjs --asan.
@@ -152,7 +181,7 @@ export const sanitizedAddon = nativeStep({
   sources: { paths: [...NATIVE_SOURCES, 'package.json', 'package-lock.json'], pattern: CXX },
   output: 'build/asan/Release/sluice.node',
   folder: 'build/asan',
-  configure: sanitizedTree('build/asan', '-DSLUICE_ADDON=ON'),
+  configure: sanitizedTree('build/asan', MEMORY, '-DSLUICE_ADDON=ON'),
   build: ['cmake', '--build', 'build/asan', '--target', 'sluice', '--parallel'],
 });
 

@@ -10,6 +10,8 @@ const TRIPLE = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }[process.a
 const PREFIXES = ['/usr', '/usr/local', '/opt/homebrew', '/opt/homebrew/opt/openblas'];
 const OLDEST_GXX = 12;
 const OLDEST_CLANG = 15;
+const NEWEST_TSAN = 21;
+const TSAN_RUNTIME = `libclang_rt.tsan-${{ x64: 'x86_64', arm64: 'aarch64' }[process.arch]}.a`;
 
 function hasCommand(name) {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => {
@@ -46,6 +48,25 @@ function findCompiler() {
   const versions = Array.from({ length: 8 }, (_, i) => OLDEST_GXX + 7 - i);
   const candidates = [process.env.CXX, 'c++', 'g++', ...versions.map((v) => `g++-${v}`), 'clang++'];
   return candidates.find((name) => name && hasCommand(name) && isModernCompiler(name));
+}
+
+/**
+ * Clang with ThreadSanitizer and with Archer, which tells it how OpenMP's threads wait for each other;
+ * Debian and Ubuntu keep every version in a folder of its own.
+ */
+export function threadSanitizer() {
+  for (let version = NEWEST_TSAN; version >= OLDEST_CLANG; version--) {
+    const root = `/usr/lib/llvm-${version}`;
+    const runtimes = join(root, 'lib', 'clang');
+    const has = (folder) => existsSync(join(runtimes, folder, 'lib/linux', TSAN_RUNTIME));
+    const isComplete =
+      ['bin/clang++', 'bin/llvm-symbolizer', 'lib/libarcher.so', 'lib/clang'].every((file) =>
+        existsSync(join(root, file)),
+      ) && readdirSync(runtimes).some(has);
+    if (!isComplete) continue;
+    return { compiler: join(root, 'bin/clang++'), symbolizer: join(root, 'bin/llvm-symbolizer') };
+  }
+  return undefined;
 }
 
 /** Environment for CMake: names compiler and generator where CMake by itself would take others. */
@@ -136,6 +157,11 @@ const REQUIREMENTS = {
     apt: 'libgtest-dev',
     isThere: () => hasHeader('gtest/gtest.h') && hasLibrary(['libgtest.a', 'libgtest.so']),
   },
+  threadSanitizer: {
+    what: `clang ${OLDEST_CLANG} or newer with ThreadSanitizer, libomp with Archer, llvm-symbolizer`,
+    apt: 'clang-16 libclang-rt-16-dev libomp-16-dev llvm-16',
+    isThere: () => threadSanitizer() !== undefined,
+  },
   clangFormat: {
     what: 'clang-format 14 or newer',
     apt: 'clang-format',
@@ -185,7 +211,9 @@ async function installWithApt(missing, prefix) {
   };
   if (aptListsAreMissing()) await update();
   const install = () => {
-    const packages = missing.map(({ apt: name }) => (name === 'g++' ? compilerPackage() : name));
+    const packages = missing.flatMap(({ apt: names }) =>
+      names === 'g++' ? compilerPackage() : names.split(' '),
+    );
     return task(`installing ${packages.join(' ')} (apt-get)`, () =>
       apt('install', '-y', '--no-install-recommends', ...packages),
     );

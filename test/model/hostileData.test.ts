@@ -106,9 +106,14 @@ describe.each(Object.entries(CALLS))('%s', (_name, call) => {
       await refused({ lengths: afterHole(1, 2) }, { option: 'lengths[0]' }, 'INVALID_ARGUMENT');
       const mask = tensor(new Uint8Array(12), [3, 4]);
       await refused({ lengths: [1, 2, 3], mask }, { option: 'mask' }, 'INVALID_ARGUMENT');
-      await refused({ mask: tensor(new Uint8Array(12)) }, { layer: 'mask' }, 'SHAPE_MISMATCH');
-      await refused({ mask: tensor(new Uint8Array(15), [3, 5]) }, {}, 'SHAPE_MISMATCH');
-      await refused({ mask: tensor(new Float32Array(12), [3, 4]) }, {}, 'INVALID_ARGUMENT');
+      for (const shape of [[12], [3, 5], [2, 4], [4, 3], [3, 4, 1], [0, 4]]) {
+        const bad = tensor(new Uint8Array(shape.reduce((a, b) => a * b)), shape);
+        const received = `[${shape}]`;
+        const details = { option: 'mask', expected: '[3,4]', received };
+        await refused({ mask: bad }, details, 'SHAPE_MISMATCH');
+      }
+      const floats = { option: 'mask', received: 'a float32 tensor [3,4]' };
+      await refused({ mask: tensor(new Float32Array(12), [3, 4]) }, floats, 'INVALID_ARGUMENT');
       await refused({ mask: [[true]] }, { option: 'mask' }, 'INVALID_ARGUMENT');
       await refused({ lengths: { inputs: [1, 2, 3] } }, { option: 'inputs' }, 'INVALID_ARGUMENT');
       for (const [, value] of STRANGERS) {

@@ -1,6 +1,7 @@
 // What a model tells about itself and about the machine: summary, explain, names, devices, threads.
 import { devices, input, layers, model, sequential, setThreads, threads } from 'sluice';
 import { afterEach, describe, expect, it } from 'vitest';
+import { addon } from '../addon/support.js';
 import { STRANGERS, sequences, victim } from '../support/hostile.js';
 import { refusal, refusalText } from '../support/refusal.js';
 
@@ -45,6 +46,8 @@ describe('summary', () => {
 });
 
 describe('explain', () => {
+  afterEach(() => setThreads('auto'));
+
   it('lists every op with the kernel that runs it', () => {
     const explained = victim().explain({ batch: 32, steps: 10 });
     expect(explained.ops.length).toBeGreaterThan(1);
@@ -54,6 +57,17 @@ describe('explain', () => {
         op: expect.stringMatching(/./),
         device: expect.stringMatching(/./),
         kernel: expect.stringMatching(/./),
+        how: op.how === null ? null : expect.stringMatching(/./),
+        target: addon.cpu()?.target,
+        threads: expect.any(Number),
+        split: op.threads > 1 ? expect.stringMatching(/./) : null,
+        beside: null,
+        flop: expect.any(Number),
+        bytes: expect.any(Number),
+        predictedSeconds: op.flop > 0 ? expect.any(Number) : null,
+        predictedGflops: op.flop > 0 ? expect.any(Number) : null,
+        measuredSeconds: null,
+        measuredGflops: null,
         fallback: op.fallback === null ? null : expect.stringMatching(/./),
       });
     }
@@ -64,8 +78,65 @@ describe('explain', () => {
     expect(explained.parameterBytes).toBeGreaterThanOrEqual(113 * 4);
     expect(explained.threads).toBe(threads().count);
     const text = String(explained);
-    for (const { kernel } of explained.ops) expect(text).toContain(kernel);
-    expect(text).toContain('why not faster');
+    for (const { kernel, how, target } of explained.ops) {
+      expect(text).toContain(kernel);
+      expect(text).toContain(how ?? '');
+      expect(text).toContain(target);
+    }
+    expect(text).not.toMatch(/null|undefined|NaN|measured/);
+  });
+
+  it('counts operations and bytes', () => {
+    const [B, T, I, H, O] = [32, 20, 10, 64, 3];
+    const built = sequential([layers.gru({ units: H }), layers.dense({ units: O })], {
+      inputShape: [T, I],
+    });
+    built.compile({ optimizer: 'sgd', loss: 'mse' });
+    const { ops } = built.explain({ batch: B, mode: 'train' });
+    const of = (name: string) => ops.find(({ op }) => op === name);
+    expect(of('gru')?.flop).toBe(6 * B * T * H * (I + H));
+    // No gradient by the inputs: only through the recurrent kernel and by the weights.
+    expect(of('gruBackward')?.flop).toBe(6 * B * T * H * (H + I + H));
+    expect(of('dense')?.flop).toBe(2 * B * H * O);
+    expect(of('denseBackward')?.flop).toBe(4 * B * H * O);
+    expect(of('loss')).toMatchObject({ flop: 0, predictedSeconds: null, predictedGflops: null });
+    // x, the last states, and the weights in whole vectors.
+    const least = 4 * (B * T * I + B * H + 3 * H * (I + H));
+    expect(of('gru')?.bytes).toBeGreaterThan(least);
+    expect(of('denseBackward')?.how).toMatch(/BLAS/);
+    expect(of('gru')?.how).toMatch(/own products/);
+  });
+
+  it('shares out what is worth it, by rows or by columns', () => {
+    setThreads(2);
+    const built = sequential([layers.gru({ units: 64 }), layers.dense({ units: 512 })], {
+      inputShape: [null, 10],
+    });
+    const explained = (batch: number) =>
+      built.explain({ batch }).ops.map(({ split, threads }) => ({ split, threads }));
+    const alone = { split: null, threads: 1 };
+    expect(explained(1)).toEqual([alone, alone]);
+    expect(explained(32)).toEqual([
+      { split: expect.stringMatching(/./), threads: 2 },
+      { split: 'columns', threads: 2 },
+    ]);
+    expect(explained(1024)[1]).toEqual({ split: 'rows', threads: 2 });
+    setThreads(1);
+    expect(explained(1024)).toEqual([alone, alone]);
+  });
+
+  it('tells which layers run side by side', () => {
+    setThreads(2);
+    const gru = () => layers.gru({ units: 8, returnSequences: true });
+    const built = sequential([layers.bidirectional({ layer: gru(), name: 'both' }), gru(), gru()], {
+      inputShape: [null, 3],
+    });
+    const beside = () =>
+      built.explain().ops.flatMap(({ op, beside: other }) => (op === 'gru' ? [other] : []));
+    expect(beside()).toEqual(['both', 'both', 'gru_1', 'gru']);
+    expect(String(built.explain())).toContain(', beside gru_1');
+    setThreads(1);
+    expect(beside()).toEqual([null, null, null, null]);
   });
 
   it('needs more scratch memory for more rows, and for training', () => {
@@ -107,6 +178,76 @@ describe('explain', () => {
   });
 });
 
+describe('measure', () => {
+  it('adds what was measured to what explain says, and changes nothing', async () => {
+    const built = victim();
+    built.compile({ optimizer: 'adam', loss: 'mse' });
+    const before = built.getWeights();
+    for (const mode of ['predict', 'train'] as const) {
+      for (const device of ['cpu', 'reference']) {
+        const options = { batch: 3, steps: 5, mode, device };
+        const { ops, ...rest } = await built.measure(options);
+        const { ops: explained, ...expected } = built.explain(options);
+        expect(rest).toEqual(expected);
+        for (const [i, op] of ops.entries()) {
+          expect(op).toEqual({
+            ...explained[i],
+            measuredSeconds: expect.any(Number),
+            measuredGflops: op.flop > 0 ? expect.any(Number) : null,
+          });
+          expect(op.measuredSeconds).toBeGreaterThan(0);
+        }
+      }
+    }
+    expect(built.getWeights()).toEqual(before);
+    const text = String(await built.measure({ batch: 2, steps: 3 }));
+    expect(text).toMatch(/GFLOP\/s predicted +measured +µs/);
+    expect(text).not.toMatch(/null|undefined|NaN/);
+  });
+
+  it('takes several inputs, outputs, states and kinds of targets', async () => {
+    const [a, b] = [input({ shape: [null, 3] }), input({ shape: [4] })];
+    const state = layers.dense({ units: 5 }).apply(b);
+    const carried = layers.gru({ units: 4, stateful: true, returnSequences: true }).apply(a);
+    const hidden = layers.gru({ units: 5 }).apply(carried, { initialState: state });
+    const classes = layers.dense({ units: 3 }).apply(hidden);
+    const built = model({ inputs: [a, b], outputs: [hidden, classes] });
+    built.compile({ optimizer: 'sgd', loss: ['mse', 'sparseCategoricalCrossentropy'] });
+    for (const mode of ['predict', 'train'] as const) {
+      const { ops } = await built.measure({ batch: 2, steps: 4, mode });
+      expect(ops.every(({ measuredSeconds }) => Number(measuredSeconds) > 0)).toBe(true);
+    }
+    expect(built.getStates()).toEqual({});
+  });
+
+  it('ends with its signal', async () => {
+    const built = victim();
+    const controller = new AbortController();
+    const call = built.measure({ batch: 4096, steps: 100, signal: controller.signal });
+    setImmediate(() => controller.abort('enough'));
+    await expect(call).rejects.toMatchObject({ name: 'AbortError', code: 'ABORTED' });
+    const signal = AbortSignal.abort();
+    await expect(built.measure({ signal })).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('refuses what explain refuses, and disposed models', async () => {
+    const built = victim();
+    const measure = (options: unknown) => () => built.measure(options as object);
+    for (const extent of [0, -1, 1.5, 2 ** 31, '32', null]) {
+      await refusal(measure({ batch: extent }), 'INVALID_ARGUMENT', { option: 'batch' });
+      await refusal(measure({ steps: extent }), 'INVALID_ARGUMENT', { option: 'steps' });
+    }
+    await refusal(measure({ signal: 1 }), 'INVALID_ARGUMENT', { option: 'signal' });
+    await refusal(measure({ device: 'tpu' }), 'DEVICE_UNAVAILABLE', { option: 'device' });
+    await refusal(measure({ batch: 2 ** 31 - 1, steps: 2 ** 31 - 1 }), 'OUT_OF_MEMORY');
+    await refusal(measure({ batch: 2 ** 26, steps: 2 ** 10 }), 'OUT_OF_MEMORY');
+    const call = built.measure({ batch: 64, steps: 100 });
+    built.dispose();
+    expect((await call).ops.length).toBeGreaterThan(1);
+    await refusal(measure({}), 'DISPOSED');
+  });
+});
+
 describe('devices', () => {
   it('are listed with what they are', () => {
     const list = devices();
@@ -128,7 +269,7 @@ describe('devices', () => {
 });
 
 describe('threads', () => {
-  afterEach(() => setThreads(0));
+  afterEach(() => setThreads('auto'));
 
   it('are counted and set', () => {
     const { affinity, cgroupQuota } = threads();
@@ -136,7 +277,7 @@ describe('threads', () => {
     if (cgroupQuota !== null) expect(cgroupQuota).toBeGreaterThan(0);
     setThreads(3);
     expect(threads()).toMatchObject({ count: 3, requested: 3 });
-    setThreads(0);
+    setThreads('auto');
     expect(threads().requested).toBeNull();
   });
 
@@ -150,7 +291,7 @@ describe('threads', () => {
   });
 
   it('that are no number of threads are refused', async () => {
-    const counts = [-1, 1.5, 4097, 2 ** 31, 2 ** 53, '2', undefined];
+    const counts = [0, -1, 1.5, 1025, 2 ** 31, 2 ** 53, '2', undefined];
     for (const count of [...counts, ...STRANGERS.map(([, value]) => value)]) {
       const call = () => setThreads(count as number);
       await refusal(call, 'INVALID_ARGUMENT', { layer: 'setThreads', option: 'count' });

@@ -125,7 +125,7 @@ describe('dispose in the middle of a call', () => {
 });
 
 describe('many calls at once', () => {
-  afterAll(() => setThreads(0));
+  afterAll(() => setThreads('auto'));
 
   it('on one model give what one after the other gives', async () => {
     const model = victim();

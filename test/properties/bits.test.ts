@@ -117,7 +117,7 @@ function withSteps<T extends Tensor>({ data, shape }: T, steps: number): T {
 }
 
 describe('the number of threads', () => {
-  afterEach(() => setThreads(0));
+  afterEach(() => setThreads('auto'));
 
   it('does not change a bit of predict, vjp and training', async () => {
     // Large enough to be divided: rows, columns, elements and parameters.

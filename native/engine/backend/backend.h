@@ -11,6 +11,16 @@
 
 namespace sluice {
 
+// How a kernel would run a call, for people: explain() shows it.
+struct KernelChoice {
+  const char* split = nullptr;  // what its threads share out: "rows", "columns", "elements"...
+  int32_t threads = 1;
+  const char* how =
+      nullptr;         // whose matrix products, and which of several ways; nullptr: no choice
+  double flop = 0;     // of its matrix products, a multiplication and an addition being two
+  double seconds = 0;  // it should take; 0: not known
+};
+
 // How a backend runs one op. All functions but `launch` may read shapes and attributes only.
 struct Kernel {
   const char* name = nullptr;  // shown by explain(); nullptr: the op is not there
@@ -29,6 +39,8 @@ struct Kernel {
   int32_t (*launchPair)(const OpCall&, const OpCall&) noexcept = nullptr;
   int32_t pairOutput = -1;
   int32_t pairInput = -1;
+  // Null: one thread, and nothing to say about it.
+  KernelChoice (*describe)(const OpCall&) noexcept = nullptr;
 };
 
 using KernelTable = std::array<Kernel, static_cast<size_t>(Op::Count)>;
@@ -39,6 +51,8 @@ class Backend {
   virtual const std::string& name() const = 0;  // "cpu"
   virtual const std::string& description()
       const = 0;  // for devices(): SIMD target, BLAS and its build
+  // The instruction set that its kernels use: "AVX2".
+  virtual const std::string& target() const = 0;
   // Kernels for float tensors of this dtype; nullptr where the backend has none.
   virtual const KernelTable* kernels(DType real) const = 0;
   virtual std::string statusText(int32_t status) const {

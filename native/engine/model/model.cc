@@ -4,6 +4,7 @@
 
 #include "engine/core/memory.h"
 #include "engine/core/random.h"
+#include "engine/model/measure.h"
 #include "engine/model/plan_cache.h"
 #include "engine/model/run.h"
 #include "engine/model/trainer.h"
@@ -168,19 +169,42 @@ MemoryEstimate Model::estimate(RunKind kind, int64_t rows, int64_t steps) const 
           availableMemory()};
 }
 
+PlanInfo Model::describe(const BoundPlan& bound) const {
+  PlanInfo info;
+  const auto layerOf = [&](size_t i) { return bound.plan().ops[i].layer; };
+  for (size_t i = 0; i < bound.ops().size(); ++i) {
+    const BoundOp& op = bound.ops()[i];
+    info.ops.push_back({.layer = layerOf(i),
+                        .op = opName(bound.plan().ops[i].op),
+                        .device = op.backend->name(),
+                        .kernel = op.kernel->name,
+                        .target = op.backend->target(),
+                        .fallback = op.fallback,
+                        .beside = op.paired                            ? layerOf(i + 1)
+                                  : i > 0 && bound.ops()[i - 1].paired ? layerOf(i - 1)
+                                                                       : "",
+                        .choice = bound.choice(i),
+                        .bytes = bound.bytes(i)});
+  }
+  info.arenaBytes = bound.arenaBytes();
+  info.parameterBytes = static_cast<size_t>(graph_.parameterFloats) * sizeof(float);
+  info.packedBytes = bound.packedBytes();
+  info.threads = bound.threads();
+  return info;
+}
+
 PlanInfo Model::explain(RunKind kind, int64_t rows, int64_t steps,
                         const std::string& device) const {
+  return describe(*boundForQuery(kind, rows, steps, device));
+}
+
+PlanInfo Model::measure(RunKind kind, int64_t rows, int64_t steps, const std::string& device,
+                        const CancelToken* cancel) const {
   const auto bound = boundForQuery(kind, rows, steps, device);
-  PlanInfo info;
-  for (size_t i = 0; i < bound->ops().size(); ++i) {
-    const BoundOp& op = bound->ops()[i];
-    info.ops.push_back({bound->plan().ops[i].layer, opName(bound->plan().ops[i].op),
-                        op.backend->name(), op.kernel->name, op.fallback});
-  }
-  info.arenaBytes = bound->arenaBytes();
-  info.parameterBytes = static_cast<size_t>(graph_.parameterFloats) * sizeof(float);
-  info.packedBytes = bound->packedBytes();
-  info.threads = bound->threads();
+  const ArenaLease arena(*plans_, bound->arenaBytes());
+  const std::vector<double> seconds = measureOps(bound, graph_, *currentWeights(), arena, cancel);
+  PlanInfo info = describe(*bound);
+  for (size_t i = 0; i < info.ops.size(); ++i) info.ops[i].seconds = seconds[i];
   return info;
 }
 

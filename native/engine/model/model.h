@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/backend/op.h"
+#include "engine/backend/backend.h"
 #include "engine/core/value.h"
 #include "engine/graph/graph.h"
 #include "engine/model/batch.h"
@@ -63,7 +63,11 @@ struct CarriedState {
 };
 
 struct OpInfo {
-  std::string layer, op, device, kernel, fallback;
+  std::string layer, op, device, kernel, target, fallback;
+  std::string beside;  // the layer whose op shares the threads with it; empty: none
+  KernelChoice choice;
+  size_t bytes = 0;    // read and written, at least
+  double seconds = 0;  // measured, of the pair where there is one; 0: not
 };
 struct PlanInfo {
   std::vector<OpInfo> ops;
@@ -104,6 +108,10 @@ class Model {
 
   MemoryEstimate estimate(RunKind kind, int64_t rows, int64_t steps) const;
   PlanInfo explain(RunKind kind, int64_t rows, int64_t steps, const std::string& device) const;
+  // The same after runs on made-up data, with the median time of each op. Changes nothing. Belongs
+  // on a thread of the scheduler.
+  PlanInfo measure(RunKind kind, int64_t rows, int64_t steps, const std::string& device,
+                   const CancelToken* cancel) const;
 
   std::vector<CarriedState> carriedStates() const;
   void setCarriedStates(const std::vector<CarriedState>& states);
@@ -127,6 +135,7 @@ class Model {
   void requireIdle(const char* what) const;
   std::shared_ptr<const BoundPlan> boundForQuery(RunKind kind, int64_t rows, int64_t steps,
                                                  const std::string& device) const;
+  PlanInfo describe(const BoundPlan& bound) const;
 
   const Value description_;
   Graph graph_;

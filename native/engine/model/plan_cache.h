@@ -47,7 +47,7 @@ class ArenaLease {
   ~ArenaLease() { cache_.returnArena(std::move(buffer_)); }
   ArenaLease(const ArenaLease&) = delete;
   ArenaLease& operator=(const ArenaLease&) = delete;
-  void* data() { return buffer_.data(); }
+  void* data() const { return const_cast<void*>(buffer_.data()); }
 
  private:
   PlanCache& cache_;

@@ -9,14 +9,6 @@
 namespace sluice {
 namespace {
 
-const void* parametersAs(const Snapshot& snapshot, DType real) {
-  if (real == DType::Float32) return snapshot.values();
-  const PackedKey key{.what = "double", .bytes = snapshot.floats() * sizeof(double)};
-  return snapshot.packed(key, [&](void* target) {
-    std::copy_n(snapshot.values(), snapshot.floats(), static_cast<double*>(target));
-  });
-}
-
 void copyToFloats(const TensorView& from, float* to) {
   const auto n = static_cast<size_t>(from.shape.elements());
   if (from.dtype == DType::Float64)
@@ -142,7 +134,7 @@ std::shared_ptr<const BoundPlan> ModelRun::boundFor(int64_t rows) const {
 // What all slices share.
 void ModelRun::prepare() {
   bound_ = boundFor(std::min(slice_, batch_.rows()));
-  memory_.parameters = parametersAs(*weights_, real_);
+  memory_.parameters = weights_->valuesAs(real_);
   memory_.snapshot = weights_.get();
   memory_.cancel = options_.cancel;
   memory_.yields = !is(RunKind::Predict);

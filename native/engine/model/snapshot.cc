@@ -18,6 +18,13 @@ const void* Snapshot::packed(const PackedKey& key, const std::function<void(void
   return slot->buffer.data();
 }
 
+const void* Snapshot::valuesAs(DType real) const {
+  if (real == DType::Float32) return values();
+  const PackedKey key{.what = "double", .bytes = floats_ * sizeof(double)};
+  return packed(
+      key, [&](void* target) { std::copy_n(values(), floats_, static_cast<double*>(target)); });
+}
+
 size_t Snapshot::packedBytes() const {
   const std::lock_guard lock(mutex_);
   size_t bytes = 0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/core/buffer.h"
+#include "engine/core/tensor.h"
 #include "engine/plan/packed.h"
 
 namespace sluice {
@@ -24,6 +25,8 @@ class Snapshot {
   float* values() { return values_.as<float>(); }
   const float* values() const { return values_.as<float>(); }
   size_t floats() const { return floats_; }
+  // In this real type: as they are, or a copy that lives as long as the snapshot.
+  const void* valuesAs(DType real) const;
 
   // The packed form with this key, made by `pack` if it is not there yet. Stays valid as long as
   // the snapshot does.

@@ -220,6 +220,28 @@ void BoundPlan::placeInArena() {
   }
 }
 
+KernelChoice BoundPlan::choice(size_t op) const {
+  const Kernel& kernel = *ops_[op].kernel;
+  if (kernel.describe == nullptr) return {};
+  RunContext context;
+  context.threads = threads_;
+  return kernel.describe(call(op, context));
+}
+
+// Its arguments, each once; parameters in the form that the kernel reads.
+size_t BoundPlan::bytes(size_t op) const {
+  const BoundOp& bound = ops_[op];
+  const PlanOp& planned = plan_->ops[op];
+  size_t bytes = bound.packed.bytes;
+  for (size_t v = 0; v < planned.in.size() + planned.out.size(); ++v) {
+    const ValueId id = viewValues_[bound.firstView + v];
+    if (id == kNoValue) continue;
+    const bool isParameter = plan_->values[static_cast<size_t>(id)].storage == Storage::Parameter;
+    if (!isParameter || bound.packed.bytes == 0) bytes += views_[bound.firstView + v].bytes();
+  }
+  return bytes;
+}
+
 size_t BoundPlan::packedBytes() const {
   size_t bytes = 0;
   for (auto op = ops_.begin(); op != ops_.end(); ++op) {

@@ -51,6 +51,9 @@ class BoundPlan {
   const std::vector<ValueId>& viewValues() const { return viewValues_; }
   TensorView valueView(ValueId value) const { return values_[static_cast<size_t>(value)]; }
   size_t offset(ValueId value) const { return offsets_[static_cast<size_t>(value)]; }
+  // What an op's kernel says of itself, and the bytes that it reads and writes at least.
+  KernelChoice choice(size_t op) const;
+  size_t bytes(size_t op) const;
   size_t arenaBytes() const { return arenaBytes_; }
   size_t packedBytes() const;
 

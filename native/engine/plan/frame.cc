@@ -1,9 +1,13 @@
 #include "engine/plan/frame.h"
 
+#include <chrono>
+
 #include "engine/core/error.h"
 #include "engine/runtime/scheduler.h"
 
 namespace sluice {
+
+using Clock = std::chrono::steady_clock;
 
 Frame::Frame(std::shared_ptr<const BoundPlan> plan, const std::vector<Parameter>& parameters)
     : plan_(std::move(plan)), views_(plan_->views()) {
@@ -70,9 +74,14 @@ void Frame::run(const RunMemory& memory, const RunContext& context) {
           bound.packed, [&](void* target) { bound.kernel->pack(call, target); });
     // Of a pair, the second one starts both.
     if (bound.paired) continue;
-    const int32_t status = i > 0 && plan_->ops()[i - 1].paired
-                               ? bound.kernel->launchPair(calls_[i - 1], call)
-                               : bound.kernel->launch(call);
+    const bool isPair = i > 0 && plan_->ops()[i - 1].paired;
+    const Clock::time_point start = memory.seconds ? Clock::now() : Clock::time_point();
+    const int32_t status =
+        isPair ? bound.kernel->launchPair(calls_[i - 1], call) : bound.kernel->launch(call);
+    if (memory.seconds) {
+      memory.seconds[i] = std::chrono::duration<double>(Clock::now() - start).count();
+      if (isPair) memory.seconds[i - 1] = memory.seconds[i];
+    }
     if (status != 0)
       fail(Code::Internal,
            cat(plan_->plan().ops[i].layer, ": ", opName(call.op), " failed on ",

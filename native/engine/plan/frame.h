@@ -20,7 +20,8 @@ struct RunMemory {
   // Holds packed forms of `parameters`.
   const Snapshot* snapshot = nullptr;
   const CancelToken* cancel = nullptr;
-  bool yields = false;  // let waiting inference run between ops
+  bool yields = false;        // let waiting inference run between ops
+  double* seconds = nullptr;  // of each op, to be filled in (of a pair, both's); null: not timed
 };
 
 class Frame {

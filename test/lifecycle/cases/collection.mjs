@@ -124,6 +124,26 @@ export const collection = [
     stdout: 'true\n',
   },
   {
+    name: 'finds as much memory outside of the heap after many calls as after a few',
+    flags: GC,
+    script: `(async () => {
+      const m = build(), session = m.stream(), step = new Float32Array(4), out = new Float32Array(1);
+      const held = async (call, times) => {
+        for (let i = 0; i < times; i++) await call();
+        gc();
+        await new Promise(setImmediate);
+        gc();
+        return process.memoryUsage().external;
+      };
+      // A leak of one output a call would be 77 KB, of anything else more.
+      for (const call of [() => m.predict(x), () => m.trainOnBatch(x, y), () => session.push(step, out)]) {
+        const few = await held(call, 20);
+        console.log(Math.abs((await held(call, 300)) - few) < 20_000);
+      }
+    })();`,
+    stdout: 'true\ntrue\ntrue\n',
+  },
+  {
     name: 'has little room, and a model still trains to the same bits',
     flags: [...GC, '--max-old-space-size=48', '--max-semi-space-size=1'],
     script: `(async () => {

@@ -3,8 +3,7 @@
 
 #include <cstring>
 
-#include "cpu/targets.h"
-#include "support/launch.h"
+#include "cpu/agreement.h"
 
 namespace sluice::test {
 namespace {
@@ -35,21 +34,19 @@ Case denseBackwardOf(Random& random, const Case& forward) {
 }
 
 TEST(CpuDense, FollowsTheReference) {
-  onEveryTarget([] {
-    Random random(1);
-    for (const int64_t rows : {0, 1, 2, 5, 9, 33, 700}) {
-      for (const int64_t inputs : {1, 7, 64, 130}) {
-        for (const int64_t outputs : {1, 3, 10, 48, 65}) {
-          SCOPED_TRACE(testing::Message() << rows << "x" << inputs << "x" << outputs);
-          Case forward = denseForward(random, rows, inputs, outputs, rows % 2 == 1);
-          expectAsReference(cpu(), forward, 2e-6);
-          Case backward = denseBackwardOf(random, forward);
-          backward.context.threads = 2;
-          expectAsReference(cpu(), backward, 5e-6);
-        }
+  Random random(1);
+  for (const int64_t rows : {0, 1, 2, 5, 9, 33, 700}) {
+    for (const int64_t inputs : {1, 7, 64, 130}) {
+      for (const int64_t outputs : {1, 3, 10, 48, 65}) {
+        SCOPED_TRACE(testing::Message() << rows << "x" << inputs << "x" << outputs);
+        const Case forward = denseForward(random, rows, inputs, outputs, rows % 2 == 1);
+        expectAgreement(forward, 2e-6);
+        Case backward = denseBackwardOf(random, forward);
+        backward.context.threads = 2;
+        expectAgreement(backward, 5e-6);
       }
     }
-  });
+  }
 }
 
 TEST(CpuDense, ThreadsDoNotMatter) {
@@ -57,29 +54,31 @@ TEST(CpuDense, ThreadsDoNotMatter) {
   for (const auto& [rows, inputs, outputs] :
        {std::array<int64_t, 3>{3, 700, 900}, {400, 300, 520}, {5000, 64, 10}}) {
     Case forward = denseForward(random, rows, inputs, outputs, true);
-    expectThreadsDoNotMatter(cpu(), forward);
-    expectThreadsDoNotMatter(cpu(), denseBackwardOf(random, forward));
+    expectNoThreadsEffect(forward);
+    expectNoThreadsEffect(denseBackwardOf(random, forward));
   }
 }
 
 TEST(CpuDense, RowsDoNotDependOnEachOther) {
-  Random random(3);
-  Case all = denseForward(random, 30, 300, 70, true);
-  launch(cpu(), all);
-  for (int64_t rows = 1; rows <= 11; ++rows) {
-    for (int64_t row = 0; row + rows <= 30; row += rows) {
-      Case some = all;
-      some.in[dense::kX] = Tensor(DType::Float32, makeShape(rows, 300));
-      std::memcpy(some.in[dense::kX].data<float>(), all.in[dense::kX].data<float>() + row * 300,
-                  static_cast<size_t>(rows * 300) * sizeof(float));
-      some.out[dense::kY] = Tensor(DType::Float32, makeShape(rows, 70));
-      launch(cpu(), some);
-      ASSERT_EQ(std::memcmp(some.out[dense::kY].data<float>(),
-                            all.out[dense::kY].data<float>() + row * 70,
-                            static_cast<size_t>(rows * 70) * sizeof(float)),
-                0);
+  onEveryTarget([] {
+    Random random(3);
+    Case all = denseForward(random, 30, 300, 70, true);
+    launch(cpu(), all);
+    for (int64_t rows = 1; rows <= 11; ++rows) {
+      for (int64_t row = 0; row + rows <= 30; row += rows) {
+        Case some = all;
+        some.in[dense::kX] = Tensor(DType::Float32, makeShape(rows, 300));
+        std::memcpy(some.in[dense::kX].data<float>(), all.in[dense::kX].data<float>() + row * 300,
+                    static_cast<size_t>(rows * 300) * sizeof(float));
+        some.out[dense::kY] = Tensor(DType::Float32, makeShape(rows, 70));
+        launch(cpu(), some);
+        ASSERT_EQ(std::memcmp(some.out[dense::kY].data<float>(),
+                              all.out[dense::kY].data<float>() + row * 70,
+                              static_cast<size_t>(rows * 70) * sizeof(float)),
+                  0);
+      }
     }
-  }
+  });
 }
 
 TEST(CpuDense, SeveralLeadingAxes) {
@@ -87,7 +86,7 @@ TEST(CpuDense, SeveralLeadingAxes) {
   Case c = denseForward(random, 1, 6, 4, true);
   c.in[dense::kX] = random.tensor(DType::Float32, makeShape(2, 3, 5, 6));
   c.out[dense::kY] = Tensor(DType::Float32, makeShape(2, 3, 5, 4));
-  expectAsReference(cpu(), c, 2e-6);
+  expectAgreement(c, 2e-6);
 }
 
 }  // namespace

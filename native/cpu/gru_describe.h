@@ -1,0 +1,11 @@
+// What the GRU's kernels say of themselves (Kernel::describe).
+#pragma once
+
+#include "engine/backend/backend.h"
+
+namespace sluice::cpu {
+
+KernelChoice gruDescribe(const OpCall& call) noexcept;
+KernelChoice gruDescribeBackward(const OpCall& call) noexcept;
+
+}  // namespace sluice::cpu
