@@ -285,7 +285,7 @@ export type WeightsType = 'float32' | 'float16' | 'bfloat16' | 'int8';
 /** One live sequence; synchronous, on the calling thread, single-threaded. */
 export declare class Session {
   /** UNSUPPORTED names the layer that cannot be pushed. */
-  constructor(model: Model, weights: WeightsType);
+  constructor(model: Model, weights?: WeightsType);
   /** Floats of one step of each input and of each output. */
   readonly inputSizes: number[];
   readonly outputSizes: number[];
@@ -308,7 +308,7 @@ export declare class SessionPool {
    * UNSUPPORTED names the layer that cannot be stepped, or that there is not one input and one output.
    * OUT_OF_MEMORY before anything is allocated. `capacity`: 1 to 2^31 - 1.
    */
-  constructor(model: Model, weights: WeightsType, capacity: number);
+  constructor(model: Model, capacity: number, weights?: WeightsType);
   readonly inputSize: number;
   readonly outputSize: number;
   readonly stateSize: number;

@@ -43,7 +43,7 @@ export class SessionPool {
   /** @internal Use `model.sessions`. */
   constructor(core: ModelCore, options: SessionPoolOptions) {
     const { capacity, weights } = parseOptions('sessions', FIELDS, options);
-    this.#native = native((addon) => new addon.SessionPool(core.engine, weights, capacity));
+    this.#native = native((addon) => new addon.SessionPool(core.engine, capacity, weights));
     this.#inputSize = native(() => this.#native.inputSize);
     this.#outputSize = native(() => this.#native.outputSize);
     this.#layout = layoutOf(core);
@@ -98,9 +98,10 @@ export class SessionPool {
    * @throws SluiceError INVALID_ARGUMENT for a slot that is not open, DISPOSED
    */
   snapshot(slot: number): SessionSnapshot {
+    const number = this.#slot(slot);
     return snapshotOf(
       this.#layout,
-      native(() => this.#native.getState(slot)),
+      native(() => this.#native.getState(number)),
     );
   }
 
@@ -109,7 +110,8 @@ export class SessionPool {
    * @throws SluiceError INVALID_ARGUMENT for a slot that is not open, DISPOSED
    */
   close(slot: number): void {
-    native(() => this.#native.close(slot));
+    const number = this.#slot(slot);
+    native(() => this.#native.close(number));
   }
 
   /** Frees the memory of all sessions; later calls throw DISPOSED. */
@@ -119,6 +121,11 @@ export class SessionPool {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #slot(value: unknown): number {
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    throw invalid('slot', 'the number of an open slot', value, this.#name);
   }
 
   #rows(value: unknown, size: number, name: string): Float32Array {

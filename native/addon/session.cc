@@ -14,6 +14,7 @@ WeightsType readWeightsType(Napi::Value value) {
       {"float16", WeightsType::Float16},
       {"bfloat16", WeightsType::BFloat16},
       {"int8", WeightsType::Int8}};
+  if (value.IsUndefined()) return WeightsType::Float32;
   return readChoice(value, "weights", kTypes);
 }
 

@@ -11,7 +11,7 @@
 
 namespace sluice::addon {
 
-// 'float32', 'float16', 'bfloat16' or 'int8'.
+// 'float32', 'float16', 'bfloat16' or 'int8'; undefined is float32.
 WeightsType readWeightsType(Napi::Value value);
 // A Float32Array of exactly `size` elements.
 float* readStep(Napi::Value value, const char* what, int64_t size);

@@ -13,9 +13,9 @@ namespace sluice::addon {
 SessionPoolObject::SessionPoolObject(const Napi::CallbackInfo& info)
     : Wrapped(info), memory_(info.Env()) {
   guard(info.Env(), [&] {
-    const WeightsType weights = readWeightsType(info[1]);
     const int64_t capacity =
-        readInteger(info[2], "capacity", 1, std::numeric_limits<int32_t>::max());
+        readInteger(info[1], "capacity", 1, std::numeric_limits<int32_t>::max());
+    const WeightsType weights = readWeightsType(info[2]);
     pool_ = std::make_unique<SessionPool>(ModelObject::from(info[0], "model").model(), weights,
                                           static_cast<int32_t>(capacity));
     memory_.report(pool_->bytes());
@@ -45,8 +45,7 @@ Napi::Value SessionPoolObject::size(const Napi::CallbackInfo& info) {
 
 Napi::Value SessionPoolObject::open(const Napi::CallbackInfo& info) {
   SessionPool& pool = this->pool();
-  const float* state =
-      info[0].IsNull() ? nullptr : readStep(info[0], "state", pool.stateSize());
+  const float* state = info[0].IsNull() ? nullptr : readStep(info[0], "state", pool.stateSize());
   return Napi::Value::From(info.Env(), pool.open(state));
 }
 

@@ -39,8 +39,7 @@ struct Float16 {
     const auto magnitude = hn::ShiftLeft<13>(hn::And(words, hn::Set(du, 0x7FFF)));
     const auto finite = hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f));
     const auto special = hn::BitCast(d, hn::Or(magnitude, hn::Set(du, 0x7F800000)));
-    const auto value =
-        hn::IfThenElse(hn::Ge(finite, hn::Set(d, 65536.0f)), special, finite);
+    const auto value = hn::IfThenElse(hn::Ge(finite, hn::Set(d, 65536.0f)), special, finite);
     return hn::Or(value, hn::BitCast(d, sign));
 #endif
   }
@@ -49,28 +48,28 @@ struct Float16 {
 // Named one by one, as in tile.cc.
 #define SLUICE_EACH_GROUP(DO) DO(0) DO(1) DO(2) DO(3)
 
-#define SLUICE_LOAD(g)                                                          \
-  auto c##g##0 = hn::Zero(d), c##g##1 = hn::Zero(d), c##g##2 = hn::Zero(d);     \
-  const uint16_t* HWY_RESTRICT b##g =                                           \
-      static_cast<const uint16_t*>(args.b) + (g < kGroups ? g : 0) * args.ldb;  \
+#define SLUICE_LOAD(g)                                                         \
+  auto c##g##0 = hn::Zero(d), c##g##1 = hn::Zero(d), c##g##2 = hn::Zero(d);    \
+  const uint16_t* HWY_RESTRICT b##g =                                          \
+      static_cast<const uint16_t*>(args.b) + (g < kGroups ? g : 0) * args.ldb; \
+  if constexpr (kGroups > g) {                                                 \
+    c##g##0 = hn::LoadU(d, args.init + g * args.ldInit);                       \
+    c##g##1 = hn::LoadU(d, args.init + g * args.ldInit + lanes);               \
+    c##g##2 = hn::LoadU(d, args.init2 + g * args.ldInit2);                     \
+  }
+
+#define SLUICE_PANEL(g)                                                         \
   if constexpr (kGroups > g) {                                                  \
-    c##g##0 = hn::LoadU(d, args.init + g * args.ldInit);                        \
-    c##g##1 = hn::LoadU(d, args.init + g * args.ldInit + lanes);                \
-    c##g##2 = hn::LoadU(d, args.init2 + g * args.ldInit2);                      \
+    c##g##0 = hn::MulAdd(value, Weights::Load(b##g + at), c##g##0);             \
+    c##g##1 = hn::MulAdd(value, Weights::Load(b##g + at + lanes), c##g##1);     \
+    c##g##2 = hn::MulAdd(value, Weights::Load(b##g + at + 2 * lanes), c##g##2); \
   }
 
-#define SLUICE_PANEL(g)                                                           \
-  if constexpr (kGroups > g) {                                                    \
-    c##g##0 = hn::MulAdd(value, Weights::Load(b##g + at), c##g##0);               \
-    c##g##1 = hn::MulAdd(value, Weights::Load(b##g + at + lanes), c##g##1);       \
-    c##g##2 = hn::MulAdd(value, Weights::Load(b##g + at + 2 * lanes), c##g##2);   \
-  }
-
-#define SLUICE_STORE(g)                                           \
-  if constexpr (kGroups > g) {                                    \
-    hn::StoreU(c##g##0, d, args.out + (3 * g) * lanes);           \
-    hn::StoreU(c##g##1, d, args.out + (3 * g + 1) * lanes);       \
-    hn::StoreU(c##g##2, d, args.out + (3 * g + 2) * lanes);       \
+#define SLUICE_STORE(g)                                     \
+  if constexpr (kGroups > g) {                              \
+    hn::StoreU(c##g##0, d, args.out + (3 * g) * lanes);     \
+    hn::StoreU(c##g##1, d, args.out + (3 * g + 1) * lanes); \
+    hn::StoreU(c##g##2, d, args.out + (3 * g + 2) * lanes); \
   }
 
 template <class Weights, int kGroups>
@@ -96,7 +95,8 @@ void DecodeHalf(const uint16_t* from, int64_t n, float* to) {
 
 template <class Weights>
 constexpr HalfKernels HalfKernelsOf() {
-  return {{MultiplyHalf<Weights, 1>, MultiplyHalf<Weights, 2>, MultiplyHalf<Weights, 3>, MultiplyHalf<Weights, 4>},
+  return {{MultiplyHalf<Weights, 1>, MultiplyHalf<Weights, 2>, MultiplyHalf<Weights, 3>,
+           MultiplyHalf<Weights, 4>},
           DecodeHalf<Weights>};
 }
 

@@ -2,8 +2,8 @@
 //
 // A row of activations has one scale, its largest magnitude over 32767, and a column of weights has
 // one, its largest over 127. Sums are exact: one of kDepth products is at most 512 * 127 * 32767 <
-// 2^31 in magnitude, and after so many it goes to float32. So the order within a sum does not matter,
-// and a row's bits do not depend on the rows beside it.
+// 2^31 in magnitude, and after so many it goes to float32. So the order within a sum does not
+// matter, and a row's bits do not depend on the rows beside it.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -55,8 +55,8 @@ HWY_INLINE hn::Vec<Sums> AddProducts(Pair a, const int8_t* weights, hn::Vec<Sums
 #else
   const auto a2 = hn::BitCast(Sums(), a);
   const auto w2 = hn::BitCast(Sums(), w);
-  const auto low = hn::Mul(hn::ShiftRight<16>(hn::ShiftLeft<16>(a2)),
-                           hn::ShiftRight<16>(hn::ShiftLeft<16>(w2)));
+  const auto low =
+      hn::Mul(hn::ShiftRight<16>(hn::ShiftLeft<16>(a2)), hn::ShiftRight<16>(hn::ShiftLeft<16>(w2)));
   const auto high = hn::Mul(hn::ShiftRight<16>(a2), hn::ShiftRight<16>(w2));
   return hn::Add(hn::Add(sum, low), high);
 #endif
@@ -66,30 +66,30 @@ HWY_INLINE hn::Vec<Sums> AddProducts(Pair a, const int8_t* weights, hn::Vec<Sums
 // Named one by one, as in tile.cc.
 #define SLUICE_EACH_GROUP(DO) DO(0) DO(1) DO(2) DO(3)
 
-#define SLUICE_PANEL_AT(g)               \
-  const int8_t* HWY_RESTRICT b##g =      \
+#define SLUICE_PANEL_AT(g)          \
+  const int8_t* HWY_RESTRICT b##g = \
       static_cast<const int8_t*>(args.b) + (g < kGroups ? g : 0) * args.ldb;
 
 #define SLUICE_ZERO(g) \
   auto c##g##0 = hn::Zero(Sums()), c##g##1 = hn::Zero(Sums()), c##g##2 = hn::Zero(Sums());
 
-#define SLUICE_PANEL(g)                                                  \
-  if constexpr (kGroups > g) {                                           \
-    c##g##0 = AddProducts(pair, b##g + at, c##g##0);                     \
-    c##g##1 = AddProducts(pair, b##g + at + 2 * lanes, c##g##1);         \
-    c##g##2 = AddProducts(pair, b##g + at + 4 * lanes, c##g##2);         \
+#define SLUICE_PANEL(g)                                          \
+  if constexpr (kGroups > g) {                                   \
+    c##g##0 = AddProducts(pair, b##g + at, c##g##0);             \
+    c##g##1 = AddProducts(pair, b##g + at + 2 * lanes, c##g##1); \
+    c##g##2 = AddProducts(pair, b##g + at + 4 * lanes, c##g##2); \
   }
 
-#define SLUICE_ADD(g)                                                                  \
-  if constexpr (kGroups > g) {                                                         \
-    AddScaled(args, 3 * g, c##g##0, first ? args.init + g * args.ldInit : nullptr);       \
+#define SLUICE_ADD(g)                                                                           \
+  if constexpr (kGroups > g) {                                                                  \
+    AddScaled(args, 3 * g, c##g##0, first ? args.init + g * args.ldInit : nullptr);             \
     AddScaled(args, 3 * g + 1, c##g##1, first ? args.init + g * args.ldInit + lanes : nullptr); \
-    AddScaled(args, 3 * g + 2, c##g##2, first ? args.init2 + g * args.ldInit2 : nullptr); \
+    AddScaled(args, 3 * g + 2, c##g##2, first ? args.init2 + g * args.ldInit2 : nullptr);       \
   }
 
 // out = init, or out itself, + sum in units of both scales.
 HWY_INLINE void AddScaled(const ReducedArgs& args, int64_t vector, hn::Vec<Sums> sum,
-                       const float* init) {
+                          const float* init) {
   const Floats d;
   const int64_t at = vector * static_cast<int64_t>(hn::Lanes(d));
   const auto scale = hn::Mul(hn::Set(d, args.scale), hn::LoadU(d, args.scales + at));
@@ -144,8 +144,8 @@ float QuantiseRow(const float* a, int64_t n, int16_t* to) {
 }
 
 const Int8Kernels* OfInt8() {
-  static constexpr Int8Kernels kKernels = {{MultiplyInt8<1>, MultiplyInt8<2>, MultiplyInt8<3>, MultiplyInt8<4>},
-                                           QuantiseRow};
+  static constexpr Int8Kernels kKernels = {
+      {MultiplyInt8<1>, MultiplyInt8<2>, MultiplyInt8<3>, MultiplyInt8<4>}, QuantiseRow};
   return &kKernels;
 }
 

@@ -149,9 +149,8 @@ void roundPacked(int64_t lanes, int64_t k, int64_t columns, WeightsType weights,
       const Int8Column int8(column, k, width);
       for (int64_t i = 0; i < k; ++i) {
         float& value = column[i * width];
-        value = weights == WeightsType::Int8
-                    ? static_cast<float>(int8.of(value)) * int8.scale()
-                    : roundedToHalf(value, weights);
+        value = weights == WeightsType::Int8 ? static_cast<float>(int8.of(value)) * int8.scale()
+                                             : roundedToHalf(value, weights);
       }
     }
     packed += k * width;

@@ -13,10 +13,10 @@ bool isHalf(WeightsType weights) {
 
 // Offsets in bytes. What a call does not need has no size.
 struct Scratch {
-  int64_t h = 0, next = 0;           // float [B,P], where P is not H
-  int64_t decoded = 0;               // float [I + H][3][lanes]: one block's weights of 16 bits
-  int64_t wordsX = 0, wordsH = 0;    // int16 [B, wordsOf(I)], [B, wordsOf(H)]
-  int64_t scales = 0;                // float [B][2]: of a row of x and of h
+  int64_t h = 0, next = 0;         // float [B,P], where P is not H
+  int64_t decoded = 0;             // float [I + H][3][lanes]: one block's weights of 16 bits
+  int64_t wordsX = 0, wordsH = 0;  // int16 [B, wordsOf(I)], [B, wordsOf(H)]
+  int64_t scales = 0;              // float [B][2]: of a row of x and of h
   int64_t size = 0;
 
   Scratch(const GruExtents& e, WeightsType weights) {
@@ -107,10 +107,10 @@ class Step {
     const auto quantise = gruInt8Kernels().quantise;
     for (int64_t row = 0; row < e_.B; ++row) {
       float* scales = room<float>(at_.scales) + 2 * row;
-      scales[0] = quantise(x_ + row * e_.I, e_.I,
-                           room<int16_t>(at_.wordsX) + row * Scratch::wordsOf(e_.I));
-      scales[1] = quantise(h_ + row * e_.P, e_.H,
-                           room<int16_t>(at_.wordsH) + row * Scratch::wordsOf(e_.H));
+      scales[0] =
+          quantise(x_ + row * e_.I, e_.I, room<int16_t>(at_.wordsX) + row * Scratch::wordsOf(e_.I));
+      scales[1] =
+          quantise(h_ + row * e_.P, e_.H, room<int16_t>(at_.wordsH) + row * Scratch::wordsOf(e_.H));
     }
   }
 
@@ -260,8 +260,7 @@ bool gruStreams(const OpCall& call) noexcept {
 }
 
 size_t gruStreamScratchBytes(const OpCall& call) noexcept {
-  return static_cast<size_t>(
-      Scratch(gruExtents(call), call.attr<GruAttributes>().weights).size);
+  return static_cast<size_t>(Scratch(gruExtents(call), call.attr<GruAttributes>().weights).size);
 }
 
 int32_t gruStreamLaunch(const OpCall& call) noexcept {

@@ -1,6 +1,6 @@
 // One step of the default GRU for one row or a few: what streams run. The products of x and of h
-// follow one another for the same units, then come their gates, so that nothing as wide as the layer
-// is written but the new state. Weights may be kept in less precision than float32.
+// follow one another for the same units, then come their gates, so that nothing as wide as the
+// layer is written but the new state. Weights may be kept in less precision than float32.
 #pragma once
 
 #include "cpu/gru_layout.h"

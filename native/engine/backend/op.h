@@ -81,10 +81,10 @@ enum In { kY, kDy, kInCount };
 enum Out { kDx, kOutCount };
 }  // namespace activationBackward
 
-// How a kernel keeps weight matrices. All but Float32 are for streams in inference: one step, no mask,
-// nothing kept for backward. Float16 and BFloat16 are rounded to nearest, even where halfway; Int8 has
-// one scale a column. Biases and states stay float32, and so does what is added up, except that with
-// Int8 kernels may round the activations that meet the weights to 16 bits.
+// How a kernel keeps weight matrices. All but Float32 are for streams in inference: one step, no
+// mask, nothing kept for backward. Float16 and BFloat16 are rounded to nearest, even where halfway;
+// Int8 has one scale a column. Biases and states stay float32, and so does what is added up, except
+// that with Int8 kernels may round the activations that meet the weights to 16 bits.
 enum class WeightsType : int32_t { Float32, Float16, BFloat16, Int8 };
 
 // One direction of a GRU over a whole sequence; equations in docs/semantics.md (gate order z, r,

@@ -32,13 +32,14 @@ SessionPool::SessionPool(std::shared_ptr<Model> model, WeightsType weights, int3
          {.option = graph.inputs.size() != 1 ? "inputs" : "outputs",
           .expected = "1",
           .received = cat(graph.inputs.size() != 1 ? graph.inputs.size() : graph.outputs.size())});
-  const auto slots = static_cast<size_t>(capacity);
-  const auto states = static_cast<size_t>(
-      requireElements(makeShape(int64_t{capacity}, stateSize()), "sessions: the states"));
   constexpr size_t kBytesOfSlot = sizeof(uint8_t) + 2 * sizeof(int32_t);
-  requireMemory(states * sizeof(float) + slots * kBytesOfSlot,
+  const size_t stateBytes = static_cast<size_t>(stateSize()) * sizeof(float);
+  const auto slots = static_cast<size_t>(capacity);
+  // In double, because it may be more than there are addresses.
+  const double needed = static_cast<double>(slots) * static_cast<double>(stateBytes + kBytesOfSlot);
+  requireMemory(static_cast<size_t>(std::min(needed, 0x1p62)),
                 cat("sessions: a pool with capacity ", capacity));
-  states_ = Buffer(states * sizeof(float));
+  states_ = Buffer(slots * stateBytes);
   isOpen_.reserve(slots);
   closed_.reserve(slots);
   steps_.reserve(slots);

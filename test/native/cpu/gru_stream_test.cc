@@ -118,8 +118,7 @@ TEST(CpuGruStream, RowsDoNotDependOnTheirGroup) {
           Case one = all;
           one.in[gru::kX] = Tensor(DType::Float32, makeShape(1, 1, I));
           one.in[gru::kInitialState] = Tensor(DType::Float32, makeShape(1, H));
-          for (int64_t i = 0; i < I; ++i)
-            one.in[gru::kX].set(i, all.in[gru::kX].get(row * I + i));
+          for (int64_t i = 0; i < I; ++i) one.in[gru::kX].set(i, all.in[gru::kX].get(row * I + i));
           for (int64_t j = 0; j < H; ++j)
             one.in[gru::kInitialState].set(j, all.in[gru::kInitialState].get(row * H + j));
           one.out[gru::kSequence] = Tensor(DType::Float32, makeShape(1, 1, H));
@@ -233,8 +232,10 @@ TEST(CpuGruStream, SmallAndLargeNumbers) {
         const GruSizes sizes = stepOf(2, 6, 19, weights);
         Case c = gruForward(random, sizes, DType::Float32);
         c.in[gru::kKernel] = random.tensor(DType::Float32, makeShape(6, 57), -size, size);
-        c.in[gru::kX] = random.tensor(DType::Float32, makeShape(2, 1, 6), -1 / (size + 1), 1 / (size + 1));
-        if (size == 1e-35) c.in[gru::kX] = random.tensor(DType::Float32, makeShape(2, 1, 6), -size, size);
+        c.in[gru::kX] =
+            random.tensor(DType::Float32, makeShape(2, 1, 6), -1 / (size + 1), 1 / (size + 1));
+        if (size == 1e-35)
+          c.in[gru::kX] = random.tensor(DType::Float32, makeShape(2, 1, 6), -size, size);
         Case want = inDouble(withRoundedWeights(c, weights));
         launch(backend("reference"), want);
         launch(cpu(), c);
