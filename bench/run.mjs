@@ -8,6 +8,7 @@ import { measureEventLoop } from './event-loop.mjs';
 import { measureImport } from './import-time.mjs';
 import { measureLatency } from './latency.mjs';
 import { machine } from './machine.mjs';
+import { measurePush } from './push.mjs';
 import { measureTrainStep } from './train-step.mjs';
 import { measureWaiting } from './waiting.mjs';
 
@@ -15,6 +16,7 @@ const measurements = {
   'train-step': measureTrainStep,
   'event-loop': measureEventLoop,
   latency: measureLatency,
+  push: measurePush,
   waiting: measureWaiting,
   import: measureImport,
   // A process of its own: the samples are of its memory. V8 interprets (machine code is added for tens
