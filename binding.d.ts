@@ -308,10 +308,13 @@ export declare class Model {
   dispose(): void;
 }
 
+/** How a stream keeps the weight matrices of recurrent layers. */
+export type WeightsType = 'float32' | 'float16' | 'bfloat16' | 'int8';
+
 /** One live sequence; synchronous, on the calling thread, single-threaded. */
 export declare class Session {
   /** UNSUPPORTED names the layer that cannot be pushed. */
-  constructor(model: Model);
+  constructor(model: Model, weights?: WeightsType);
   /** Floats of one step of each input and of each output. */
   readonly inputSizes: number[];
   readonly outputSizes: number[];
@@ -325,6 +328,32 @@ export declare class Session {
   setState(state: Float32Array): void;
   /** Zero states. */
   reset(): void;
+  dispose(): void;
+}
+
+/** Many live sequences in one piece of memory, stepped together; as Session on the calling thread. */
+export declare class SessionPool {
+  /**
+   * UNSUPPORTED names the layer that cannot be stepped, or that there is not one input and one output.
+   * OUT_OF_MEMORY before anything is allocated. `capacity`: 1 to 2^31 - 1.
+   */
+  constructor(model: Model, capacity: number, weights?: WeightsType);
+  readonly inputSize: number;
+  readonly outputSize: number;
+  readonly stateSize: number;
+  readonly capacity: number;
+  /** How many are open. */
+  readonly size: number;
+  /** A slot from 0 on; null: zero states. BUSY when the pool is full. */
+  open(state: Float32Array | null): number;
+  /**
+   * One step of each: xs is [slots, inputSize], outputs [slots, outputSize]. INVALID_ARGUMENT where a slot is
+   * not open or comes twice, and for sizes that do not match; then nothing has changed.
+   */
+  step(slots: Int32Array, xs: Float32Array, outputs: Float32Array): void;
+  /** INVALID_ARGUMENT for a slot that is not open. */
+  getState(slot: number): Float32Array;
+  close(slot: number): void;
   dispose(): void;
 }
 

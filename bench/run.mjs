@@ -11,6 +11,7 @@ import { measureKernels } from './kernels.mjs';
 import { measureLatency } from './latency.mjs';
 import { machine } from './machine.mjs';
 import { preparePeers } from './peers.mjs';
+import { measurePush } from './push.mjs';
 import { measureTrainStep } from './train-step.mjs';
 import { measureWaiting } from './waiting.mjs';
 
@@ -19,6 +20,7 @@ const measurements = {
   'train-step': measureTrainStep,
   'event-loop': measureEventLoop,
   latency: measureLatency,
+  push: measurePush,
   waiting: measureWaiting,
   import: measureImport,
   // A process of its own: the samples are of its memory. V8 interprets (machine code is added for tens

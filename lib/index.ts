@@ -29,13 +29,9 @@ export {
 export { Model, type WeightInfo } from './model/model.js';
 export type { ModelOutput, OutputOf, SymbolicOutputs } from './model/outputs.js';
 export { setSeed } from './model/seed.js';
-export type {
-  Session,
-  SessionSnapshot,
-  StepInput,
-  StepOf,
-  StreamOptions,
-} from './model/session.js';
+export type { Session, StepInput, StepOf, StreamOptions, StreamWeights } from './model/session.js';
+export type { SessionPool, SessionPoolOptions } from './model/sessionPool.js';
+export type { SessionSnapshot } from './model/sessionSnapshot.js';
 export { type DType, Tensor, type TypedArray, tensor } from './tensor/tensor.js';
 export type { Callback, TrainingModel, Weights } from './training/callbacks/callback.js';
 export * as callbacks from './training/callbacks/index.js';

@@ -33,6 +33,7 @@ export type {
   RunOptions,
   RunResult,
   Session as NativeSession,
+  SessionPool as NativeSessionPool,
   SlotDescription,
   Snapshot,
   StateInfo,

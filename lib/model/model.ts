@@ -28,6 +28,7 @@ import {
 import { inForm, type ModelOutput } from './outputs.js';
 import { save } from './save.js';
 import { Session, type StreamOptions } from './session.js';
+import { SessionPool, type SessionPoolOptions } from './sessionPool.js';
 import { summary } from './summary.js';
 import {
   getStates,
@@ -198,6 +199,16 @@ export class Model<O extends ModelOutput = Floats> {
   stream(options?: StreamOptions): Session<O> {
     this.#core.requireAlive('stream');
     return new Session<O>(this.#core, options);
+  }
+
+  /**
+   * A pool of sessions that are stepped together, for models with one input and one output.
+   * @throws SluiceError UNSUPPORTED naming the layer that needs the whole sequence, or `inputs` or `outputs`
+   * where there is not one; OUT_OF_MEMORY where the machine has no room for `capacity` states
+   */
+  sessions(options: SessionPoolOptions): SessionPool {
+    this.#core.requireAlive('sessions');
+    return new SessionPool(this.#core, options);
   }
 
   /**

@@ -1,25 +1,40 @@
-import { invalid, SluiceError, unknownName } from '../errors.js';
+import { invalid, unknownName } from '../errors.js';
 import { custom, oneOf, optional, parseOptions, withDefault } from '../layers/options.js';
 import { type NativeSession, native, toSluiceError } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { isRecord } from '../training/data.js';
 import type { ModelCore } from './core.js';
 import { inForm, type ModelOutput } from './outputs.js';
+import { layoutOf, type SessionSnapshot, snapshotOf, stateOf } from './sessionSnapshot.js';
+
+/**
+ * How a stream keeps the weight matrices of recurrent layers. Everything else is float32: biases, states,
+ * other layers, and what `fit`, `predict` and `save` use.
+ *
+ * - 'float32': the results are those of `predict`, bit for bit.
+ * - 'float16', 'bfloat16': half the memory to read. The results are those of weights rounded to 11 and 8
+ *   significant bits. A weight of 65520 or more in magnitude becomes infinite in float16.
+ * - 'int8': a quarter, and the fastest from some dozens of units on. One scale a column of a matrix, 127
+ *   steps from zero to its largest weight; the activations that meet them are rounded to 16 bits.
+ *
+ * These hold for the default cell. A GRU with `resetAfter: false` or other activations gets its weights
+ * rounded likewise and computes with them in float32: the same results, no less memory and no more speed.
+ * The weights are brought into this form by the first step after they changed.
+ */
+export type StreamWeights = 'float32' | 'float16' | 'bfloat16' | 'int8';
+
+/** As an option; default 'float32'. */
+export const STREAM_WEIGHTS = withDefault(
+  oneOf('float32', 'float16', 'bfloat16', 'int8'),
+  'float32',
+);
 
 /** Options of `model.stream`. */
 export interface StreamOptions {
-  /** 'float32' (default) is the only one in this release. */
-  weights?: 'float32' | 'float16' | 'bfloat16' | 'int8';
+  /** Default 'float32'. */
+  weights?: StreamWeights;
   /** Go on from a snapshot of a session of the same model. */
   restore?: SessionSnapshot;
-}
-
-/** A session's state as plain data: it survives JSON and structured cloning bit for bit. */
-export interface SessionSnapshot {
-  version: 1;
-  /** Names and sizes of the states, in their order. */
-  layout: [name: string, size: number][];
-  state: number[];
 }
 
 /** One step: `Float32Array` where the model has one input (output), else an array or a record. */
@@ -34,7 +49,7 @@ export type StepOf<O extends ModelOutput> = O extends Tensor
   : { [K in keyof O]: Float32Array };
 
 const FIELDS = {
-  weights: withDefault(oneOf('float32', 'float16', 'bfloat16', 'int8'), 'float32'),
+  weights: STREAM_WEIGHTS,
   restore: optional(custom<unknown>('a snapshot', (value) => value)),
 };
 
@@ -60,25 +75,13 @@ export class Session<O extends ModelOutput = ModelOutput> {
   /** @internal Use `model.stream`. */
   constructor(core: ModelCore, options: StreamOptions = {}) {
     const { weights, restore } = parseOptions('stream', FIELDS, options);
-    if (weights !== 'float32') {
-      throw new SluiceError(
-        'UNSUPPORTED',
-        `stream: weights '${weights}' are not part of this release`,
-        {
-          option: 'weights',
-          expected: "'float32'",
-          received: weights,
-        },
-      );
-    }
     this.#core = core;
-    this.#native = native((addon) => new addon.Session(core.engine));
+    this.#native = native((addon) => new addon.Session(core.engine, weights));
     this.#inputSizes = native(() => this.#native.inputSizes);
     this.#outputSizes = native(() => this.#native.outputSizes);
-    const states = native(() => core.engine.states);
-    this.#layout = states.map(({ name, shape }) => [name, shape[0] ?? 1]);
+    this.#layout = layoutOf(core);
     this.#isSimple = core.inputs.length === 1 && core.outputNames.kind === 'single';
-    if (restore !== undefined) this.#restore(restore);
+    if (restore !== undefined) this.state = stateOf(restore, this.#layout, 'restore', 'stream');
   }
 
   /**
@@ -129,7 +132,7 @@ export class Session<O extends ModelOutput = ModelOutput> {
 
   /** The state as plain data, for `model.stream({ restore })`, now or after a restart. */
   snapshot(): SessionSnapshot {
-    return { version: 1, layout: structuredClone(this.#layout), state: Array.from(this.state) };
+    return snapshotOf(this.#layout, this.state);
   }
 
   /** Frees the session; later calls throw DISPOSED. */
@@ -139,29 +142,6 @@ export class Session<O extends ModelOutput = ModelOutput> {
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  #restore(value: unknown): void {
-    const isSnapshot =
-      isRecord(value) &&
-      value.version === 1 &&
-      isLayout(value.layout) &&
-      Array.isArray(value.state);
-    if (!isSnapshot) throw invalid('restore', 'a snapshot of a session', value, 'stream');
-    const expected = JSON.stringify(this.#layout);
-    const received = JSON.stringify(value.layout);
-    if (expected !== received) {
-      throw new SluiceError(
-        'SHAPE_MISMATCH',
-        `stream: the snapshot is of another model: expected states ${expected}, received ${received}`,
-        { option: 'restore', expected, received },
-      );
-    }
-    const state = Array.from(value.state as unknown[]);
-    if (!state.every((item) => typeof item === 'number')) {
-      throw invalid('restore.state', 'numbers', state, 'stream');
-    }
-    this.state = Float32Array.from(state as number[]);
   }
 
   #step(value: unknown, size: number, name: string): Float32Array {
@@ -185,13 +165,4 @@ export class Session<O extends ModelOutput = ModelOutput> {
     } else throw invalid(what, `one Float32Array for each of ${names.join(', ')}`, value);
     return sizes.map((size, i) => this.#step(list[i], size, `${what}.${names[i]}`));
   }
-}
-
-function isLayout(value: unknown): value is SessionSnapshot['layout'] {
-  if (!Array.isArray(value)) return false;
-  return value.every((item) => {
-    if (!Array.isArray(item) || item.length !== 2) return false;
-    const [name, size] = item;
-    return typeof name === 'string' && typeof size === 'number';
-  });
 }

@@ -8,6 +8,7 @@
 #include "addon/model.h"
 #include "addon/process.h"
 #include "addon/session.h"
+#include "addon/session_pool.h"
 #include "addon/snapshot.h"
 
 static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
@@ -18,6 +19,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     ModelObject::define(exports);
     BatchObject::define(exports);
     SessionObject::define(exports);
+    SessionPoolObject::define(exports);
     CancelObject::define(exports);
     SnapshotObject::define(exports);
     defineProcessFunctions(exports);

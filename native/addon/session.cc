@@ -7,9 +7,17 @@
 #include "engine/core/error.h"
 
 namespace sluice::addon {
-namespace {
 
-// A Float32Array of exactly `size` elements.
+WeightsType readWeightsType(Napi::Value value) {
+  static constexpr std::pair<std::string_view, WeightsType> kTypes[] = {
+      {"float32", WeightsType::Float32},
+      {"float16", WeightsType::Float16},
+      {"bfloat16", WeightsType::BFloat16},
+      {"int8", WeightsType::Int8}};
+  if (value.IsUndefined()) return WeightsType::Float32;
+  return readChoice(value, "weights", kTypes);
+}
+
 float* readStep(Napi::Value value, const char* what, int64_t size) {
   const ArrayView view = readTypedArray(value, napi_float32_array, what);
   if (view.length != static_cast<size_t>(size))
@@ -18,11 +26,10 @@ float* readStep(Napi::Value value, const char* what, int64_t size) {
   return view.as<float>();
 }
 
-}  // namespace
-
 SessionObject::SessionObject(const Napi::CallbackInfo& info) : Wrapped(info), memory_(info.Env()) {
   guard(info.Env(), [&] {
-    session_ = std::make_unique<Session>(ModelObject::from(info[0], "model").model());
+    const WeightsType weights = readWeightsType(info[1]);
+    session_ = std::make_unique<Session>(ModelObject::from(info[0], "model").model(), weights);
     ports_.resize(session_->inputSizes().size() + session_->outputSizes().size());
     pointers_.resize(ports_.size());
     memory_.report(session_->bytes());

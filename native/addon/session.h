@@ -11,6 +11,11 @@
 
 namespace sluice::addon {
 
+// 'float32', 'float16', 'bfloat16' or 'int8'; undefined is float32.
+WeightsType readWeightsType(Napi::Value value);
+// A Float32Array of exactly `size` elements.
+float* readStep(Napi::Value value, const char* what, int64_t size);
+
 class SessionObject : public Wrapped<SessionObject> {
  public:
   static constexpr const char* kName = "Session";

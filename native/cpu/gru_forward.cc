@@ -7,6 +7,7 @@
 #include "cpu/gru_grid.h"
 #include "cpu/gru_input.h"
 #include "cpu/gru_step.h"
+#include "cpu/gru_stream.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 
@@ -209,8 +210,12 @@ class Forward {
   const GruProgress* following_ = nullptr;
 };
 
+int32_t launch(const OpCall& call) noexcept {
+  return gruStreams(call) ? gruStreamLaunch(call) : launchGru<Forward>(call);
+}
 size_t scratchBytes(const OpCall& call) noexcept {
-  return static_cast<size_t>(scratchOf(call, gruExtents(call)).size) * sizeof(float);
+  const auto floats = static_cast<size_t>(scratchOf(call, gruExtents(call)).size);
+  return std::max(floats * sizeof(float), gruStreams(call) ? gruStreamScratchBytes(call) : 0);
 }
 size_t reserveBytes(const OpCall& call) noexcept {
   const GruReserve reserve(gruExtents(call), call.attr<GruAttributes>());
@@ -220,11 +225,12 @@ size_t reserveBytes(const OpCall& call) noexcept {
 }  // namespace
 
 const Kernel kGru = {.name = "cpu.gru",
+                     .whyNot = gruWhyNotReduced,
                      .scratchBytes = scratchBytes,
                      .reserveBytes = reserveBytes,
                      .packedBytes = gruPackedBytes,
                      .pack = gruPack,
-                     .launch = launchGru<Forward>,
+                     .launch = launch,
                      .launchPair = launchGruPair<Forward>,
                      .pairOutput = gru::kSequence,
                      .pairInput = gru::kX,

@@ -2,6 +2,7 @@
 
 #include "cpu/arguments.h"
 #include "cpu/gru_layout.h"
+#include "cpu/gru_stream.h"
 #include "cpu/pack.h"
 
 namespace sluice::cpu {
@@ -58,12 +59,14 @@ void packGates(const GruExtents& e, std::initializer_list<int64_t> gates, int64_
 }  // namespace
 
 size_t gruPackedBytes(const OpCall& call) noexcept {
+  if (gruIsReduced(call.attr<GruAttributes>())) return gruReducedBytes(call);
   return static_cast<size_t>(GruPacked(gruExtents(call)).size) * sizeof(float);
 }
 
 // The first inputs of the forward and the backward call are the same.
 void gruPack(const OpCall& call, void* packed) noexcept {
   const auto& attributes = call.attr<GruAttributes>();
+  if (gruIsReduced(attributes)) return gruReducedPack(call, packed);
   const GruExtents e = gruExtents(call);
   const GruPacked at(e);
   float* out = static_cast<float*>(packed);

@@ -13,7 +13,7 @@ import {
   trainable,
 } from './support.js';
 
-const { Batch, CancelToken, Model, Session } = addon;
+const { Batch, CancelToken, Model, Session, SessionPool } = addon;
 
 function instances() {
   const { model, batch } = trainable();
@@ -22,6 +22,7 @@ function instances() {
     Batch: batch,
     CancelToken: new CancelToken(),
     Session: new Session(model),
+    SessionPool: new SessionPool(model, 3),
   };
 }
 
@@ -58,7 +59,7 @@ function functionsOf(Class: { prototype: object }): [string, Method][] {
     .map(([name, { get, value }]) => [name, (get ?? value) as Method]);
 }
 
-const CLASSES = Object.entries({ Model, Batch, CancelToken, Session });
+const CLASSES = Object.entries({ Model, Batch, CancelToken, Session, SessionPool });
 
 /** The error of a call that throws or returns a promise that rejects; null where it is accepted. */
 async function failureOf(call: () => unknown): Promise<unknown> {

@@ -81,6 +81,12 @@ enum In { kY, kDy, kInCount };
 enum Out { kDx, kOutCount };
 }  // namespace activationBackward
 
+// How a kernel keeps weight matrices. All but Float32 are for streams in inference: one step, no
+// mask, nothing kept for backward. Float16 and BFloat16 are rounded to nearest, even where halfway;
+// Int8 has one scale a column. Biases and states stay float32, and so does what is added up, except
+// that with Int8 kernels may round the activations that meet the weights to 16 bits.
+enum class WeightsType : int32_t { Float32, Float16, BFloat16, Int8 };
+
 // One direction of a GRU over a whole sequence; equations in docs/semantics.md (gate order z, r,
 // h). A step where mask is 0 keeps the state; its output is zero, or with repeatMasked the output
 // of the previously processed step (zero before the first valid one). The values of x there are
@@ -94,6 +100,7 @@ struct GruAttributes {
   int32_t reverse = 0;
   int32_t repeatMasked = 0;
   int32_t recompute = 0;  // training: keep the states alone and compute the gates again in backward
+  WeightsType weights = WeightsType::Float32;  // of kernel and recurrent kernel
 };
 namespace gru {
 enum In {

@@ -75,6 +75,7 @@ class NodeContext {
   virtual bool training() const = 0;          // dropout and the like are active
   virtual bool keepsForBackward() const = 0;  // save what backward needs
   virtual bool savesMemory() const = 0;       // and rather compute again what can be
+  virtual WeightsType weights() const = 0;    // of a recurrent layer
   virtual ValueId in(int input) const = 0;
   virtual ValueId mask(int input) const = 0;  // Bool [B,T] or kNoValue
   virtual ValueId parameter(int i) const = 0;

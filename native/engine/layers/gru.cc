@@ -65,6 +65,7 @@ class GruCore final : public RecurrentCore {
   GruAttributes with(const RecurrentCall& call, const NodeContext& node) const {
     GruAttributes attributes = attributes_;
     attributes.reverse = call.reverse;
+    attributes.weights = node.weights();
     attributes.recompute = node.keepsForBackward() && node.savesMemory();
     return attributes;
   }

@@ -1,26 +1,23 @@
-// One live sequence, stepped on the calling thread. Its plan is the model's with one row, one step
-// and every recurrent state as an input and an output.
+// One live sequence, stepped on the calling thread.
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "engine/model/model.h"
+#include "engine/model/stepper.h"
 
 namespace sluice {
 
 class Session {
  public:
   // UNSUPPORTED names the layer that cannot be stepped.
-  explicit Session(std::shared_ptr<Model> model);
-  ~Session();
+  explicit Session(std::shared_ptr<Model> model, WeightsType weights = WeightsType::Float32);
 
-  const std::vector<int64_t>& inputSizes() const { return inputSizes_; }
-  const std::vector<int64_t>& outputSizes() const { return outputSizes_; }
-  int64_t stateSize() const { return static_cast<int64_t>(state_.size()); }
+  const std::vector<int64_t>& inputSizes() const { return stepper_.inputSizes(); }
+  const std::vector<int64_t>& outputSizes() const { return stepper_.outputSizes(); }
+  int64_t stateSize() const { return stepper_.stateFloats(); }
   // What it holds beside its model's weights.
-  size_t bytes() const;
+  size_t bytes() const { return stepper_.bytes() + state_.size() * sizeof(float); }
 
   // Reads inputSizes()[i] floats from inputs[i], writes outputSizes()[i] floats to outputs[i].
   // Inputs and outputs may be the same memory.
@@ -31,10 +28,8 @@ class Session {
   void reset() { state_.assign(state_.size(), 0.0f); }
 
  private:
-  struct Frame;
   std::shared_ptr<Model> model_;
-  std::unique_ptr<Frame> frame_;
-  std::vector<int64_t> inputSizes_, outputSizes_;
+  Stepper stepper_;
   std::vector<float> state_;
 };
 

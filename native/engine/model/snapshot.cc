@@ -1,6 +1,13 @@
 #include "engine/model/snapshot.h"
 
+#include <atomic>
+
 namespace sluice {
+
+uint64_t Snapshot::nextVersion() {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
 
 const void* Snapshot::packed(const PackedKey& key, const std::function<void(void*)>& pack) const {
   const std::lock_guard lock(mutex_);
@@ -34,6 +41,7 @@ size_t Snapshot::packedBytes() const {
 
 void Snapshot::invalidatePacked() {
   const std::lock_guard lock(mutex_);
+  version_ = nextVersion();
   for (const auto& entry : packed_) entry->valid = false;
 }
 

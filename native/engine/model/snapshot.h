@@ -18,7 +18,8 @@ namespace sluice {
 class Snapshot {
  public:
   // Zeros: the padding between parameters stays so.
-  explicit Snapshot(size_t floats) : floats_(floats), values_(floats * sizeof(float)) {
+  explicit Snapshot(size_t floats)
+      : floats_(floats), values_(floats * sizeof(float)), version_(nextVersion()) {
     std::fill_n(values(), floats, 0.0f);
   }
 
@@ -27,6 +28,8 @@ class Snapshot {
   size_t floats() const { return floats_; }
   // In this real type: as they are, or a copy that lives as long as the snapshot.
   const void* valuesAs(DType real) const;
+  // Of these values: no other snapshot has it, nor this one once it is written again. Not 0.
+  uint64_t version() const { return version_; }
 
   // The packed form with this key, made by `pack` if it is not there yet. Stays valid as long as
   // the snapshot does.
@@ -41,8 +44,11 @@ class Snapshot {
     bool valid = false;
     Buffer buffer;
   };
+  static uint64_t nextVersion();
+
   size_t floats_;
   Buffer values_;
+  uint64_t version_;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Packed>> packed_;
 };

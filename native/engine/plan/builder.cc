@@ -16,6 +16,8 @@ class PlanBuilder::Context final : public NodeContext {
   }
   bool savesMemory() const override { return builder_.request_.lowMemory; }
 
+  WeightsType weights() const override { return builder_.request_.weights; }
+
   ValueId in(int input) const override {
     const ValueRef ref = node().inputs[static_cast<size_t>(input)];
     return builder_.values(ref.node).outputs[static_cast<size_t>(ref.output)];

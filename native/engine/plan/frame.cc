@@ -57,10 +57,13 @@ void* Frame::locate(ValueId id, const RunMemory& memory) const {
 }
 
 void Frame::run(const RunMemory& memory, const RunContext& context) {
-  last_ = memory;
+  last_ = &memory;
   const auto& ids = plan_->viewValues();
   for (size_t v = 0; v < views_.size(); ++v)
     if (ids[v] != kNoValue) views_[v].data = locate(ids[v], memory);
+  const uint64_t version = memory.snapshot ? memory.snapshot->version() : 0;
+  const bool isPacked = version != 0 && version == packedOf_;
+  packedOf_ = 0;
   for (size_t i = 0; i < calls_.size(); ++i) {
     const BoundOp& bound = plan_->ops()[i];
     OpCall& call = calls_[i];
@@ -68,8 +71,7 @@ void Frame::run(const RunMemory& memory, const RunContext& context) {
     call.scratch = bound.scratchBytes > 0
                        ? static_cast<std::byte*>(memory.arena) + bound.scratchOffset
                        : nullptr;
-    call.packed = nullptr;
-    if (bound.packed.bytes > 0)
+    if (bound.packed.bytes > 0 && !isPacked)
       call.packed = memory.snapshot->packed(
           bound.packed, [&](void* target) { bound.kernel->pack(call, target); });
     // Of a pair, the second one starts both.
@@ -90,11 +92,12 @@ void Frame::run(const RunMemory& memory, const RunContext& context) {
     if (memory.cancel) memory.cancel->check();
     if (memory.yields) Scheduler::instance().yieldToInference();
   }
+  packedOf_ = version;
 }
 
 TensorView Frame::value(ValueId id) const {
   TensorView view = plan_->valueView(id);
-  view.data = locate(id, last_);
+  view.data = locate(id, *last_);
   return view;
 }
 

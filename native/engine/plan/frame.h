@@ -29,7 +29,8 @@ class Frame {
   Frame(std::shared_ptr<const BoundPlan> plan, const std::vector<Parameter>& parameters);
 
   const BoundPlan& bound() const { return *plan_; }
-  // Throws ABORTED when cancelled. Results lie in the arena until the next run.
+  // Throws ABORTED when cancelled. Results lie in the arena until the next run; to find them there,
+  // `memory` is looked at again.
   void run(const RunMemory& memory, const RunContext& context);
   // Where a value was in the last run.
   TensorView value(ValueId id) const;
@@ -41,7 +42,8 @@ class Frame {
   std::vector<size_t> parameterOffsets_;  // in bytes
   std::vector<TensorView> views_;
   std::vector<OpCall> calls_;
-  RunMemory last_;
+  const RunMemory* last_ = nullptr;
+  uint64_t packedOf_ = 0;  // the version of the weights whose packed forms `calls_` hold
 };
 
 }  // namespace sluice

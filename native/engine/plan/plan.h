@@ -49,7 +49,8 @@ struct PlanRequest {
   bool backward = false;    // gradients of the parameters
   bool cotangents = false;  // gradients start from given cotangents, not from the losses
   bool inputGradients = false;
-  bool lowMemory = false;        // backward computes again what it can
+  bool lowMemory = false;                      // backward computes again what it can
+  WeightsType weights = WeightsType::Float32;  // of recurrent layers; others have only that
   bool allStates = false;        // every state comes in and goes out, not only carried ones
   uint64_t maskedInputs = 0;     // bit i: input i comes with a mask
   uint64_t weightedOutputs = 0;  // bit k: output k comes with sample weights

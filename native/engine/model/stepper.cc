@@ -1,0 +1,118 @@
+#include "engine/model/stepper.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/model/plan_cache.h"
+
+namespace sluice {
+namespace {
+
+// Floats of one step of a value with one row; UNSUPPORTED where it has no such thing.
+int64_t stepSize(const Node& node, const NodeOutput& value) {
+  int64_t size = 1;
+  for (int i = value.sequence ? 2 : 1; i < value.shape.rank; ++i) {
+    if (isSymbol(value.shape[i]))
+      fail(Code::Unsupported,
+           cat(node.name, ": ", describeShape(value.shape),
+               " cannot be stepped: only the steps may be unknown"),
+           {.layer = node.name});
+    size *= value.shape[i];
+  }
+  return size;
+}
+
+// The same layers and weights, one step at a time.
+Graph oneStepOf(const Model& model) {
+  Graph graph = Graph::parse(model.description(), 1);
+  for (const Node& node : graph.nodes) {
+    if (!node.layer) continue;
+    const std::string why = node.layer->whyNotStreamable(node);
+    if (!why.empty())
+      fail(Code::Unsupported,
+           cat(node.name, ": a ", node.kind, " layer cannot be stepped here: ", why),
+           {.layer = node.name});
+  }
+  for (const int input : graph.inputs) {
+    const Node& node = graph.nodes[static_cast<size_t>(input)];
+    if (!node.outputs[0].sequence || node.outputs[0].dtype != DType::Float32)
+      fail(Code::Unsupported, cat(node.name, ": a streamed input is a float32 sequence"),
+           {.layer = node.name});
+  }
+  if (graph.parameterFloats != model.graph().parameterFloats)
+    fail(Code::Unsupported,
+         "the model has weights that depend on the number of steps: it cannot be stepped");
+  return graph;
+}
+
+}  // namespace
+
+Stepper::Stepper(const Model& model, WeightsType weights, int64_t mostRows) {
+  const Graph graph = oneStepOf(model);
+  for (const int input : graph.inputs) {
+    const Node& node = graph.nodes[static_cast<size_t>(input)];
+    inputSizes_.push_back(stepSize(node, node.outputs[0]));
+  }
+  for (const ValueRef ref : graph.outputs)
+    outputSizes_.push_back(stepSize(graph.nodes[static_cast<size_t>(ref.node)], graph.at(ref)));
+
+  PlanRequest request;
+  request.allStates = true;
+  request.weights = weights;
+  const auto plan = std::make_shared<Plan>(compilePlan(graph, request, {}));
+  const Backend& device = BackendRegistry::instance().require("cpu");
+  size_t arenaBytes = 0;
+  for (int64_t rows = 1; rows <= mostRows; rows *= 2) {
+    const Extents extents{rows, std::vector<int64_t>(static_cast<size_t>(graph.symbols), 1)};
+    const auto bound = std::make_shared<BoundPlan>(plan, extents, device, 1, false);
+    frames_.emplace_back(bound, graph.parameters);
+    arenaBytes = std::max(arenaBytes, bound->arenaBytes());
+  }
+  const auto largest = std::bit_floor(static_cast<uint64_t>(mostRows));
+  const auto rowsOf = [largest](int64_t size) {
+    return Buffer(static_cast<size_t>(size) * largest * sizeof(float));
+  };
+  arena_ = Buffer(arenaBytes);
+  memory_.arena = arena_.data();
+  for (const int64_t size : inputSizes_) {
+    inputs_.push_back(rowsOf(size));
+    memory_.inputs.push_back(inputs_.back().data());
+  }
+  for (const State& state : graph.states) {
+    stateSizes_.push_back(state.size);
+    stateFloats_ += state.size;
+    states_.push_back(rowsOf(state.size));
+    memory_.statesIn.push_back(states_.back().data());
+  }
+  memory_.masks.assign(graph.inputs.size(), nullptr);
+}
+
+size_t Stepper::bytes() const {
+  size_t bytes = sizeof(Stepper) + arena_.bytes();
+  for (const auto* buffers : {&inputs_, &states_})
+    for (const Buffer& buffer : *buffers) bytes += buffer.bytes();
+  return bytes;
+}
+
+int64_t Stepper::groupFor(int64_t rows) const {
+  const auto group = std::bit_floor(static_cast<uint64_t>(rows));
+  return static_cast<int64_t>(std::min(group, uint64_t{1} << (frames_.size() - 1)));
+}
+
+void Stepper::run(const Snapshot& weights, int64_t group) {
+  memory_.parameters = weights.values();
+  memory_.snapshot = &weights;
+  Frame& frame = frames_[static_cast<size_t>(std::countr_zero(static_cast<uint64_t>(group)))];
+  const RunContext context;
+  frame.run(memory_, context);
+  last_ = &frame;
+}
+
+const float* Stepper::output(size_t k) const {
+  return last_->value(last_->bound().plan().outputs[k]).as<float>();
+}
+const float* Stepper::stateOut(size_t s) const {
+  return last_->value(last_->bound().plan().statesOut[s]).as<float>();
+}
+
+}  // namespace sluice

@@ -1,0 +1,49 @@
+// A model's plan with one step and every recurrent state as an input and an output, for groups of
+// rows that step together: what sessions run on.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/model/model.h"
+#include "engine/plan/frame.h"
+
+namespace sluice {
+
+class Stepper {
+ public:
+  // UNSUPPORTED names the layer that cannot be stepped. Groups have at most `mostRows` rows.
+  Stepper(const Model& model, WeightsType weights, int64_t mostRows);
+  Stepper(const Stepper&) = delete;
+  Stepper& operator=(const Stepper&) = delete;
+
+  const std::vector<int64_t>& inputSizes() const { return inputSizes_; }
+  const std::vector<int64_t>& outputSizes() const { return outputSizes_; }
+  const std::vector<int64_t>& stateSizes() const { return stateSizes_; }
+  int64_t stateFloats() const { return stateFloats_; }
+  size_t bytes() const;
+
+  // The largest group that runs in one piece and has at most `rows` rows.
+  int64_t groupFor(int64_t rows) const;
+
+  // [rows, size], to be filled before a run.
+  float* input(size_t i) { return inputs_[i].as<float>(); }
+  float* stateIn(size_t s) { return states_[s].as<float>(); }
+  // Allocates nothing, unless these weights were not packed before. A row's results do not depend
+  // on the others.
+  void run(const Snapshot& weights, int64_t group);
+  // [rows, size] of the last run.
+  const float* output(size_t k) const;
+  const float* stateOut(size_t s) const;
+
+ private:
+  std::vector<int64_t> inputSizes_, outputSizes_, stateSizes_;
+  int64_t stateFloats_ = 0;
+  std::vector<Frame> frames_;  // of 1, 2, 4, ... rows
+  const Frame* last_ = nullptr;
+  Buffer arena_;
+  std::vector<Buffer> inputs_, states_;
+  RunMemory memory_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,12 @@
+// Weights as a stream keeps them, rounded here by other means than in the code under test.
+#pragma once
+
+#include "engine/backend/op.h"
+#include "support/tensor.h"
+
+namespace sluice::test {
+
+// The Float32 matrix [k, n] with its elements as they are in less precision; int8 by columns.
+Tensor roundedTo(WeightsType weights, const Tensor& matrix);
+
+}  // namespace sluice::test
