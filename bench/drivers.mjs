@@ -16,6 +16,7 @@ const INSTALL = 'run npm run bench -- --peers';
  * @property {() => { version: string } | { missing: string }} find
  * @property {Record<string, string | number>} [options] further values of its cases
  * @property {(threads: number) => Record<string, string>} [environment]
+ * @property {boolean} [own] Sluice, and no peer
  * @property {boolean} [once] too slow for rounds
  * @property {boolean} [unlike] computes something else, so that only times can be compared
  */
@@ -63,12 +64,14 @@ export const drivers = {
     kinds: ['training', 'inference', 'fma', 'sgemm', 'tile'],
     command: [path('../build/bench/sluice_bench')],
     find: ownProgram,
+    own: true,
   },
   sluice: {
     label: 'Sluice, JavaScript',
     kinds: ['training', 'inference', 'step'],
     command: [process.execPath, path('drivers/sluice.mjs')],
     find: () => found(''),
+    own: true,
   },
   onednn: {
     label: 'oneDNN',

@@ -32,13 +32,19 @@ export function kernelTables(result) {
 function comparisonOf(result, kind) {
   const rows = result.rows.filter((row) => row.kind === kind);
   if (rows.length === 0) return ['No case was measured.'];
-  const means = Object.entries(GROUPS).flatMap(([group, name]) => {
-    const mean = meanOfBestPeers(rows.filter((row) => row.group === group));
-    return mean === null ? [] : [`${mean} × (${name})`];
-  });
+  const own = driversIn(rows).filter((name) => drivers[name].own);
+  const means = own.flatMap((name) =>
+    Object.entries(GROUPS).flatMap(([group, title]) => {
+      const mean = meanOfBestPeers(
+        rows.filter((row) => row.group === group),
+        name,
+      );
+      return mean === null ? [] : [`${mean} × ${drivers[name].label} (${title})`];
+    }),
+  );
   const nameOf = (row) => shapeOf(row) + (row.group === 'other' ? ' (other)' : '');
   return [
-    comparison(result, rows, { own: ['native'], nameOf }),
+    comparison(result, rows, nameOf),
     ...(means.length ? [`Geometric mean of the best peers: ${means.join(', ')}.`] : []),
     `![Time over Sluice's, ${kind}](benchmarks/${kind}.svg)`,
   ];
@@ -56,7 +62,7 @@ function limitTables(rows) {
       return [
         `${row.kind}, ${shapeOf(row)}`,
         threads,
-        round3(flopOf(row) / ms / 1e6 / threads),
+        round3(flopOf(row) / ms / 1e6 / Number(threads)),
         fma.gflops,
         percent(fma.share),
         sgemm?.[threads] ? percent(sgemm[threads].share) : '–',

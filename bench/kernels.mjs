@@ -43,7 +43,7 @@ async function measureCase(benchCase, names, settings) {
     for (const { kind } of cases.limits) entries.push(...inProcesses(['native'], { kind }));
   }
   const runs = await measureInRounds(entries, settings);
-  return summarize(benchCase, runs, await expectedOf('native', able, sizes), 'native');
+  return summarize(benchCase, runs, await expectedOf('native', able, sizes));
 }
 
 /** One thread, two, four... as many as there are processors. */

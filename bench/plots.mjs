@@ -21,7 +21,10 @@ const INK = '#33322f';
 const RULE = '#dedcd6';
 const text = { color: INK, fontSize: 13, fontFamily: 'sans-serif' };
 
-/** @returns {Record<string, string>} SVG by the name of its file; nothing where there is no result */
+/**
+ * @param {{ kernels?: any }} results
+ * @returns {Record<string, string>} SVG by the name of its file; nothing where there is no result
+ */
 export function plots({ kernels }) {
   if (!kernels) return {};
   const { rows, scaling } = kernels;
@@ -59,6 +62,8 @@ const axis = (options) => ({
   ...options,
 });
 
+const threadCount = (threads) => (Number(threads) === 1 ? '1 thread' : `${threads} threads`);
+
 /** On two lines, so that the names of many cases fit side by side. */
 const shortName = (row) => shapeOf(row).replace(/ I/, '\nI');
 
@@ -66,15 +71,15 @@ const shortName = (row) => shapeOf(row).replace(/ I/, '\nI');
 function comparisonPlot(rows) {
   if (rows.length === 0) return null;
   const names = driversIn(rows).filter((name) => name !== 'native');
+  const one = { yAxis: 1, lineStyle: { color: OWN, width: 2, type: 'solid' } };
   const series = names.map((name) => ({
     type: 'bar',
     name: drivers[name].label,
     itemStyle: { color: COLORS[name] },
     barGap: 0,
-    data: rows.map((row) => row.results[name]?.ratio ?? null),
+    data: rows.map((row) => row.results[name]?.ratio.native ?? null),
+    markLine: { symbol: 'none', label: { show: false }, data: [one] },
   }));
-  const one = { yAxis: 1, lineStyle: { color: OWN, width: 2, type: 'solid' } };
-  series[0].markLine = { symbol: 'none', label: { show: false }, data: [one] };
   return draw(420, {
     grid: { left: 80, right: 16, top: 56, bottom: 56 },
     xAxis: axis({
@@ -99,19 +104,22 @@ function limitsPlot(rows) {
     Object.keys(row.limits.fma).map((threads) => ({ row, threads })),
   );
   if (points.length === 0) return null;
-  const bars = {
-    Sluice: [OWN, ({ fma }, threads) => fma[threads].share],
-    'its innermost loop in the first cache': ['#86b6ef', shareOfPeak('tile')],
-    'sgemm 2048³': ['#8a8983', shareOfPeak('sgemm')],
-  };
+  const bars = [
+    { name: 'Sluice', color: OWN, share: ({ fma }, threads) => fma[threads].share },
+    {
+      name: 'its innermost loop in the first cache',
+      color: '#86b6ef',
+      share: shareOfPeak('tile'),
+    },
+    { name: 'sgemm 2048³', color: '#8a8983', share: shareOfPeak('sgemm') },
+  ];
   return draw(120 + 44 * points.length, {
     grid: { left: 300, right: 32, top: 48, bottom: 56 },
     yAxis: axis({
       type: 'category',
       inverse: true,
       data: points.map(
-        ({ row, threads }) =>
-          `${row.kind}, ${shapeOf(row)}, ${threads} thread${threads > 1 ? 's' : ''}`,
+        ({ row, threads }) => `${row.kind}, ${shapeOf(row)}, ${threadCount(threads)}`,
       ),
     }),
     xAxis: axis({
@@ -121,7 +129,7 @@ function limitsPlot(rows) {
       min: 0,
       max: 100,
     }),
-    series: Object.entries(bars).map(([name, [color, share]]) => ({
+    series: bars.map(({ name, color, share }) => ({
       type: 'bar',
       name,
       itemStyle: { color },
@@ -145,7 +153,7 @@ function scalingPlot(points) {
     const own = points.filter((point) => point.kind === kind && point.axis === size);
     return Object.keys(own[0]?.ms ?? {}).map((threads, i) => ({
       type: 'line',
-      name: `${threads} thread${threads > 1 ? 's' : ''}`,
+      name: threadCount(threads),
       xAxisIndex: index,
       yAxisIndex: index,
       symbolSize: 6,

@@ -102,8 +102,8 @@ function trainStepTable(result) {
   return [
     '## A training step',
     on(result),
-    'gru(units) → dense(1), mse, Adam: forward, backward and update, called from JavaScript (`trainOnBatch`) and from Python. TF.js resets before the product, which takes one more of them. brain.js takes one sequence after the other and predicts every step. TF.js CPU and brain.js were timed once.',
-    comparison(result, result.rows, { own: ['sluice'], nameOf }),
+    'gru(units) → dense(1), mse, Adam: forward, backward and update, called from JavaScript (`trainOnBatch`) and from Python. TF.js has another GRU, which resets before the product; brain.js takes one sequence after the other and predicts every step. TF.js CPU and brain.js were timed once.',
+    comparison(result, result.rows, nameOf),
     ...reasons(result),
   ];
 }

@@ -7,33 +7,36 @@ import { best, distance, median, ratio, round3 } from './statistics.mjs';
 const kSame = 1e-4;
 
 /**
- * A row of the result. Ratios are times over Sluice's, each with its better number of threads.
+ * A row of the result. Ratios are times over those of each of Sluice's own drivers, all with their
+ * better number of threads.
  * @param {object} benchCase
  * @param {object[]} runs of measureInRounds: this case's, and those of the machine's limits
  * @param {Record<0 | 1, object>} expected results by `resetAfter`
- * @param {string} ownName the driver that the others are compared with
  */
-export function summarize(benchCase, runs, expected, ownName) {
+export function summarize(benchCase, runs, expected) {
   const ofCase = runs.filter((run) => run.case.kind === benchCase.kind);
-  const own = ofCase.filter((run) => run.driver === ownName && !run.failed);
-  if (own.length === 0) {
-    const { failed } = ofCase.find((run) => run.driver === ownName);
-    throw new Error(`Sluice itself cannot run ${JSON.stringify(benchCase)}: ${failed}`);
+  const names = [...new Set(ofCase.map((run) => run.driver))];
+  const goodOf = (name) => ofCase.filter((run) => run.driver === name && !run.failed);
+  const failureOf = (name) => ofCase.find((run) => run.driver === name && run.failed)?.failed;
+  const own = {};
+  for (const name of names.filter((other) => drivers[other].own)) {
+    const good = goodOf(name);
+    if (good.length === 0) throw new Error(`${drivers[name].label} failed: ${failureOf(name)}`);
+    own[name] = best(good);
   }
   const row = { ...benchCase, results: {}, failed: {}, limits: {} };
-  for (const name of new Set(ofCase.map((run) => run.driver))) {
-    const all = ofCase.filter((run) => run.driver === name);
-    const good = all.filter((run) => !run.failed);
+  for (const name of names) {
+    const good = goodOf(name);
     const off = drivers[name].unlike ? null : farthest(good, expected[resetAfterOf(name)]);
-    if (good.length === 0) row.failed[name] = all[0].failed;
+    if (good.length === 0) row.failed[name] = failureOf(name);
     else if (off > kSame) row.failed[name] = `computes something else (distance ${off})`;
-    else row.results[name] = { ...figuresOf(good, best(own)), distance: off && round3(off) };
+    else row.results[name] = { ...figuresOf(good, own), distance: off && round3(off) };
   }
   for (const run of runs) {
     const { kind, threads } = run.case;
-    const withAsMany = own.find((other) => other.case.threads === threads);
-    if (kind === benchCase.kind || run.failed || !withAsMany) continue;
-    row.limits[kind] = { ...row.limits[kind], [threads]: shareOf(run, withAsMany, benchCase) };
+    const native = goodOf('native').find((other) => other.case.threads === threads);
+    if (kind === benchCase.kind || run.failed || !native) continue;
+    row.limits[kind] = { ...row.limits[kind], [threads]: shareOf(run, native, benchCase) };
   }
   return row;
 }
@@ -46,7 +49,9 @@ function figuresOf(runs, own) {
   return {
     ms: Object.fromEntries(runs.map((run) => [run.case.threads, round3(median(run.ms))])),
     threads: fastest.case.threads,
-    ratio: round3(ratio(fastest.ms, own.ms)),
+    ratio: Object.fromEntries(
+      Object.entries(own).map(([name, run]) => [name, round3(ratio(fastest.ms, run.ms))]),
+    ),
     peakMiB: Math.max(...runs.map((run) => run.peakMiB)),
   };
 }
@@ -62,7 +67,8 @@ function shareOf(limit, own, benchCase) {
 /** A row for people who wait. */
 export function describe(name, row) {
   const results = Object.entries(row.results).map(
-    ([driver, { ms, threads, ratio: times }]) => `${driver} ${ms[threads]} (${times} ×)`,
+    ([driver, { ms, threads, ratio: times }]) =>
+      `${driver} ${ms[threads]} (${Object.values(times)[0]} ×)`,
   );
   const failures = Object.entries(row.failed).map(([driver, reason]) => `${driver}: ${reason}`);
   return `${name}, ms: ${[...results, ...failures].join(', ')}`;

@@ -22,12 +22,8 @@ export async function measureTrainStep(report, { rounds = kRounds, only = '' } =
       const once = slow.map((driver) => ({ driver, case: { ...sizes, threads: 1 } }));
       runs.push(...(await measureInRounds(once, { rounds: 1, roundMs: 1 })));
     }
-    const row = summarize(
-      benchCase,
-      runs,
-      await expectedOf('sluice', Object.keys(here), sizes),
-      'sluice',
-    );
+    const expected = await expectedOf('sluice', Object.keys(here), sizes);
+    const row = summarize(benchCase, runs, expected);
     rows.push(row);
     report(describe(name, row));
   }

@@ -55,8 +55,10 @@ def median_ms(iterate, count):
 
 def serve(iterate, check):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ends with stdin, without a traceback
+    start = time.perf_counter()
     for _ in range(3):
-        iterate()
+        if time.perf_counter() - start < 1:
+            iterate()
     print("ready", flush=True)
     for line in sys.stdin:
         words = line.split()

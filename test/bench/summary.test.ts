@@ -31,6 +31,7 @@ const fma = { case: { kind: 'fma', threads: 2 }, samples: { flop: 8e9 } };
 const runs = [
   run('native', 1, [8, 10, 9]),
   run('native', 2, [4, 8, 5]),
+  run('sluice', 2, [8, 12, 10]),
   run('onednn', 1, [12, 14, 16]),
   run('onednn', 2, [8, 12, 10]),
   run('jax', 1, [], { failed: 'no such instruction' }),
@@ -41,19 +42,31 @@ const runs = [
   { ...run('native', 2, [10, 20, 10]), ...fma },
 ];
 const expected = { 1: samples, 0: before };
-const row = summarize(benchCase, runs, expected, 'native');
+const row = summarize(benchCase, runs, expected);
 
 describe('a row of figures', () => {
   it('compares the better numbers of threads, round by round', () => {
-    expect(row.results.native).toMatchObject({ ms: { 1: 9, 2: 5 }, threads: 2, ratio: 1 });
-    expect(row.results.onednn).toMatchObject({ ms: { 1: 14, 2: 10 }, threads: 2, ratio: 2 });
+    expect(row.results.native).toMatchObject({
+      ms: { 1: 9, 2: 5 },
+      threads: 2,
+      ratio: { native: 1, sluice: 0.5 },
+    });
+    expect(row.results.onednn).toMatchObject({
+      ms: { 1: 14, 2: 10 },
+      threads: 2,
+      ratio: { native: 2 },
+    });
     expect(row.results.onednn.peakMiB).toBe(20);
   });
 
   it('keeps the reason of a driver that fails, and figures of one that fails with two threads', () => {
     expect(row.failed.jax).toBe('no such instruction');
     expect(row.results.jax).toBeUndefined();
-    expect(row.results.tfjsWasm).toMatchObject({ ms: { 1: 500 }, threads: 1, ratio: 100 });
+    expect(row.results.tfjsWasm).toMatchObject({
+      ms: { 1: 500 },
+      threads: 1,
+      ratio: { native: 100 },
+    });
   });
 
   it('leaves out a driver that computes something else, and knows which GRU each has', () => {
@@ -69,16 +82,17 @@ describe('a row of figures', () => {
   it('does without samples where only times can be compared, and not without Sluice', () => {
     const slow = run('brainjs', 1, [50], { samples: {} });
     const own = run('sluice', 1, [5, 6, 7]);
-    const { results } = summarize(benchCase, [own, slow], expected, 'sluice');
-    expect(results.brainjs).toMatchObject({ ratio: 10, distance: null });
+    const { results } = summarize(benchCase, [own, slow], expected);
+    expect(results.brainjs).toMatchObject({ ratio: { sluice: 10 }, distance: null });
     const failed = run('native', 1, [], { failed: 'no memory' });
-    expect(() => summarize(benchCase, [failed], expected, 'native')).toThrow(/no memory/);
+    expect(() => summarize(benchCase, [failed], expected)).toThrow(/no memory/);
   });
 });
 
 const machine = { cpu: 'A processor', cores: 2, memoryGiB: 8, node: 'v20.0.0', date: '2020-01-01' };
 const drivers = {
   native: 'Sluice, native',
+  sluice: 'Sluice, JavaScript',
   onednn: 'oneDNN 2.6.3',
   tfjsWasm: 'TF.js WASM 4.22.0',
 };
@@ -103,14 +117,18 @@ describe('the document', () => {
 
   it('has a line for each case, with versions, ratios and reasons', () => {
     expect(text).toContain(
-      '| case | Sluice, native, ms | oneDNN 2.6.3, ms | TF.js WASM 4.22.0, ms |',
+      '| case | Sluice, native, ms | Sluice, JavaScript, ms | oneDNN 2.6.3, ms | TF.js WASM 4.22.0, ms |',
     );
-    expect(text).toContain('| B64 T10 I100 H400 | 5 | 10 (2 ×) | 500 (100 ×) | 2 × |');
-    expect(text).toContain('Geometric mean of the best peers: 2 × (usual sizes).');
+    expect(text).toContain(
+      '| B64 T10 I100 H400 | 5 | 10 (2 ×) | 10 (2 ×) | 500 (100 ×) | 2 × | 1 × |',
+    );
+    expect(text).toContain(
+      'Geometric mean of the best peers: 2 × Sluice, native (usual sizes), 1 × Sluice, JavaScript (usual sizes).',
+    );
     expect(text).toContain('Not measured: PyTorch: none.');
     expect(text).toContain('Not measured: JAX: no such instruction.');
     expect(text).toContain('| inference, B64 T10 I100 H400 | 2 | 76.8 | 800 | 12 % | – | – |');
-    expect(text).toContain('| inference, B64 T10 I100 H400 | 20 | 20 | 10 |');
+    expect(text).toContain('| inference, B64 T10 I100 H400 | 20 | 20 | 20 | 10 |');
   });
 
   it('shows the plots that are there', () => {
