@@ -193,9 +193,13 @@ GruShare gruShareOf(const GruExtents& e, const GruGrid& grid, int thread) noexce
   share.group = thread / grid.members;
   share.member = thread % grid.members;
   share.members = grid.members;
-  share.rows = {share.group, grid.groups, (e.B - share.group + grid.groups - 1) / grid.groups};
+  const int64_t count = (e.B - share.group + grid.groups - 1) / grid.groups;
   share.rowsBefore =
       share.group * (e.B / grid.groups) + std::min<int64_t>(share.group, e.B % grid.groups);
+  // Neighbours, unless their lengths differ: rows at a distance of a power of two compete for the
+  // same places of the first-level cache.
+  share.rows =
+      e.masked ? GruRows{share.group, grid.groups, count} : GruRows{share.rowsBefore, 1, count};
   const Range blocks = partOf(e.blocks, 1, share.member, grid.members);
   share.blockBegin = blocks.begin;
   share.blockEnd = blocks.end;

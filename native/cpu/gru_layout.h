@@ -16,6 +16,7 @@ struct GruExtents {
   int64_t lanes;
   int64_t P;
   int64_t blocks;  // vectors of units
+  bool masked;
 };
 
 // The same inputs stand first in the forward and the backward call.
@@ -29,6 +30,7 @@ inline GruExtents gruExtents(const OpCall& call) {
   e.lanes = tileKernels().lanes;
   e.P = roundUp(e.H, e.lanes);
   e.blocks = e.P / e.lanes;
+  e.masked = call.in[gru::kMask].present();
   return e;
 }
 

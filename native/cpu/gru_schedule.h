@@ -11,8 +11,9 @@
 
 namespace sluice::cpu {
 
-// Every stride-th position from `first` on: the rows of one thread, or a part of them. Neighbouring
-// positions have similar lengths, so threads that take turns in choosing have equal work.
+// Every stride-th position from `first` on: the rows of one thread, or a part of them. With a mask
+// neighbouring positions have similar lengths, so threads that take turns in choosing have equal
+// work.
 struct GruRows {
   int64_t first = 0;
   int64_t stride = 1;
