@@ -151,32 +151,40 @@ GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passe
 }
 
 namespace {
-// How many calls to come have one thread, and how many it will be the next time.
-std::atomic<int> heldOff{0};
-std::atomic<int> nextHold{8};
+
+using Clock = std::chrono::steady_clock;
+
+// How long calls are held off after a slow one: longer each time, but never so long that it matters
+// when the processors are free again.
+constexpr int64_t kShortestHoldNs = 2'000'000;
+constexpr int64_t kLongestHoldNs = 500'000'000;
+std::atomic<int64_t> heldUntilNs{0};
+std::atomic<int64_t> nextHoldNs{kShortestHoldNs};
+
+int64_t nowNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch())
+      .count();
+}
+
 }  // namespace
 
 GruWatch::GruWatch(int threads, double expectedNs) noexcept
-    : expectedNs_(threads > 1 ? expectedNs : 0) {
-  if (expectedNs_ > 0) start_ = std::chrono::steady_clock::now();
-}
+    : expectedNs_(threads > 1 ? expectedNs : 0), startNs_(expectedNs_ > 0 ? nowNs() : 0) {}
 
 GruWatch::~GruWatch() {
   if (expectedNs_ <= 0) return;
-  const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start_;
-  const int hold = nextHold.load(std::memory_order_relaxed);
-  if (took.count() < 4 * expectedNs_ + 2e5) {
-    nextHold.store(std::max(hold / 2, 8), std::memory_order_relaxed);
+  const int64_t now = nowNs();
+  const int64_t hold = nextHoldNs.load(std::memory_order_relaxed);
+  if (static_cast<double>(now - startNs_) < 4 * expectedNs_ + 2e5) {
+    nextHoldNs.store(std::max(hold / 2, kShortestHoldNs), std::memory_order_relaxed);
     return;
   }
-  heldOff.store(hold, std::memory_order_relaxed);
-  nextHold.store(std::min(hold * 2, 4096), std::memory_order_relaxed);
+  heldUntilNs.store(now + hold, std::memory_order_relaxed);
+  nextHoldNs.store(std::min(hold * 2, kLongestHoldNs), std::memory_order_relaxed);
 }
 
 bool GruWatch::maySplit() noexcept {
-  const int held = heldOff.load(std::memory_order_relaxed);
-  if (held > 0) heldOff.store(held - 1, std::memory_order_relaxed);
-  return held <= 0;
+  return nowNs() >= heldUntilNs.load(std::memory_order_relaxed);
 }
 
 void GruProgress::await(int64_t turns) const noexcept {

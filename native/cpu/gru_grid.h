@@ -3,7 +3,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <optional>
 
 #include "cpu/gru_schedule.h"
@@ -33,7 +32,7 @@ GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passe
 // Threads wait for each other, at the latest at the end of a call. Where something else wants their
 // processors, a wait can last as long as a time slice, and a call of a millisecond ten times as
 // long as on one thread. So calls are watched: one that took much longer than expected keeps the
-// next ones on one thread, for ever longer as it happens again.
+// next ones on one thread, for up to half a second as it happens again.
 class GruWatch {
  public:
   GruWatch(int threads, double expectedNs) noexcept;
@@ -45,7 +44,7 @@ class GruWatch {
 
  private:
   double expectedNs_;  // 0: not watched
-  std::chrono::steady_clock::time_point start_;
+  int64_t startNs_;
 };
 
 // How long a grid takes by the same model.
