@@ -11,7 +11,6 @@ namespace sluice::cpu {
 namespace {
 
 constexpr const char* kVariable = "SLUICE_TARGET";
-constexpr int64_t kBaseline = HWY_TARGETS & (HWY_SCALAR | HWY_EMU128);
 
 std::string upperCase(std::string_view text) {
   std::string upper(text);
@@ -41,11 +40,11 @@ std::string list(const std::vector<std::string>& names) {
 }
 
 // 0 where no instruction set of this processor family has that name.
-int64_t bitNamed(std::string_view name) {
+int64_t bitsNamed(std::string_view name) {
   const std::string upper = upperCase(name);
   if (upper == "AVX512") return HWY_AVX3;
-  // Which of the two is compiled depends on the compiler.
-  if (upper == "SCALAR" || upper == "EMU128") return kBaseline;
+  // Which of the two is compiled, if any, depends on compiler and processor family.
+  if (upper == "SCALAR" || upper == "EMU128") return HWY_SCALAR | HWY_EMU128;
   for (int bit = 0; bit < 63; ++bit)
     if (upper != "UNKNOWN" && upper == upperCase(hwy::TargetName(int64_t{1} << bit)))
       return int64_t{1} << bit;
@@ -79,11 +78,11 @@ Targets look() {
 }  // namespace
 
 int64_t targetNamed(std::string_view name, int64_t here) {
-  const int64_t bit = bitNamed(name);
-  if ((bit & here) != 0) return bit & here;
-  const char* why = bit == 0                   ? "there is no such instruction set"
-                    : (bit & HWY_TARGETS) == 0 ? "this build has no kernels for it"
-                                               : "this machine lacks it";
+  const int64_t bits = bitsNamed(name);
+  if ((bits & here) != 0) return bits & here;
+  const char* why = bits == 0                   ? "there is no such instruction set"
+                    : (bits & HWY_TARGETS) == 0 ? "this build has no kernels for it"
+                                                : "this machine lacks it";
   const std::string known = list(namesOf(here));
   fail(Code::DeviceUnavailable, cat(kVariable, "=", shown(name), ": ", why, "; here run ", known),
        {.option = kVariable, .expected = known, .received = shown(name)});

@@ -12,7 +12,8 @@
 
 namespace sluice::cpu {
 
-// The bit of the instruction set that `name` asks for, among those in `here` (Highway's bits): a
+// The bit of the instruction set that `name` asks for, among those in `here` (Highway's bits, of
+// which HWY_TARGETS are compiled): a
 // name of Highway's ("AVX3", "AVX2", "SSE4", "SCALAR", "NEON"), "AVX512", in any case.
 // DEVICE_UNAVAILABLE for any other name and for an instruction set that this build or this machine
 // lacks; the message says which of these, and which there are.
