@@ -12,6 +12,7 @@ const SECTIONS = {
   'train-step': trainStepTable,
   'event-loop': eventLoopTable,
   latency: latencyTable,
+  push: pushTable,
   waiting: waitingTable,
   import: importTable,
   memory: memoryTable,
@@ -72,6 +73,24 @@ function latencyTable(result) {
     table(
       ['call', 'beside', 'p50 ms', 'p99 ms', 'max ms'],
       names.flatMap((name) => [row(name, 'alone'), row(name, 'beside')]),
+    ),
+  ];
+}
+
+function pushTable(result) {
+  const { push, pool } = result;
+  const types = Object.keys(pool.us);
+  const row = (name, us) => [name, ...types.map((type) => us[type].median)];
+  return [
+    '## Streaming',
+    on(result),
+    `Microseconds of one step from JavaScript, on the calling thread, by the type of the weights: \`session.push(x, out)\` of a gru with as many features as units, and \`pool.step\` of ${pool.sessions.toLocaleString('en')} sessions, for each of them. Median of 200 rounds.`,
+    table(
+      ['call', ...types],
+      [
+        ...push.map(({ units, us }) => row(`push, ${units} units`, us)),
+        row(`pool.step, ${pool.units} units, a session`, pool.us),
+      ],
     ),
   ];
 }
