@@ -49,8 +49,7 @@ class Multiplication {
   void block(int64_t row, int64_t rows, int64_t k, int64_t depth, int64_t panelBegin,
              int64_t panelEnd) const {
     const bool one = p_.rows * p_.outer == 1;
-    // Tiles of nearly equal height: a last tile of one row would leave the arithmetic units idle.
-    const int64_t tiles = (rows + kernels_.maxRows - 1) / kernels_.maxRows;
+    const RowTiles tiles(rows, kernels_.maxRows);
     for (int64_t panel = panelBegin; panel < panelEnd;) {
       int64_t together = 1;
       if (one && p_.first <= panel * panel_) {
@@ -58,11 +57,11 @@ class Multiplication {
         together = std::clamp<int64_t>(whole - panel, 1, kMaxTilePanels);
       }
       for (int64_t group = 0; group < p_.outer; ++group) {
-        for (int64_t tile = 0; tile < tiles; ++tile) {
-          const int64_t begin = row + rows * tile / tiles;
-          const int64_t end = row + rows * (tile + 1) / tiles;
+        for (int64_t tile = 0; tile < tiles.count(); ++tile) {
+          const int64_t begin = row + tiles.begin(tile);
           piece(p_.a + group * p_.outerA + begin * p_.lda,
-                p_.c + group * p_.outerC + begin * p_.ldc, end - begin, k, depth, panel, together);
+                p_.c + group * p_.outerC + begin * p_.ldc, tiles.height(tile), k, depth, panel,
+                together);
         }
       }
       panel += together;

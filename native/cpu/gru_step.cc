@@ -63,11 +63,11 @@ void GruStep::gates(const GruStepArgs& args, int64_t row, int64_t block, int64_t
 void GruStep::inTiles(const GruStepArgs& args) const {
   alignas(64) float out[kMaxTileRows * kMaxPanel];
   const TileKernels& kernels = tileKernels();
-  const int64_t tiles = (args.rows + kernels.maxRows - 1) / kernels.maxRows;
+  const RowTiles tiles(args.rows, kernels.maxRows);
   for (int64_t block = args.blockBegin; block < args.blockEnd; ++block) {
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-      const int64_t row = args.rows * tile / tiles;
-      const int64_t count = args.rows * (tile + 1) / tiles - row;
+    for (int64_t tile = 0; tile < tiles.count(); ++tile) {
+      const int64_t row = tiles.begin(tile);
+      const int64_t count = tiles.height(tile);
       kernels.rows[kPanelVectors - 1][count - 1](products(args, row, block, true, out));
       gates(args, row, block, count, true, out);
     }

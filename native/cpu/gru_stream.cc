@@ -170,13 +170,13 @@ class Step {
   // A block's weights stay in the cache while the tiles of rows pass.
   void inTiles() const {
     const TileKernels& kernels = tileKernels();
-    const int64_t tiles = (e_.B + kernels.maxRows - 1) / kernels.maxRows;
+    const RowTiles tiles(e_.B, kernels.maxRows);
     for (int64_t block = 0; block < e_.blocks; ++block) {
       const float* b[2];
       for (const bool recurrent : {false, true}) b[recurrent] = blockAsFloats(recurrent, block);
-      for (int64_t tile = 0; tile < tiles; ++tile) {
-        const int64_t row = e_.B * tile / tiles;
-        const int64_t count = e_.B * (tile + 1) / tiles - row;
+      for (int64_t tile = 0; tile < tiles.count(); ++tile) {
+        const int64_t row = tiles.begin(tile);
+        const int64_t count = tiles.height(tile);
         alignas(64) float sums[kMaxTileRows * kMaxPanel];
         alignas(64) float products[kMaxTileRows * kMaxPanel];
         const TileKernel kernel = kernels.rows[kPanelVectors - 1][count - 1];

@@ -42,6 +42,22 @@ struct TileKernels {
 };
 const TileKernels& tileKernels() noexcept;
 
+// Rows in tiles of nearly equal height: a last tile of one row would leave the arithmetic units
+// idle.
+class RowTiles {
+ public:
+  RowTiles(int64_t rows, int64_t most) : rows_(rows), count_((rows + most - 1) / most) {}
+
+  int64_t count() const { return count_; }
+  int64_t begin(int64_t tile) const { return rows_ * tile / count_; }
+  int64_t height(int64_t tile) const { return begin(tile + 1) - begin(tile); }
+  int64_t tallest() const { return count_ > 0 ? (rows_ + count_ - 1) / count_ : 0; }
+
+ private:
+  int64_t rows_;
+  int64_t count_;
+};
+
 inline int64_t roundUp(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
