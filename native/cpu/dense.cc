@@ -186,7 +186,7 @@ KernelChoice describeBackward(const OpCall& call) noexcept {
     choice.flop += flopOf(e);
     // A few columns cost as much as a vector of them.
     const Extents padded{e.rows, e.inputs, roundUp(e.outputs, tileKernels().lanes)};
-    choice.seconds += flopOf(padded) / (speed().blas * useful);
+    choice.seconds += flopOf(padded) / (blasSpeed() * useful);
   }
   return choice;
 }

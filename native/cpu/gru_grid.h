@@ -25,9 +25,10 @@ constexpr double kGruForwardPasses = 1;
 constexpr double kGruBackwardPasses = 2;
 
 // The fastest for this shape by a model of the machine (gru_grid.cc), of at most so many threads.
-// expectedNs: how long it will take.
-GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passes,
-                      double* expectedNs = nullptr) noexcept;
+GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passes) noexcept;
+// How long a grid takes by the same model.
+double expectedGruNs(const GruExtents& e, const GruGrid& grid, double passes) noexcept;
+constexpr double kGruRegionNs = 8000;  // to start the other threads
 
 // Threads wait for each other, at the latest at the end of a call. Where something else wants their
 // processors, a wait can last as long as a time slice, and a call of a millisecond ten times as
@@ -35,7 +36,8 @@ GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passe
 // next ones on one thread, for up to half a second as it happens again.
 class GruWatch {
  public:
-  GruWatch(int threads, double expectedNs) noexcept;
+  // 0: not watched.
+  explicit GruWatch(double expectedNs) noexcept;
   ~GruWatch();
   GruWatch(const GruWatch&) = delete;
   GruWatch& operator=(const GruWatch&) = delete;
@@ -43,13 +45,9 @@ class GruWatch {
   static bool maySplit() noexcept;
 
  private:
-  double expectedNs_;  // 0: not watched
+  double expectedNs_;
   int64_t startNs_;
 };
-
-// How long a grid takes by the same model.
-double expectedGruNs(const GruExtents& e, const GruGrid& grid, double passes) noexcept;
-constexpr double kGruRegionNs = 8000;  // to start the other threads
 
 // For tests: calls of several threads take this grid as far as their shape allows, and pairs run at
 // once. {0, 0}: no more.
@@ -145,17 +143,15 @@ template <typename Pass>
 class GruRun {
  public:
   GruRun(Pass& pass, int threads)
-      : pass_(pass),
-        grid_(chooseGruGrid(pass.extents(), pass.fused(), threads, Pass::kPasses, &expectedNs_)) {}
+      : pass_(pass), grid_(chooseGruGrid(pass.extents(), pass.fused(), threads, Pass::kPasses)) {}
 
   int threads() const { return grid_.threads(); }
   int groups() const { return grid_.groups; }
-  // Also where nothing was chosen.
-  double estimate() { return expectedNs_ = expectedGruNs(pass_.extents(), grid_, Pass::kPasses); }
+  double expectedNs() const { return expectedGruNs(pass_.extents(), grid_, Pass::kPasses); }
 
   void run() {
-    if (expectedNs_ > 0 && threads() > 1 && !GruWatch::maySplit()) grid_ = {};
-    const GruWatch watch(threads(), expectedNs_);
+    if (threads() > 1 && !gruGridIsForced() && !GruWatch::maySplit()) grid_ = {};
+    const GruWatch watch(threads() > 1 ? expectedNs() : 0);
     prepare();
     parallelRegion(threads(), [&](int thread, int count) {
       if (count == threads())
@@ -168,7 +164,7 @@ class GruRun {
   // Both at once, each on threads of its own.
   static void runPair(GruRun& a, GruRun& b) {
     const int threads = a.threads() + b.threads();
-    const GruWatch watch(threads, std::max(a.expectedNs_, b.expectedNs_));
+    const GruWatch watch(std::max(a.expectedNs(), b.expectedNs()));
     a.prepare();
     b.prepare();
     parallelRegion(threads, [&](int thread, int count) {
@@ -194,7 +190,6 @@ class GruRun {
   void runAlone() { pass_.run(GruMember(pass_.extents(), {}, 0, nullptr), 1); }
 
   Pass& pass_;
-  double expectedNs_ = 0;
   GruGrid grid_;
   std::optional<GruMeetings> meetings_;
 };
@@ -215,10 +210,10 @@ int32_t launchGruPair(const OpCall& first, const OpCall& second) noexcept {
   const bool follows = b.follows(a);
   if (threads > 1 && a.extents().B > 0 && (!follows || b.canFollow(a))) {
     GruRun<Pass> half(a, threads / 2), otherHalf(b, threads - threads / 2);
-    double together = std::max(half.estimate(), otherHalf.estimate());
+    double together = std::max(half.expectedNs(), otherHalf.expectedNs());
     if (follows) together += together / kGruPieces;
     const bool isFaster =
-        together + kGruRegionNs < allOfA.estimate() + allOfB.estimate() && GruWatch::maySplit();
+        together + kGruRegionNs < allOfA.expectedNs() + allOfB.expectedNs() && GruWatch::maySplit();
     if ((isFaster || gruGridIsForced()) && half.groups() <= GruMeetings::kMaxGroups) {
       GruProgress progress(half.groups());
       if (follows) {
