@@ -54,14 +54,13 @@ struct Scratch {
   explicit Scratch(const OpCall& call) {
     const GruExtents e = gruExtents(call);
     const auto& attributes = call.attr<GruAttributes>();
-    const bool masked = call.in[gruBackward::kMask].present();
     gradients = 0;
     dh = chunkRows(e) * kPlanes * e.P;
     dq = dh + e.B * e.P;
     input = dq + (attributes.resetAfter ? 0 : e.B * e.P);
-    schedule = roundUp(input + GruInputGradients::scratchFloats(e, masked), kMaxLanes);
-    recompute = schedule + roundUp(GruSchedule::scratchInts(e, masked), kMaxLanes);
-    weights = recompute + GruRecompute::scratchFloats(e, attributes, masked);
+    schedule = roundUp(input + GruInputGradients::scratchFloats(e), kMaxLanes);
+    recompute = schedule + roundUp(GruSchedule::scratchInts(e), kMaxLanes);
+    weights = recompute + GruRecompute::scratchFloats(e, attributes);
     size = weights + GruWeightGradients::scratchFloats(call, e, chunkRows(e));
   }
 };

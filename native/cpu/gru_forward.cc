@@ -31,19 +31,18 @@ struct Scratch {
   int64_t schedule;    // GruSchedule's
   int64_t size;
 
-  Scratch(const GruExtents& e, bool fused, bool masked, bool training) {
+  Scratch(const GruExtents& e, bool fused, bool training) {
     projection = 0;
     gathered = turnsAtOnce(e) * e.B * 3 * e.P;
-    states = gathered + GruInput::gatheredFloats(e, masked, turnsAtOnce(e));
+    states = gathered + GruInput::gatheredFloats(e, turnsAtOnce(e));
     q = states + (training ? 0 : 2 * e.B * e.P);
     schedule = roundUp(q + (fused ? 0 : e.B * e.P), kMaxLanes);
-    size = schedule + GruSchedule::scratchInts(e, masked);
+    size = schedule + GruSchedule::scratchInts(e);
   }
 };
 
 Scratch scratchOf(const OpCall& call, const GruExtents& e) {
-  return {e, gruIsFused(call.attr<GruAttributes>()), call.in[gru::kMask].present(),
-          call.out[gru::kReserve].present()};
+  return {e, gruIsFused(call.attr<GruAttributes>()), call.out[gru::kReserve].present()};
 }
 
 class Forward {

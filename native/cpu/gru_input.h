@@ -14,8 +14,8 @@ class GruInput {
                                std::max<int64_t>(e.T, 1));
   }
   // Floats of `gathered` for all rows.
-  static int64_t gatheredFloats(const GruExtents& e, bool masked, int64_t turns) {
-    return masked ? roundUp(turns * e.B * e.I, kMaxLanes) : 0;
+  static int64_t gatheredFloats(const GruExtents& e, int64_t turns) {
+    return e.masked ? roundUp(turns * e.B * e.I, kMaxLanes) : 0;
   }
 
   GruInput(const GruExtents& e, const GruSchedule& schedule, const float* x, const float* packed)

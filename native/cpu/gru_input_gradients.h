@@ -8,8 +8,8 @@ namespace sluice::cpu {
 
 class GruInputGradients {
  public:
-  static int64_t scratchFloats(const GruExtents& e, bool masked) {
-    return masked ? roundUp(e.B * e.I, kMaxLanes) : 0;
+  static int64_t scratchFloats(const GruExtents& e) {
+    return e.masked ? roundUp(e.B * e.I, kMaxLanes) : 0;
   }
 
   // kernel: the packed transpose of W; dx: [B,T,I], null where it is not wanted.

@@ -8,12 +8,11 @@ int64_t turnsAtOnce(const GruExtents& e) { return GruInput::turns(e, 1 << 15); }
 
 }  // namespace
 
-int64_t GruRecompute::scratchFloats(const GruExtents& e, const GruAttributes& attributes,
-                                    bool masked) {
+int64_t GruRecompute::scratchFloats(const GruExtents& e, const GruAttributes& attributes) {
   if (!attributes.recompute) return 0;
   const int64_t rows = turnsAtOnce(e) * e.B;
   return rows * (3 + GruReserve::kPlanes) * e.P + 2 * e.B * e.P +
-         GruInput::gatheredFloats(e, masked, turnsAtOnce(e));
+         GruInput::gatheredFloats(e, turnsAtOnce(e));
 }
 
 GruRecompute::GruRecompute(const GruExtents& e, const GruAttributes& attributes,
@@ -30,7 +29,7 @@ GruRecompute::GruRecompute(const GruExtents& e, const GruAttributes& attributes,
       projection_(scratch),
       saved_(projection_ + turns_ * e.B * 3 * e.P),
       gathered_(saved_ + turns_ * e.B * GruReserve::kPlanes * e.P),
-      next_(gathered_ + GruInput::gatheredFloats(e, schedule.masked(), turns_)),
+      next_(gathered_ + GruInput::gatheredFloats(e, turns_)),
       q_(next_ + e.B * e.P) {}
 
 void GruRecompute::run(const GruMember& member, int64_t turn) const {

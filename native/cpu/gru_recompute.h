@@ -10,7 +10,7 @@ namespace sluice::cpu {
 
 class GruRecompute {
  public:
-  static int64_t scratchFloats(const GruExtents& e, const GruAttributes& attributes, bool masked);
+  static int64_t scratchFloats(const GruExtents& e, const GruAttributes& attributes);
 
   // packed: the forward pass's; reserve: its states.
   GruRecompute(const GruExtents& e, const GruAttributes& attributes, const GruSchedule& schedule,

@@ -29,8 +29,8 @@ struct GruRows {
 
 class GruSchedule {
  public:
-  static int64_t scratchInts(const GruExtents& e, bool masked) {
-    return masked ? 4 * (e.T + 1) + 3 * e.B + e.B * e.T : 0;
+  static int64_t scratchInts(const GruExtents& e) {
+    return e.masked ? 4 * (e.T + 1) + 3 * e.B + e.B * e.T : 0;
   }
 
   // mask: [B,T], null where there is none; scratch: scratchInts of them, aligned for 64 bits.
