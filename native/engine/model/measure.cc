@@ -12,27 +12,6 @@ namespace {
 constexpr double kSeconds = 0.1;
 constexpr size_t kFewest = 3, kMost = 1000;  // runs
 
-std::vector<void*>* listOf(Storage storage, RunMemory& memory) {
-  switch (storage) {
-    case Storage::Input:
-      return &memory.inputs;
-    case Storage::Mask:
-      return &memory.masks;
-    case Storage::Target:
-      return &memory.targets;
-    case Storage::Weight:
-      return &memory.weights;
-    case Storage::Cotangent:
-      return &memory.cotangents;
-    case Storage::Scale:
-      return &memory.scales;
-    case Storage::StateIn:
-      return &memory.statesIn;
-    default:
-      return nullptr;
-  }
-}
-
 Buffer madeUp(const TensorView& view, uint64_t stream) {
   Buffer buffer(view.bytes());
   RandomSequence random(1, stream);
@@ -56,9 +35,9 @@ MadeUpInputs::MadeUpInputs(const BoundPlan& plan, const Graph& graph, RunMemory&
   memory.statesIn.resize(graph.states.size());
   const auto& values = plan.plan().values;
   for (size_t v = 0; v < values.size(); ++v)
-    if (auto* list = listOf(values[v].storage, memory)) {
+    if (const auto list = RunMemory::listOf(values[v].storage)) {
       buffers_.push_back(madeUp(plan.valueView(static_cast<ValueId>(v)), v));
-      (*list)[static_cast<size_t>(values[v].index)] = buffers_.back().data();
+      (memory.*list)[static_cast<size_t>(values[v].index)] = buffers_.back().data();
     }
 }
 

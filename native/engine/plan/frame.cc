@@ -9,6 +9,30 @@ namespace sluice {
 
 using Clock = std::chrono::steady_clock;
 
+std::vector<void*> RunMemory::*RunMemory::listOf(Storage storage) {
+  switch (storage) {
+    case Storage::Input:
+      return &RunMemory::inputs;
+    case Storage::Mask:
+      return &RunMemory::masks;
+    case Storage::Target:
+      return &RunMemory::targets;
+    case Storage::Weight:
+      return &RunMemory::weights;
+    case Storage::Cotangent:
+      return &RunMemory::cotangents;
+    case Storage::Scale:
+      return &RunMemory::scales;
+    case Storage::StateIn:
+      return &RunMemory::statesIn;
+    case Storage::Arena:
+    case Storage::Parameter:
+    case Storage::Gradient:
+      break;
+  }
+  return nullptr;
+}
+
 Frame::Frame(std::shared_ptr<const BoundPlan> plan, const std::vector<Parameter>& parameters)
     : plan_(std::move(plan)), views_(plan_->views()) {
   const size_t real = dtypeBytes(plan_->plan().request.real);
@@ -38,22 +62,9 @@ void* Frame::locate(ValueId id, const RunMemory& memory) const {
              parameterOffsets_[index];
     case Storage::Gradient:
       return static_cast<std::byte*>(memory.gradients) + parameterOffsets_[index];
-    case Storage::Input:
-      return memory.inputs[index];
-    case Storage::Mask:
-      return memory.masks[index];
-    case Storage::Target:
-      return memory.targets[index];
-    case Storage::Weight:
-      return memory.weights[index];
-    case Storage::Cotangent:
-      return memory.cotangents[index];
-    case Storage::Scale:
-      return memory.scales[index];
-    case Storage::StateIn:
-      return memory.statesIn[index];
+    default:
+      return (memory.*RunMemory::listOf(value.storage))[index];
   }
-  return nullptr;
 }
 
 void Frame::run(const RunMemory& memory, const RunContext& context) {

@@ -22,6 +22,9 @@ struct RunMemory {
   const CancelToken* cancel = nullptr;
   bool yields = false;        // let waiting inference run between ops
   double* seconds = nullptr;  // of each op, to be filled in (of a pair, both's); null: not timed
+
+  // Where the values of a storage are named by their index; null for those in one piece.
+  static std::vector<void*> RunMemory::*listOf(Storage storage);
 };
 
 class Frame {
