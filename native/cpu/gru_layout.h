@@ -97,6 +97,7 @@ struct GruReserve {
 // Kernel::packedBytes and Kernel::pack of the two kernels (gru_pack.cc).
 size_t gruPackedBytes(const OpCall& call) noexcept;
 void gruPack(const OpCall& call, void* packed) noexcept;
+int32_t gruPackedForm(const OpCall& call) noexcept;  // the type of the weights
 size_t gruPackedBackwardBytes(const OpCall& call) noexcept;
 void gruPackBackward(const OpCall& call, void* packed) noexcept;
 

@@ -93,6 +93,10 @@ void gruPack(const OpCall& call, void* packed) noexcept {
       [&](int64_t v) { return order.of(recurrent, 2 * e.blocks + v); }, out + at.candidate);
 }
 
+int32_t gruPackedForm(const OpCall& call) noexcept {
+  return static_cast<int32_t>(call.attr<GruAttributes>().weights);
+}
+
 size_t gruPackedBackwardBytes(const OpCall& call) noexcept {
   return static_cast<size_t>(GruPackedBackward(gruExtents(call), call.attr<GruAttributes>()).size) *
          sizeof(float);

@@ -32,6 +32,9 @@ struct Kernel {
   // parameter shapes and attributes alone. Null or 0: not used.
   size_t (*packedBytes)(const OpCall&) noexcept = nullptr;
   void (*pack)(const OpCall&, void* packed) noexcept = nullptr;
+  // Which of its forms, where attributes decide that and runs with different ones share a snapshot.
+  // Null: it has one.
+  int32_t (*packedForm)(const OpCall&) noexcept = nullptr;
   // 0, or a status that Backend::statusText explains.
   int32_t (*launch)(const OpCall&) noexcept = nullptr;
   // Two calls at once, sharing the threads. Null: one after the other. They do not depend on each

@@ -16,12 +16,6 @@ const Kernel* kernelOf(const Backend& backend, DType real, Op op) {
   return kernel.launch == nullptr ? nullptr : &kernel;
 }
 
-// In which precision a kernel packs an op's parameters.
-WeightsType weightsOf(const PlanOp& op) {
-  return op.op == Op::Gru ? static_cast<const GruAttributes*>(op.attributes.get())->weights
-                          : WeightsType::Float32;
-}
-
 }  // namespace
 
 BoundPlan::BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Backend& device,
@@ -131,7 +125,8 @@ void BoundPlan::chooseKernels() {
            {.layer = op.layer, .option = "device", .received = device_.name()});
     const OpCall query = call(i, context);
     if (bound.kernel->scratchBytes) bound.scratchBytes = bound.kernel->scratchBytes(query);
-    bound.packed = {.what = op.layer, .kernel = bound.kernel, .weights = weightsOf(op)};
+    bound.packed = {.what = op.layer, .kernel = bound.kernel};
+    if (bound.kernel->packedForm) bound.packed.form = bound.kernel->packedForm(query);
     if (bound.kernel->packedBytes) bound.packed.bytes = bound.kernel->packedBytes(query);
     for (const ValueId id : op.in)
       if (id != kNoValue && plan_->values[static_cast<size_t>(id)].storage == Storage::Parameter)

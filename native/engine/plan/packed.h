@@ -6,15 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "engine/backend/op.h"
-
 namespace sluice {
 
 struct PackedKey {
   std::string what;              // the layer, whose options the form may depend on
   const void* kernel = nullptr;  // that made it
   std::vector<int32_t> parameters = {};
-  WeightsType weights = WeightsType::Float32;
+  int32_t form = 0;  // Kernel::packedForm
   size_t bytes = 0;
 
   bool operator==(const PackedKey&) const = default;
