@@ -1,5 +1,5 @@
 // Products with weights of 16 bits: each is turned into float32 on its way to the arithmetic, which
-// is that of tile.cc, so the bits are those of float32 weights with these values.
+// is that of tile-inl.h, so the bits are those of float32 weights with these values.
 #include "cpu/gru_stream.h"
 #include "cpu/simd.h"
 
@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "cpu/gru_half.cc"
 #include "hwy/foreach_target.h"
 // after foreach_target.h
+#include "cpu/tile-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -18,6 +19,7 @@ using Words = hn::Rebind<uint32_t, Floats>;
 using Halves = hn::Rebind<uint16_t, Floats>;
 
 struct BFloat16 {
+  using Type = uint16_t;
   static HWY_INLINE hn::Vec<Floats> Load(const uint16_t* p) {
     const auto words = hn::PromoteTo(Words(), hn::LoadU(Halves(), p));
     return hn::BitCast(Floats(), hn::ShiftLeft<16>(words));
@@ -25,6 +27,7 @@ struct BFloat16 {
 };
 
 struct Float16 {
+  using Type = uint16_t;
   static HWY_INLINE hn::Vec<Floats> Load(const uint16_t* p) {
     const auto bits = hn::LoadU(Halves(), p);
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2 && !defined(HWY_DISABLE_F16C)
@@ -45,45 +48,22 @@ struct Float16 {
   }
 };
 
-// Named one by one, as in tile.cc.
-#define SLUICE_EACH_GROUP(DO) DO(0) DO(1) DO(2) DO(3)
-
-#define SLUICE_LOAD(g)                                                         \
-  auto c##g##0 = hn::Zero(d), c##g##1 = hn::Zero(d), c##g##2 = hn::Zero(d);    \
-  const uint16_t* HWY_RESTRICT b##g =                                          \
-      static_cast<const uint16_t*>(args.b) + (g < kGroups ? g : 0) * args.ldb; \
-  if constexpr (kGroups > g) {                                                 \
-    c##g##0 = hn::LoadU(d, args.init + g * args.ldInit);                       \
-    c##g##1 = hn::LoadU(d, args.init + g * args.ldInit + lanes);               \
-    c##g##2 = hn::LoadU(d, args.init2 + g * args.ldInit2);                     \
-  }
-
-#define SLUICE_PANEL(g)                                                         \
-  if constexpr (kGroups > g) {                                                  \
-    c##g##0 = hn::MulAdd(value, Weights::Load(b##g + at), c##g##0);             \
-    c##g##1 = hn::MulAdd(value, Weights::Load(b##g + at + lanes), c##g##1);     \
-    c##g##2 = hn::MulAdd(value, Weights::Load(b##g + at + 2 * lanes), c##g##2); \
-  }
-
-#define SLUICE_STORE(g)                                     \
-  if constexpr (kGroups > g) {                              \
-    hn::StoreU(c##g##0, d, args.out + (3 * g) * lanes);     \
-    hn::StoreU(c##g##1, d, args.out + (3 * g + 1) * lanes); \
-    hn::StoreU(c##g##2, d, args.out + (3 * g + 2) * lanes); \
-  }
-
 template <class Weights, int kGroups>
 void MultiplyHalf(const ReducedArgs& args) {
-  const Floats d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  SLUICE_EACH_GROUP(SLUICE_LOAD)
-  const float* HWY_RESTRICT a = static_cast<const float*>(args.a);
-  const float* const end = a + args.k;
-  for (int64_t at = 0; a < end; ++a, at += 3 * lanes) {
-    const auto value = hn::Set(d, *a);
-    SLUICE_EACH_GROUP(SLUICE_PANEL)
-  }
-  SLUICE_EACH_GROUP(SLUICE_STORE)
+  const int64_t panel = kPanelVectors * static_cast<int64_t>(hn::Lanes(Floats()));
+  TileArgs tile{};
+  tile.a = static_cast<const float*>(args.a);
+  tile.aStep = 1;
+  tile.ldb = args.ldb;
+  tile.bStep = panel;
+  tile.k = args.k;
+  tile.init = args.init;
+  tile.ldInit = args.ldInit;
+  tile.init2 = args.init2;
+  tile.ldInit2 = args.ldInit2;
+  tile.out = args.out;
+  tile.ldOut = panel;
+  MultiplyPanelsOf<Weights, kGroups>(tile, static_cast<const uint16_t*>(args.b));
 }
 
 template <class Weights>

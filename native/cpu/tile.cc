@@ -6,6 +6,7 @@
 #define HWY_TARGET_INCLUDE "cpu/tile.cc"
 #include "hwy/foreach_target.h"
 // after foreach_target.h
+#include "cpu/tile-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -13,27 +14,6 @@ namespace sluice::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using Floats = hn::ScalableTag<float>;
-
-// Accumulators are named one by one: GCC keeps an array of them in memory and stores it in every
-// turn of the loop, which halves the speed.
-#define SLUICE_EACH_GROUP(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
-
-#define SLUICE_LOAD(g)                                                                 \
-  auto c##g##0 = hn::Zero(d), c##g##1 = hn::Zero(d), c##g##2 = hn::Zero(d);            \
-  if constexpr (kGroups > g) {                                                         \
-    const float* init = args.init + g * args.ldInit;                                   \
-    c##g##0 = hn::LoadU(d, init);                                                      \
-    if constexpr (kVectors > 1) c##g##1 = hn::LoadU(d, init + lanes);                  \
-    if constexpr (kVectors > 2) c##g##2 = hn::LoadU(d, args.init2 + g * args.ldInit2); \
-  }
-
-#define SLUICE_STORE(g)                                                  \
-  if constexpr (kGroups > g) {                                           \
-    float* out = args.out + g * args.ldOut;                              \
-    hn::StoreU(c##g##0, d, out);                                         \
-    if constexpr (kVectors > 1) hn::StoreU(c##g##1, d, out + lanes);     \
-    if constexpr (kVectors > 2) hn::StoreU(c##g##2, d, out + 2 * lanes); \
-  }
 
 #define SLUICE_ROW(g)                                                     \
   if constexpr (kGroups > g) {                                            \
@@ -43,17 +23,8 @@ using Floats = hn::ScalableTag<float>;
     if constexpr (kVectors > 2) c##g##2 = hn::MulAdd(value, b2, c##g##2); \
   }
 
-#define SLUICE_PANEL(g)                                                        \
-  if constexpr (kGroups > g) {                                                 \
-    c##g##0 = hn::MulAdd(value, hn::LoadU(d, b##g + at), c##g##0);             \
-    c##g##1 = hn::MulAdd(value, hn::LoadU(d, b##g + at + lanes), c##g##1);     \
-    c##g##2 = hn::MulAdd(value, hn::LoadU(d, b##g + at + 2 * lanes), c##g##2); \
-  }
-
 #define SLUICE_A_OF_ROW(g) \
   const float* HWY_RESTRICT a##g = args.a + (g < kGroups ? g : 0) * args.lda;
-#define SLUICE_B_OF_PANEL(g) \
-  const float* HWY_RESTRICT b##g = args.b + (g < kGroups ? g : 0) * args.ldb;
 
 template <int kGroups, int kVectors>
 void MultiplyRows(const TileArgs& args) {
@@ -76,24 +47,14 @@ void MultiplyRows(const TileArgs& args) {
   SLUICE_EACH_GROUP(SLUICE_STORE)
 }
 
+struct Float32 {
+  using Type = float;
+  static HWY_INLINE hn::Vec<Floats> Load(const float* p) { return hn::LoadU(Floats(), p); }
+};
+
 template <int kGroups>
 void MultiplyPanels(const TileArgs& args) {
-  constexpr int kVectors = kPanelVectors;
-  const Floats d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  SLUICE_EACH_GROUP(SLUICE_LOAD)
-  SLUICE_EACH_GROUP(SLUICE_B_OF_PANEL)
-  const float* HWY_RESTRICT a = args.a;
-  const int64_t aStep = args.aStep;
-  const int64_t bStep = args.bStep;
-  int64_t at = 0;
-  for (int64_t left = args.k; left > 0; --left) {
-    const auto value = hn::Set(d, *a);
-    SLUICE_EACH_GROUP(SLUICE_PANEL)
-    at += bStep;
-    a += aStep;
-  }
-  SLUICE_EACH_GROUP(SLUICE_STORE)
+  MultiplyPanelsOf<Float32, kGroups>(args, args.b);
 }
 
 #if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
