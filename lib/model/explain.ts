@@ -12,6 +12,7 @@ import {
 } from '../layers/options.js';
 import { type OpInfo as NativeOpInfo, native, nativeAsync, type PlanInfo } from '../native.js';
 import { withSignal } from '../training/abort.js';
+import { settingsOf } from '../training/run.js';
 import type { ModelCore } from './core.js';
 import { table } from './table.js';
 
@@ -163,11 +164,11 @@ interface Question {
 
 function questionOf(core: ModelCore, what: string, call: Parsed<typeof FIELDS>): Question {
   if (call.mode === 'train') core.requireCompiled(`${what} with mode 'train'`);
-  const { device = 'cpu', strict = false } = core.compiled?.settings ?? {};
+  const { device, strict } = settingsOf(core, call);
   const fixed = core.inputs.find(({ sequence }) => sequence)?.shape[1];
   return {
-    plan: [call.mode, call.batch, fixed ?? call.steps, call.device ?? device],
-    strict: call.strict ?? strict,
+    plan: [call.mode, call.batch, fixed ?? call.steps, device],
+    strict,
   };
 }
 

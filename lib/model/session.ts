@@ -48,6 +48,12 @@ export type StepOf<O extends ModelOutput> = O extends Tensor
   ? Float32Array
   : { [K in keyof O]: Float32Array };
 
+/** The value, if it is a Float32Array of this size. */
+export function floatsOf(value: unknown, size: number, name: string, where: string): Float32Array {
+  if (value instanceof Float32Array && value.length === size) return value;
+  throw invalid(name, `a Float32Array with ${size} values`, value, where);
+}
+
 const FIELDS = {
   weights: STREAM_WEIGHTS,
   restore: optional(custom<unknown>('a snapshot', (value) => value)),
@@ -92,9 +98,10 @@ export class Session<O extends ModelOutput = ModelOutput> {
    */
   push(x: StepInput, out?: StepOf<O>): StepOf<O> {
     if (this.#isSimple) {
-      const input = this.#step(x, this.#inputSizes[0] as number, 'x');
+      const input = floatsOf(x, this.#inputSizes[0] as number, 'x', this.#core.name);
       const size = this.#outputSizes[0] as number;
-      const output = out === undefined ? new Float32Array(size) : this.#step(out, size, 'out');
+      const output =
+        out === undefined ? new Float32Array(size) : floatsOf(out, size, 'out', this.#core.name);
       // No closure here: a push takes microseconds.
       try {
         this.#native.pushOne(input, output);
@@ -121,7 +128,7 @@ export class Session<O extends ModelOutput = ModelOutput> {
   /** @throws SluiceError INVALID_ARGUMENT for another size */
   set state(value: Float32Array) {
     const size = native(() => this.#native.stateSize);
-    const checked = this.#step(value, size, 'state');
+    const checked = floatsOf(value, size, 'state', this.#core.name);
     native(() => this.#native.setState(checked));
   }
 
@@ -144,11 +151,6 @@ export class Session<O extends ModelOutput = ModelOutput> {
     this.dispose();
   }
 
-  #step(value: unknown, size: number, name: string): Float32Array {
-    if (value instanceof Float32Array && value.length === size) return value;
-    throw invalid(name, `a Float32Array with ${size} values`, value, this.#core.name);
-  }
-
   #steps(
     value: unknown,
     names: readonly string[],
@@ -163,6 +165,6 @@ export class Session<O extends ModelOutput = ModelOutput> {
       if (extra !== undefined) throw unknownName(`name in ${what}`, extra, names);
       list = names.map((name) => value[name]);
     } else throw invalid(what, `one Float32Array for each of ${names.join(', ')}`, value);
-    return sizes.map((size, i) => this.#step(list[i], size, `${what}.${names[i]}`));
+    return sizes.map((size, i) => floatsOf(list[i], size, `${what}.${names[i]}`, this.#core.name));
   }
 }

@@ -2,7 +2,7 @@ import { invalid } from '../errors.js';
 import { integer, parseOptions } from '../layers/options.js';
 import { type NativeSessionPool, native, toSluiceError } from '../native.js';
 import type { ModelCore } from './core.js';
-import { STREAM_WEIGHTS, type StreamWeights } from './session.js';
+import { floatsOf, STREAM_WEIGHTS, type StreamWeights } from './session.js';
 import { layoutOf, type SessionSnapshot, snapshotOf, stateOf } from './sessionSnapshot.js';
 
 /** Options of `model.sessions`. */
@@ -81,9 +81,10 @@ export class SessionPool {
       throw invalid('slots', 'an Int32Array', slots, this.#name);
     }
     const count = slots.length;
-    const input = this.#rows(xs, count * this.#inputSize, 'xs');
+    const input = floatsOf(xs, count * this.#inputSize, 'xs', this.#name);
     const size = count * this.#outputSize;
-    const output = out === undefined ? new Float32Array(size) : this.#rows(out, size, 'out');
+    const output =
+      out === undefined ? new Float32Array(size) : floatsOf(out, size, 'out', this.#name);
     // No closure here: a step of few sessions takes microseconds.
     try {
       this.#native.step(slots, input, output);
@@ -126,10 +127,5 @@ export class SessionPool {
   #slot(value: unknown): number {
     if (typeof value === 'number' && Number.isFinite(value)) return value;
     throw invalid('slot', 'the number of an open slot', value, this.#name);
-  }
-
-  #rows(value: unknown, size: number, name: string): Float32Array {
-    if (value instanceof Float32Array && value.length === size) return value;
-    throw invalid(name, `a Float32Array with ${size} values`, value, this.#name);
   }
 }

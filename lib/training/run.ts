@@ -44,7 +44,10 @@ export const WEIGHT_FIELDS = {
 };
 
 /** The settings of a call: its own over those of `compile`. */
-export function settingsOf(model: Trainable, call: Parameters<typeof mergeSettings>[1]): Settings {
+export function settingsOf(
+  model: Pick<Trainable, 'compiled'>,
+  call: Parameters<typeof mergeSettings>[1],
+): Settings {
   return mergeSettings(model.compiled?.settings ?? DEFAULT_SETTINGS, call);
 }
 
