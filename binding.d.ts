@@ -290,13 +290,20 @@ export declare class Model {
     rows: number,
     steps: number,
   ): { needed: number; available: number };
-  explain(kind: 'train' | 'predict', rows: number, steps: number, device: string): PlanInfo;
+  explain(
+    kind: 'train' | 'predict',
+    rows: number,
+    steps: number,
+    device: string,
+    memory: 'fast' | 'low',
+  ): PlanInfo;
   /** The same, after timed runs on made-up data off the JavaScript thread. Changes nothing. */
   measure(
     kind: 'train' | 'predict',
     rows: number,
     steps: number,
     device: string,
+    memory: 'fast' | 'low',
     cancel: CancelToken | null,
   ): Promise<PlanInfo>;
   /** States of stateful layers, by state name, [rows, units]; empty before the first run or after a reset. */

@@ -1,17 +1,16 @@
 import { SluiceError } from '../errors.js';
 import {
-  boolean,
   integer,
   oneOf,
   optional,
   type Parsed,
   parseOptions,
   signal,
-  text,
   withDefault,
 } from '../layers/options.js';
 import { type OpInfo as NativeOpInfo, native, nativeAsync, type PlanInfo } from '../native.js';
 import { withSignal } from '../training/abort.js';
+import { SETTINGS } from '../training/compile.js';
 import { settingsOf } from '../training/run.js';
 import type { ModelCore } from './core.js';
 import { table } from './table.js';
@@ -34,6 +33,8 @@ export interface ExplainOptions {
   mode?: 'predict' | 'train';
   /** Default: that of `compile`, else 'cpu'. */
   device?: string;
+  /** As in `compile`; default: what `compile` was given, else 'fast'. */
+  memory?: 'fast' | 'low';
   /** true: UNSUPPORTED if any op takes a slower path. */
   strict?: boolean;
 }
@@ -45,8 +46,7 @@ const FIELDS = {
   batch: withDefault(integer(1, MAX_EXTENT), 32),
   steps: withDefault(integer(1, MAX_EXTENT), 100),
   mode: withDefault(oneOf('predict', 'train'), 'predict'),
-  device: optional(text()),
-  strict: optional(boolean()),
+  ...SETTINGS,
 };
 
 /** Options of `model.measure`. */
@@ -158,16 +158,22 @@ export async function measure(core: ModelCore, options: MeasureOptions = {}): Pr
 
 /** Which plan, as the engine is asked for it. */
 interface Question {
-  plan: [kind: 'predict' | 'train', rows: number, steps: number, device: string];
+  plan: [
+    kind: 'predict' | 'train',
+    rows: number,
+    steps: number,
+    device: string,
+    memory: 'fast' | 'low',
+  ];
   strict: boolean;
 }
 
 function questionOf(core: ModelCore, what: string, call: Parsed<typeof FIELDS>): Question {
   if (call.mode === 'train') core.requireCompiled(`${what} with mode 'train'`);
-  const { device, strict } = settingsOf(core, call);
+  const { device, strict, memory } = settingsOf(core, call);
   const fixed = core.inputs.find(({ sequence }) => sequence)?.shape[1];
   return {
-    plan: [call.mode, call.batch, fixed ?? call.steps, device],
+    plan: [call.mode, call.batch, fixed ?? call.steps, device, memory],
     strict,
   };
 }

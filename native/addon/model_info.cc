@@ -8,6 +8,7 @@
 #include "addon/cancel.h"
 #include "addon/js.h"
 #include "addon/model.h"
+#include "addon/specs.h"
 #include "addon/task.h"
 #include "engine/core/error.h"
 #include "engine/graph/layer.h"
@@ -48,19 +49,12 @@ Napi::Object jsNode(Napi::Env env, const Graph& graph, const Node& node) {
   return entry;
 }
 
-struct PlanQuestion {
-  RunKind kind;
-  int64_t rows, steps;
-  std::string device;
-};
-
 PlanQuestion readPlanQuestion(const Napi::CallbackInfo& info) {
-  PlanQuestion question;
-  question.kind = readChoice(info[0], "kind", kExplainKinds);
-  question.rows = readInteger(info[1], "rows", 0, kMaxCount);
-  question.steps = readInteger(info[2], "steps", 0, kMaxCount);
-  question.device = readString(info[3], "device");
-  return question;
+  return {.kind = readChoice(info[0], "kind", kExplainKinds),
+          .rows = readInteger(info[1], "rows", 0, kMaxCount),
+          .steps = readInteger(info[2], "steps", 0, kMaxCount),
+          .device = readString(info[3], "device"),
+          .lowMemory = readChoice(info[4], "memory", kMemories)};
 }
 
 Napi::Value jsPositiveOrNull(Napi::Env env, double value) {
@@ -104,8 +98,7 @@ class MeasureTask final : public Task {
 
   void run(const CancelToken& cancel) override {
     cancel.check();
-    plan_ =
-        model_->measure(question_.kind, question_.rows, question_.steps, question_.device, &cancel);
+    plan_ = model_->measure(question_, &cancel);
   }
   Napi::Value result(Napi::Env env) override { return jsPlan(env, plan_); }
 
@@ -188,8 +181,7 @@ Napi::Value ModelObject::estimate(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelObject::explain(const Napi::CallbackInfo& info) {
   const PlanQuestion question = readPlanQuestion(info);
-  return jsPlan(info.Env(),
-                model()->explain(question.kind, question.rows, question.steps, question.device));
+  return jsPlan(info.Env(), model()->explain(question));
 }
 
 Napi::Value ModelObject::measure(const Napi::CallbackInfo& info) {
@@ -199,7 +191,7 @@ Napi::Value ModelObject::measure(const Napi::CallbackInfo& info) {
 
 Submission ModelObject::startMeasure(const Napi::CallbackInfo& info) {
   PlanQuestion question = readPlanQuestion(info);
-  CancelObject* cancel = info[4].IsNull() ? nullptr : &CancelObject::from(info[4], "cancel");
+  CancelObject* cancel = info[5].IsNull() ? nullptr : &CancelObject::from(info[5], "cancel");
   // From here on no code of the user's runs.
   const auto task = std::make_shared<MeasureTask>(model(), std::move(question));
   if (cancel != nullptr && cancel->isCancelled()) fail(Code::Aborted, "the call was aborted");

@@ -107,8 +107,6 @@ TrainingSpec readTrainingSpec(Napi::Value value) {
   return spec;
 }
 
-constexpr std::pair<std::string_view, bool> kMemories[] = {{"fast", false}, {"low", true}};
-
 RunArguments readRunOptions(Napi::Value value) {
   const Fields fields(value, "options",
                       {"device", "cancel", "weights", "training", "seed", "step", "microBatch",

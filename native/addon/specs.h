@@ -3,6 +3,9 @@
 
 #include <napi.h>
 
+#include <string_view>
+#include <utility>
+
 #include "engine/model/model.h"
 
 namespace sluice::addon {
@@ -15,6 +18,9 @@ struct RunArguments {
   Napi::Value cancel, weights;
 };
 RunArguments readRunOptions(Napi::Value value);
+
+// Whether backward computes again what it can.
+inline constexpr std::pair<std::string_view, bool> kMemories[] = {{"fast", false}, {"low", true}};
 
 // 'train', 'evaluate', 'predict', 'gradients', 'vjp'.
 RunKind readRunKind(Napi::Value value);

@@ -115,14 +115,14 @@ describe('a model', () => {
 
   it('explains and estimates', () => {
     const model = smallModel();
-    const plan = model.explain('predict', 4, 7, 'reference');
+    const plan = model.explain('predict', 4, 7, 'reference', 'fast');
     expect(plan.ops.map(({ layer }) => layer)).toContain('gru');
     expect(plan.parameterBytes).toBeGreaterThan(0);
     const { needed, available } = model.estimate('predict', 1000, 100);
     expect(needed).toBeGreaterThan(0);
     expect(available).toBeGreaterThan(needed);
-    expectCode(() => model.explain('predict', 4, 7, 'tpu'), 'DEVICE_UNAVAILABLE');
-    expectCode(() => model.explain('vjp' as 'train', 4, 7, 'cpu'), 'INVALID_ARGUMENT');
+    expectCode(() => model.explain('predict', 4, 7, 'tpu', 'fast'), 'DEVICE_UNAVAILABLE');
+    expectCode(() => model.explain('vjp' as 'train', 4, 7, 'cpu', 'fast'), 'INVALID_ARGUMENT');
   });
 
   it('gives copies of its weights and takes all or none', () => {

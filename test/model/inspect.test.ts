@@ -147,6 +147,23 @@ describe('explain', () => {
     expect(bytes({ batch: 8, mode: 'train' })).toBeGreaterThan(bytes({ batch: 8 }));
   });
 
+  it('describes the plan of memory: low, asked for here or compiled', () => {
+    const built = sequential([layers.gru({ units: 64 })], { inputShape: [null, 10] });
+    const compile = (memory: 'fast' | 'low') =>
+      built.compile({ optimizer: 'sgd', loss: 'mse', memory });
+    const explained = (memory?: 'fast' | 'low') =>
+      built.explain({ mode: 'train', ...(memory && { memory }) });
+    compile('low');
+    const low = explained();
+    expect(low.arenaBytes).toBeLessThan(explained('fast').arenaBytes / 2);
+    const flopOf = ({ ops }: typeof low) => ops.reduce((sum, { flop }) => sum + flop, 0);
+    expect(flopOf(low)).toBeGreaterThan(flopOf(explained('fast')));
+    compile('fast');
+    expect(explained('low')).toEqual(low);
+    // Nothing is kept for a backward pass that there is not.
+    expect(built.explain({ memory: 'low' })).toEqual(built.explain({ memory: 'fast' }));
+  });
+
   it('takes the steps of the model where these are fixed', () => {
     const fixed = sequential([layers.gru({ units: 4 })], { inputShape: [7, 3] });
     expect(fixed.explain({ steps: 1000 })).toEqual(fixed.explain({ steps: 7 }));

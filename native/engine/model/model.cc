@@ -145,24 +145,26 @@ double Model::operations(const Batch& batch) const {
          steps;
 }
 
-std::shared_ptr<const BoundPlan> Model::boundForQuery(RunKind kind, int64_t rows, int64_t steps,
-                                                      const std::string& device) const {
+std::shared_ptr<const BoundPlan> Model::boundFor(const PlanQuestion& question) const {
   PlanRequest request;
-  request.real = device == "reference" ? DType::Float64 : DType::Float32;
-  request.training = kind == RunKind::Train;
-  request.backward = kind == RunKind::Train;
+  request.real = question.device == "reference" ? DType::Float64 : DType::Float32;
+  request.training = question.kind == RunKind::Train;
+  request.backward = question.kind == RunKind::Train;
+  request.lowMemory = request.backward && question.lowMemory;
   const auto current = trainer();
-  request.losses = current != nullptr && kind != RunKind::Predict;
+  request.losses = current != nullptr && question.kind != RunKind::Predict;
   // Without losses, gradients start from cotangents: the same operations but the loss.
   request.cotangents = request.backward && !request.losses;
-  const Extents extents{rows, std::vector<int64_t>(static_cast<size_t>(graph_.symbols), steps)};
+  const Extents extents{question.rows,
+                        std::vector<int64_t>(static_cast<size_t>(graph_.symbols), question.steps)};
   const std::vector<OutputObjective> none;
   return plans_->bound(request, request.losses ? current->objectives() : none, extents,
-                       BackendRegistry::instance().require(device), threadInfo().count, false);
+                       BackendRegistry::instance().require(question.device), threadInfo().count,
+                       false);
 }
 
 MemoryEstimate Model::estimate(RunKind kind, int64_t rows, int64_t steps) const {
-  const auto bound = boundForQuery(kind, rows, steps, "cpu");
+  const auto bound = boundFor({kind, rows, steps});
   const auto weights = static_cast<size_t>(graph_.parameterFloats) * sizeof(float);
   // Training holds two snapshots, gradients and at most two slots.
   return {bound->arenaBytes() + bound->packedBytes() + weights * (kind == RunKind::Train ? 5 : 1),
@@ -193,14 +195,12 @@ PlanInfo Model::describe(const BoundPlan& bound) const {
   return info;
 }
 
-PlanInfo Model::explain(RunKind kind, int64_t rows, int64_t steps,
-                        const std::string& device) const {
-  return describe(*boundForQuery(kind, rows, steps, device));
+PlanInfo Model::explain(const PlanQuestion& question) const {
+  return describe(*boundFor(question));
 }
 
-PlanInfo Model::measure(RunKind kind, int64_t rows, int64_t steps, const std::string& device,
-                        const CancelToken* cancel) const {
-  const auto bound = boundForQuery(kind, rows, steps, device);
+PlanInfo Model::measure(const PlanQuestion& question, const CancelToken* cancel) const {
+  const auto bound = boundFor(question);
   const ArenaLease arena(*plans_, bound->arenaBytes());
   const std::vector<double> seconds = measureOps(bound, graph_, *currentWeights(), arena, cancel);
   PlanInfo info = describe(*bound);

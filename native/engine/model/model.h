@@ -82,6 +82,14 @@ class BoundPlan;
 class PlanCache;
 class Trainer;
 
+// Which plan explain and measure are asked about.
+struct PlanQuestion {
+  RunKind kind;
+  int64_t rows, steps;
+  std::string device = "cpu";
+  bool lowMemory = false;  // plans with a backward pass
+};
+
 class Model {
  public:
   // Throws CONFIG, UNSUPPORTED, SHAPE_MISMATCH or OUT_OF_MEMORY naming the node.
@@ -107,11 +115,10 @@ class Model {
   double operations(const Batch& batch) const;
 
   MemoryEstimate estimate(RunKind kind, int64_t rows, int64_t steps) const;
-  PlanInfo explain(RunKind kind, int64_t rows, int64_t steps, const std::string& device) const;
+  PlanInfo explain(const PlanQuestion& question) const;
   // The same after runs on made-up data, with the median time of each op. Changes nothing. Belongs
   // on a thread of the scheduler.
-  PlanInfo measure(RunKind kind, int64_t rows, int64_t steps, const std::string& device,
-                   const CancelToken* cancel) const;
+  PlanInfo measure(const PlanQuestion& question, const CancelToken* cancel) const;
 
   std::vector<CarriedState> carriedStates() const;
   void setCarriedStates(const std::vector<CarriedState>& states);
@@ -133,8 +140,7 @@ class Model {
   Model(const Value& description, uint64_t seed);
   // BUSY while a run that uses the optimizer, or any but predict, is under way.
   void requireIdle(const char* what) const;
-  std::shared_ptr<const BoundPlan> boundForQuery(RunKind kind, int64_t rows, int64_t steps,
-                                                 const std::string& device) const;
+  std::shared_ptr<const BoundPlan> boundFor(const PlanQuestion& question) const;
   PlanInfo describe(const BoundPlan& bound) const;
 
   const Value description_;

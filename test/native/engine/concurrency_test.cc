@@ -68,7 +68,7 @@ TEST_P(Concurrency, TrainingPredictionsPushesAndQuestions) {
   });
   std::thread asking([&] {
     for (int i = 0; i < kRounds; ++i) {
-      model->explain(RunKind::Train, 1 + i, 30, "cpu");
+      model->explain({RunKind::Train, 1 + i, 30, "cpu"});
       model->estimate(RunKind::Predict, 1 + i, 30);
       model->iterations();
       model->residentBytes();

@@ -59,7 +59,7 @@ const OpInfo& opOf(const PlanInfo& plan, const std::string& name) {
 
 TEST(Explain, TellsWhatTheKernelSays) {
   const auto model = Model::create(referenceModel(), 1);
-  const PlanInfo plan = model->explain(RunKind::Predict, 4, 6, device());
+  const PlanInfo plan = model->explain({RunKind::Predict, 4, 6, device()});
   const OpInfo& dense = opOf(plan, "dense");
   EXPECT_EQ(dense.device, device());
   EXPECT_EQ(dense.target, "ABACUS");
@@ -75,7 +75,7 @@ TEST(Explain, TellsWhatTheKernelSays) {
 
 TEST(Explain, TellsWhyAnotherDeviceRunsAnOp) {
   const auto model = Model::create(referenceModel(), 1);
-  const OpInfo gru = opOf(model->explain(RunKind::Predict, 4, 6, device()), "gru");
+  const OpInfo gru = opOf(model->explain({RunKind::Predict, 4, 6, device()}), "gru");
   EXPECT_EQ(gru.fallback, "this device has no loops");
   EXPECT_EQ(gru.device, "reference");
   EXPECT_EQ(gru.target, "baseline");
@@ -107,7 +107,7 @@ TEST(Measure, TimesEveryOpAndLeavesTheModelAsItIs) {
   const std::vector<float> values(before->values(), before->values() + before->floats());
   for (const auto& backend : BackendRegistry::instance().all()) {
     for (const RunKind kind : {RunKind::Predict, RunKind::Train}) {
-      const PlanInfo plan = model->measure(kind, 3, 4, backend->name(), nullptr);
+      const PlanInfo plan = model->measure({kind, 3, 4, backend->name()}, nullptr);
       EXPECT_GE(plan.ops.size(), 2u);
       for (const OpInfo& op : plan.ops) EXPECT_GT(op.seconds, 0) << op.op;
     }
@@ -126,7 +126,7 @@ TEST(Measure, APairHasOneTime) {
                   {{"both", 0}}),
       1);
   setThreads(2);
-  const PlanInfo plan = model->measure(RunKind::Predict, 3, 4, "cpu", nullptr);
+  const PlanInfo plan = model->measure({RunKind::Predict, 3, 4, "cpu"}, nullptr);
   setThreads(0);
   ASSERT_GE(plan.ops.size(), 2u);
   EXPECT_EQ(plan.ops[0].beside, "both");
@@ -139,7 +139,7 @@ TEST(Measure, EndsWhenCancelled) {
   const auto model = Model::create(referenceModel(), 1);
   CancelToken cancel;
   cancel.cancel();
-  EXPECT_THROW(model->measure(RunKind::Predict, 3, 4, "reference", &cancel), Error);
+  EXPECT_THROW(model->measure({RunKind::Predict, 3, 4, "reference"}, &cancel), Error);
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ TEST(Model, SlicesOfFewerRowsMayNeedMoreMemory) {
   int64_t large = 0, small = 0;
   size_t most = 0;
   for (int64_t rows = 1; rows <= 400 && small == 0; ++rows) {
-    const size_t bytes = whole->explain(RunKind::Train, rows, 50, "cpu").arenaBytes;
+    const size_t bytes = whole->explain({RunKind::Train, rows, 50, "cpu"}).arenaBytes;
     if (bytes < most) {
       large = rows;
       small = rows - 1;
