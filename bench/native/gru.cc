@@ -27,7 +27,7 @@ struct Gru {
 
   const int64_t B, T, I, H;
   const int threads;
-  GruAttributes attributes;
+  RecurrentAttributes attributes;
   Call forward, backward;
 
  private:
@@ -43,7 +43,7 @@ struct Gru {
     add(Seed::kBias, attributes.resetAfter ? makeShape(2, 3 * H) : makeShape(3 * H), scale);
     forward.in.emplace_back();  // no mask
     if (hasState) add(Seed::kInitialState, makeShape(B, H), 1);
-    forward.in.resize(gru::kInCount);
+    forward.in.resize(recurrent::kInCount);
     forward.out.push_back(forward.tensor(makeShape(B, T, H)));
     forward.out.push_back(forward.tensor(makeShape(B, H)));
     forward.out.emplace_back();
@@ -57,12 +57,12 @@ struct Gru {
 
   void addBackward() {
     backward.in = forward.in;
-    backward.in.push_back(forward.out[gru::kReserve]);
+    backward.in.push_back(forward.out[recurrent::kReserve]);
     backward.in.push_back(backward.tensor(makeShape(B, T, H)));
     fill(backward.in.back().as<float>(), B * T * H, Seed::kOutputGradient, 1);
-    backward.in.resize(gruBackward::kInCount);
-    for (const int input :
-         {gru::kX, gru::kKernel, gru::kRecurrentKernel, gru::kBias, gru::kInitialState})
+    backward.in.resize(recurrentBackward::kInCount);
+    for (const int input : {recurrent::kX, recurrent::kKernel, recurrent::kRecurrentKernel,
+                            recurrent::kBias, recurrent::kInitialState})
       backward.out.push_back(backward.tensor(forward.in[static_cast<size_t>(input)].shape));
     backward.prepare();
   }
@@ -77,7 +77,7 @@ Result result(const char* name, const TensorView& view) {
 Work gruInference(const Case& c) {
   const auto gru = std::make_shared<Gru>(c, false);
   return {[gru] { gru->forward.run(); },
-          [gru] { return samples({result("y", gru->forward.out[gru::kSequence])}); }};
+          [gru] { return samples({result("y", gru->forward.out[recurrent::kSequence])}); }};
 }
 
 Work gruTraining(const Case& c) {
@@ -90,12 +90,12 @@ Work gruTraining(const Case& c) {
   };
   const auto check = [gru] {
     const std::vector<TensorView>& out = gru->backward.out;
-    return samples({result("y", gru->forward.out[gru::kSequence]),
-                    result("dx", out[gruBackward::kDx]),
-                    result("dKernel", out[gruBackward::kDKernel]),
-                    result("dRecurrentKernel", out[gruBackward::kDRecurrentKernel]),
-                    result("dBias", out[gruBackward::kDBias]),
-                    result("dInitialState", out[gruBackward::kDInitialState])});
+    return samples({result("y", gru->forward.out[recurrent::kSequence]),
+                    result("dx", out[recurrentBackward::kDx]),
+                    result("dKernel", out[recurrentBackward::kDKernel]),
+                    result("dRecurrentKernel", out[recurrentBackward::kDRecurrentKernel]),
+                    result("dBias", out[recurrentBackward::kDBias]),
+                    result("dInitialState", out[recurrentBackward::kDInitialState])});
   };
   return {iterate, check};
 }

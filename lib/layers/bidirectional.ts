@@ -1,6 +1,5 @@
 import { invalid } from '../errors.js';
 import type { Json } from '../native.js';
-import { GruLayer } from './gru.js';
 import { conflict, Layer, type LayerOptions, type SymbolicTensor } from './layer.js';
 import {
   boolean,
@@ -11,27 +10,32 @@ import {
   parseOptions,
   withDefault,
 } from './options.js';
+import { initialStateFields, RecurrentLayer, type RecurrentStates } from './recurrent.js';
 
 /** How the two directions are joined; 'none' gives both. */
 export type MergeMode = 'concat' | 'sum' | 'ave' | 'mul' | 'none';
 
 /** Options of {@link bidirectional}. */
-export interface BidirectionalOptions<S extends boolean, M extends MergeMode> {
+export interface BidirectionalOptions<
+  S extends boolean,
+  M extends MergeMode,
+  N extends RecurrentStates,
+> {
   /** The layer of the forward direction; with options for both unless `backwardLayer` is given. */
-  layer: GruLayer<S>;
+  layer: RecurrentLayer<S, N>;
   /**
    * A layer with options of its own for the backward direction. It has to walk the other way
    * (`goBackwards` unlike `layer`) and to return the same kind of values.
    */
-  backwardLayer?: GruLayer<S>;
+  backwardLayer?: RecurrentLayer<S, N>;
   /** Default 'concat'. */
   mergeMode?: M;
   trainable?: boolean;
   name?: string;
 }
 
-const recurrentLayer = custom<GruLayer>('a recurrent layer', (value, name, where) => {
-  if (value instanceof GruLayer) return value;
+const recurrentLayer = custom<RecurrentLayer>('a recurrent layer', (value, name, where) => {
+  if (value instanceof RecurrentLayer) return value;
   throw invalid(name, 'a recurrent layer such as layers.gru({ units: 64 })', value, where);
 });
 
@@ -43,27 +47,15 @@ const FIELDS = {
   name: layerName(),
 };
 
-/** What `apply` takes beside the sequence; `connect` checks the states. */
-const CALL_FIELDS = {
-  initialState: withDefault(
-    custom<unknown[]>('an array of two symbolic tensors', (value, name, where) => {
-      if (Array.isArray(value) && value.length === 2) return value;
-      throw invalid(name, 'an array of two symbolic tensors', value, where);
-    }),
-    [],
-  ),
-};
-
 /** What `apply` returns: the merged output (both for 'none'), then the states with `returnState`. */
-export type BidirectionalResult<S extends boolean, M extends MergeMode> = S extends true
+export type BidirectionalResult<
+  S extends boolean,
+  M extends MergeMode,
+  N extends RecurrentStates,
+> = S extends true
   ? M extends 'none'
-    ? [
-        forward: SymbolicTensor,
-        backward: SymbolicTensor,
-        forwardState: SymbolicTensor,
-        backwardState: SymbolicTensor,
-      ]
-    : [output: SymbolicTensor, forwardState: SymbolicTensor, backwardState: SymbolicTensor]
+    ? [forward: SymbolicTensor, backward: SymbolicTensor, ...forwardStates: N, ...backwardStates: N]
+    : [output: SymbolicTensor, ...forwardStates: N, ...backwardStates: N]
   : M extends 'none'
     ? [forward: SymbolicTensor, backward: SymbolicTensor]
     : SymbolicTensor;
@@ -72,25 +64,34 @@ export type BidirectionalResult<S extends boolean, M extends MergeMode> = S exte
 export class BidirectionalLayer<
   S extends boolean = boolean,
   M extends MergeMode = MergeMode,
+  N extends RecurrentStates = RecurrentStates,
 > extends Layer {
-  /** @internal */
-  constructor(name: string | undefined, options: LayerOptions, returnState: boolean) {
-    const outputs = (options.mergeMode === 'none' ? 2 : 1) + (returnState ? 2 : 0);
+  readonly #stateCount: number;
+
+  /** @internal `stateCount`: of both directions. */
+  constructor(
+    name: string | undefined,
+    options: LayerOptions,
+    stateCount: number,
+    returnState: boolean,
+  ) {
+    const outputs = (options.mergeMode === 'none' ? 2 : 1) + (returnState ? stateCount : 0);
     super('bidirectional', name, options, outputs);
+    this.#stateCount = stateCount;
   }
 
   /**
    * @param x a sequence [B,T,features]
    * @param call `initialState`: the states before the first step of each direction, forward then
-   * backward, [B,units] each; default zeros
+   * backward, [B,units] each (of an LSTM h and c); default zeros
    */
   override apply(
     x: SymbolicTensor,
-    call: { initialState?: readonly [SymbolicTensor, SymbolicTensor] } = {},
-  ): BidirectionalResult<S, M> {
-    const { initialState } = parseOptions(this.label, CALL_FIELDS, call);
+    call: { initialState?: readonly [...forward: N, ...backward: N] } = {},
+  ): BidirectionalResult<S, M, N> {
+    const { initialState } = parseOptions(this.label, initialStateFields(this.#stateCount), call);
     const outputs = this.connect([x, ...initialState]);
-    return (this.outputCount === 1 ? outputs[0] : outputs) as BidirectionalResult<S, M>;
+    return (this.outputCount === 1 ? outputs[0] : outputs) as BidirectionalResult<S, M, N>;
   }
 }
 
@@ -106,16 +107,18 @@ export class BidirectionalLayer<
  * @example
  * layers.bidirectional({ layer: layers.gru({ units: 32, returnSequences: true }) });
  */
-export function bidirectional<S extends boolean = false, const M extends MergeMode = 'concat'>(
-  options: BidirectionalOptions<S, M>,
-): BidirectionalLayer<S, M> {
+export function bidirectional<
+  S extends boolean = false,
+  const M extends MergeMode = 'concat',
+  N extends RecurrentStates = RecurrentStates,
+>(options: BidirectionalOptions<S, M, N>): BidirectionalLayer<S, M, N> {
   const { layer, backwardLayer, mergeMode, trainable, name } = parseOptions(
     'bidirectional',
     FIELDS,
     options,
   );
   if (backwardLayer) checkPair(layer, backwardLayer);
-  return new BidirectionalLayer<S, M>(
+  return new BidirectionalLayer<S, M, N>(
     name,
     {
       layer: describe(layer),
@@ -123,15 +126,16 @@ export function bidirectional<S extends boolean = false, const M extends MergeMo
       mergeMode,
       trainable,
     },
+    layer.stateCount + (backwardLayer ?? layer).stateCount,
     layer.options.returnState === true,
   );
 }
 
-function describe(layer: GruLayer): { [key: string]: Json } {
+function describe(layer: RecurrentLayer): { [key: string]: Json } {
   return { kind: layer.kind, options: { ...layer.options } };
 }
 
-function checkPair(layer: GruLayer, backwardLayer: GruLayer): void {
+function checkPair(layer: RecurrentLayer, backwardLayer: RecurrentLayer): void {
   for (const option of ['returnSequences', 'returnState', 'stateful']) {
     if (layer.options[option] !== backwardLayer.options[option]) {
       throw conflict(

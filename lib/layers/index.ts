@@ -5,5 +5,7 @@ export { concatenate } from './concatenate.js';
 export { dense } from './dense.js';
 export { dropout } from './dropout.js';
 export { gru } from './gru.js';
+export { lstm } from './lstm.js';
 export { normalization } from './normalization.js';
 export { reverse } from './reverse.js';
+export { simpleRnn } from './simpleRnn.js';

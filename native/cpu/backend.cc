@@ -19,6 +19,10 @@ KernelTable float32Kernels() {
   set(Op::ActivationBackward, cpu::kActivationBackward);
   set(Op::Gru, cpu::kGru);
   set(Op::GruBackward, cpu::kGruBackward);
+  set(Op::Lstm, cpu::kLstm);
+  set(Op::LstmBackward, cpu::kLstmBackward);
+  set(Op::SimpleRnn, cpu::kSimpleRnn);
+  set(Op::SimpleRnnBackward, cpu::kSimpleRnnBackward);
   set(Op::Reverse, cpu::kReverse);
   set(Op::Concat, cpu::kConcat);
   set(Op::Split, cpu::kSplit);

@@ -1,15 +1,15 @@
-#include "cpu/gru_gates.h"
-
-#include <cstring>
-
+// The GRU's cell. Planes: gates z r h, saved z r n q, gate gradients dq dz dr dn; equations in
+// docs/semantics.md. q is what meets the candidate's recurrent weights: h R + c with resetAfter,
+// else r h.
+#include "cpu/recurrent_cell.h"
 #include "cpu/simd.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "cpu/gru_gates.cc"
+#define HWY_TARGET_INCLUDE "cpu/gru_cell.cc"
 #include "hwy/foreach_target.h"
 // after foreach_target.h
-#include "cpu/gru_gates_backward-inl.h"
-#include "cpu/math-inl.h"
+#include "cpu/gru_gradients-inl.h"
+#include "cpu/recurrent_gates-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice::cpu::HWY_NAMESPACE {
@@ -31,13 +31,7 @@ void FusedGatesOf(const FusedGatesArgs& args) {
     const auto n = Tanh(d, hn::MulAdd(r, q, hn::LoadU(d, args.x + g * args.ldX)));
     const auto next = Blend<kReplace>(z, hn::LoadU(d, args.h + g * args.ldH), n);
     hn::StoreU(next, d, args.next + g * args.ldH);
-    if (args.y) {
-      if (args.columns == lanes)
-        hn::StoreU(next, d, args.y + g * args.ldY);
-      else
-        std::memcpy(args.y + g * args.ldY, args.next + g * args.ldH,
-                    static_cast<size_t>(args.columns) * sizeof(float));
-    }
+    StoreOutput(d, args, g, next);
     if (args.saved) {
       float* saved = args.saved + g * args.ldSaved;
       hn::StoreU(z, d, saved);
@@ -52,20 +46,15 @@ void FusedGates(const FusedGatesArgs& args) {
   args.replace ? FusedGatesOf<true>(args) : FusedGatesOf<false>(args);
 }
 
-void RecurrentGates(const PlaneArgs& args, const ActivationSpec& spec) {
+void BeforeCandidate(const PlaneArgs& args) {
   const hn::ScalableTag<float> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  WithActivation(d, spec, [&](const auto& activation) HWY_ATTR {
-    for (int64_t row = 0; row < args.rows; ++row) {
-      float* gates = args.gates + row * args.ldGates;
-      for (int64_t i = 0; i < 2 * args.width; i += lanes)
-        hn::StoreU(activation.of(hn::LoadU(d, gates + i)), d, gates + i);
-    }
-  });
-  if (args.resetAfter) return;
+  for (int64_t row = 0; row < args.rows; ++row)
+    ActivatePlane(args.attributes->recurrentActivation, args.gates + row * args.ldGates,
+                  2 * args.width);
+  if (args.attributes->resetAfter) return;
   for (int64_t row = 0; row < args.rows; ++row) {
     const float* r = args.gates + row * args.ldGates + args.width;
-    for (int64_t i = 0; i < args.width; i += lanes)
+    for (int64_t i = 0; i < args.width; i += static_cast<int64_t>(hn::Lanes(d)))
       hn::StoreU(hn::Mul(hn::LoadU(d, r + i), hn::LoadU(d, args.h + row * args.ldH + i)), d,
                  args.q + row * args.ldQ + i);
   }
@@ -87,9 +76,10 @@ HWY_INLINE void CandidateRow(const Act& activation, const PlaneArgs& args, int64
     const auto vr = hn::LoadU(d, r + i);
     const auto vq = hn::LoadU(d, q + i);
     const auto vx = hn::LoadU(d, x + i);
-    const auto n = activation.of(args.resetAfter ? hn::MulAdd(vr, vq, vx) : vx);
+    const auto n = activation.of(args.attributes->resetAfter ? hn::MulAdd(vr, vq, vx) : vx);
     const auto vh = hn::LoadU(d, h + i);
-    hn::StoreU(args.replace ? Blend<true>(vz, vh, n) : Blend<false>(vz, vh, n), d, next + i);
+    hn::StoreU(args.attributes->replace ? Blend<true>(vz, vh, n) : Blend<false>(vz, vh, n), d,
+               next + i);
     if (saved) {
       hn::StoreU(vz, d, saved + i);
       hn::StoreU(vr, d, saved + width + i);
@@ -99,16 +89,32 @@ HWY_INLINE void CandidateRow(const Act& activation, const PlaneArgs& args, int64
   }
 }
 
-void Candidate(const PlaneArgs& args, const ActivationSpec& spec) {
-  WithActivation(hn::ScalableTag<float>(), spec, [&](const auto& activation) HWY_ATTR {
-    for (int64_t row = 0; row < args.rows; ++row) CandidateRow(activation, args, row);
-  });
+void Candidate(const PlaneArgs& args) {
+  WithActivation(hn::ScalableTag<float>(), args.attributes->activation,
+                 [&](const auto& activation) HWY_ATTR {
+                   for (int64_t row = 0; row < args.rows; ++row)
+                     CandidateRow(activation, args, row);
+                 });
 }
 
-const GruGates* Gates() {
-  static constexpr GruGates kGates = {FusedGates, RecurrentGates, Candidate, GateGradients,
-                                      ResetGradients};
-  return &kGates;
+bool IsFused(const RecurrentAttributes& attributes) {
+  return attributes.resetAfter != 0 && IsTanhAndSigmoid(attributes);
+}
+
+const RecurrentCell* GruCell() {
+  static constexpr RecurrentCell kCell = {.gates = 3,
+                                          .states = 1,
+                                          .saved = 4,
+                                          .gradients = 4,
+                                          .inputPlane = 1,
+                                          .isFused = IsFused,
+                                          .fused = FusedGates,
+                                          .beforeCandidate = BeforeCandidate,
+                                          .planes = Candidate,
+                                          .gateGradients = GateGradients,
+                                          .resetGradients = ResetGradients,
+                                          .addsToGradient = true};
+  return &kCell;
 }
 
 }  // namespace sluice::cpu::HWY_NAMESPACE
@@ -117,9 +123,9 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace sluice::cpu {
 
-HWY_EXPORT(Gates);
+HWY_EXPORT(GruCell);
 
-const GruGates& gruGates() noexcept { return *HWY_DYNAMIC_DISPATCH(Gates)(); }
+const RecurrentCell& gruCell() noexcept { return *HWY_DYNAMIC_DISPATCH(GruCell)(); }
 
 }  // namespace sluice::cpu
 #endif

@@ -1,27 +1,15 @@
-// The gate gradients of one row and step; see gru_gates.h.
-#if defined(SLUICE_CPU_GRU_GATES_BACKWARD_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef SLUICE_CPU_GRU_GATES_BACKWARD_INL_H_
-#undef SLUICE_CPU_GRU_GATES_BACKWARD_INL_H_
+// A GRU's gate gradients of one row and step.
+#if defined(SLUICE_CPU_GRU_GRADIENTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SLUICE_CPU_GRU_GRADIENTS_INL_H_
+#undef SLUICE_CPU_GRU_GRADIENTS_INL_H_
 #else
-#define SLUICE_CPU_GRU_GATES_BACKWARD_INL_H_
+#define SLUICE_CPU_GRU_GRADIENTS_INL_H_
 #endif
 
-#include <cstring>
-
-#include "cpu/gru_gates.h"
-#include "cpu/math-inl.h"
+#include "cpu/recurrent_gates-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice::cpu::HWY_NAMESPACE {
-
-// The first `count` lanes from memory that ends there, zeros behind.
-template <class D>
-HWY_INLINE hn::Vec<D> LoadFirst(D d, const float* from, int64_t count) {
-  if (count >= static_cast<int64_t>(hn::Lanes(d))) return hn::LoadU(d, from);
-  alignas(64) float lanes[HWY_MAX_BYTES / sizeof(float)] = {};
-  std::memcpy(lanes, from, static_cast<size_t>(count) * sizeof(float));
-  return hn::Load(d, lanes);
-}
 
 // slopes(i, z, r, n) gives the derivatives of the three activations at column i.
 template <bool kReplace, class Slopes>
@@ -40,8 +28,7 @@ HWY_INLINE void GradientsWith(const GateGradientArgs& args, bool resetAfter, con
     const auto n = hn::LoadU(d, args.saved + 2 * plane + i);
     const auto h = hn::LoadU(d, args.h + i);
     const auto slope = slopes(i, z, r, n);
-    auto delta = hn::LoadU(d, args.dh + i);
-    if (args.dy) delta = hn::Add(delta, LoadFirst(d, args.dy + i, args.columns - i));
+    const auto delta = Delta(d, args, i);
     const auto rest = hn::Sub(one, z);
     const auto gn = hn::Mul(hn::Mul(delta, kReplace ? z : rest), slope.n);
     const auto gz = hn::Mul(hn::Mul(delta, kReplace ? hn::Sub(n, h) : hn::Sub(h, n)), slope.z);
@@ -61,22 +48,12 @@ struct GateSlopes {
   V z, r, n;
 };
 
-// Plane by plane, for activations that are known at run time only.
-inline void SlopePlane(const ActivationSpec& spec, const float* y, float* slope, int64_t width) {
-  const hn::ScalableTag<float> d;
-  WithActivation(d, spec, [&](const auto& activation) HWY_ATTR {
-    for (int64_t i = 0; i < width; i += static_cast<int64_t>(hn::Lanes(d)))
-      hn::StoreU(activation.slope(hn::LoadU(d, y + i)), d, slope + i);
-  });
-}
-
 template <bool kReplace>
-void GateGradientsOf(const GateGradientArgs& args, const GruAttributes& attributes) {
+void GateGradientsOf(const GateGradientArgs& args, const RecurrentAttributes& attributes) {
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
   const bool resetAfter = attributes.resetAfter != 0;
-  if (attributes.activation.kind == ActivationKind::Tanh &&
-      attributes.recurrentActivation.kind == ActivationKind::Sigmoid) {
+  if (IsTanhAndSigmoid(attributes)) {
     const Activation<ActivationKind::Tanh, decltype(d)> tanh(d, attributes.activation);
     const Activation<ActivationKind::Sigmoid, decltype(d)> sigmoid(d,
                                                                    attributes.recurrentActivation);
@@ -97,13 +74,13 @@ void GateGradientsOf(const GateGradientArgs& args, const GruAttributes& attribut
   });
 }
 
-inline void GateGradients(const GateGradientArgs& args, const GruAttributes& attributes) {
+inline void GateGradients(const GateGradientArgs& args, const RecurrentAttributes& attributes) {
   attributes.replace ? GateGradientsOf<true>(args, attributes)
                      : GateGradientsOf<false>(args, attributes);
 }
 
 // dr = dq h slope(r), dh += dq r, where dq is the gradient of r h.
-inline void ResetGradients(const GateGradientArgs& args, const GruAttributes& attributes) {
+inline void ResetGradients(const GateGradientArgs& args, const RecurrentAttributes& attributes) {
   const hn::ScalableTag<float> d;
   const int64_t width = args.width;
   const float* r = args.saved + args.plane;
@@ -120,4 +97,4 @@ inline void ResetGradients(const GateGradientArgs& args, const GruAttributes& at
 }  // namespace sluice::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#endif  // SLUICE_CPU_GRU_GATES_BACKWARD_INL_H_
+#endif  // SLUICE_CPU_GRU_GRADIENTS_INL_H_

@@ -79,14 +79,14 @@ class Int8Column {
 class Packing {
  public:
   Packing(const OpCall& call, void* packed)
-      : e_(gruExtents(call)),
-        weights_(call.attr<GruAttributes>().weights),
+      : e_(recurrentExtents(call)),
+        weights_(call.attr<RecurrentAttributes>().weights),
         at_(e_, weights_),
         out_(static_cast<std::byte*>(packed)) {
     std::memset(out_, 0, static_cast<size_t>(at_.size));
-    biases(input(call, gru::kBias));
-    matrix(input(call, gru::kKernel), e_.I, at_.kernel, at_.scales);
-    matrix(input(call, gru::kRecurrentKernel), e_.H, at_.recurrent,
+    biases(input(call, recurrent::kBias));
+    matrix(input(call, recurrent::kKernel), e_.I, at_.kernel, at_.scales);
+    matrix(input(call, recurrent::kRecurrentKernel), e_.H, at_.recurrent,
            at_.scales + 3 * e_.P * static_cast<int64_t>(sizeof(float)));
   }
 
@@ -134,16 +134,17 @@ class Packing {
     });
   }
 
-  const GruExtents e_;
+  const RecurrentExtents e_;
   const WeightsType weights_;
   const GruReduced at_;
   std::byte* out_;
 };
 
 // Rounds a packed float32 matrix of `columns` columns, a multiple of the vector.
-void roundPacked(int64_t lanes, int64_t k, int64_t columns, WeightsType weights, float* packed) {
-  for (int64_t first = 0; first < columns; first += kPanelVectors * lanes) {
-    const int64_t width = std::min(kPanelVectors * lanes, columns - first);
+void roundPacked(int64_t lanes, int64_t k, int64_t columns, int64_t panelVectors,
+                 WeightsType weights, float* packed) {
+  for (int64_t first = 0; first < columns; first += panelVectors * lanes) {
+    const int64_t width = std::min(panelVectors * lanes, columns - first);
     for (int64_t j = 0; j < width; ++j) {
       float* column = packed + j;
       const Int8Column int8(column, k, width);
@@ -160,29 +161,35 @@ void roundPacked(int64_t lanes, int64_t k, int64_t columns, WeightsType weights,
 }  // namespace
 
 size_t gruReducedBytes(const OpCall& call) noexcept {
-  const auto& attributes = call.attr<GruAttributes>();
-  const GruExtents e = gruExtents(call);
-  if (gruIsFused(attributes)) return static_cast<size_t>(GruReduced(e, attributes.weights).size);
-  return static_cast<size_t>(GruPacked(e).size) * sizeof(float);
+  const auto& attributes = call.attr<RecurrentAttributes>();
+  const RecurrentExtents e = recurrentExtents(call);
+  if (gruKeepsReduced(e, attributes))
+    return static_cast<size_t>(GruReduced(e, attributes.weights).size);
+  return static_cast<size_t>(RecurrentPacked(e).size) * sizeof(float);
 }
 
 void gruReducedPack(const OpCall& call, void* packed) noexcept {
-  const auto& attributes = call.attr<GruAttributes>();
-  if (gruIsFused(attributes)) {
+  const auto& attributes = call.attr<RecurrentAttributes>();
+  const RecurrentExtents e = recurrentExtents(call);
+  if (gruKeepsReduced(e, attributes)) {
     Packing(call, packed);
     return;
   }
-  GruAttributes plain = attributes;
+  RecurrentAttributes plain = attributes;
   plain.weights = WeightsType::Float32;
   OpCall plainCall = call;
   plainCall.attributes = &plain;
-  gruPack(plainCall, packed);
-  const GruExtents e = gruExtents(call);
-  const GruPacked at(e);
+  recurrentPack(plainCall, packed);
+  const RecurrentPacked at(e);
   float* out = static_cast<float*>(packed);
-  roundPacked(e.lanes, e.I, 3 * e.P, attributes.weights, out + at.kernel);
-  roundPacked(e.lanes, e.H, 2 * e.P, attributes.weights, out + at.recurrent);
-  roundPacked(e.lanes, e.H, e.P, attributes.weights, out + at.candidate);
+  const auto round = [&](int64_t k, int64_t columns, int64_t panelVectors, int64_t offset) {
+    roundPacked(e.lanes, k, columns, panelVectors, attributes.weights, out + offset);
+  };
+  round(e.I, e.columns(), kPanelVectors, at.kernel);
+  if (e.cell->isFused(attributes)) return round(e.H, e.columns(), e.cell->gates, at.recurrent);
+  const bool waits = e.cell->beforeCandidate != nullptr;
+  round(e.H, e.columns() - (waits ? e.P : 0), kPanelVectors, at.recurrent);
+  if (waits) round(e.H, e.P, kPanelVectors, at.candidate);
 }
 
 }  // namespace sluice::cpu

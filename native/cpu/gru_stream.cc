@@ -1,7 +1,7 @@
 #include "cpu/gru_stream.h"
 
 #include "cpu/arguments.h"
-#include "cpu/gru_gates.h"
+#include "cpu/gemm.h"
 #include "cpu/parallel.h"
 
 namespace sluice::cpu {
@@ -19,7 +19,7 @@ struct Scratch {
   int64_t scales = 0;              // float [B][2]: of a row of x and of h
   int64_t size = 0;
 
-  Scratch(const GruExtents& e, WeightsType weights) {
+  Scratch(const RecurrentExtents& e, WeightsType weights) {
     const auto floats = static_cast<int64_t>(sizeof(float));
     const auto take = [this](bool needed, int64_t bytes) {
       const int64_t offset = size;
@@ -40,20 +40,20 @@ struct Scratch {
 class Step {
  public:
   explicit Step(const OpCall& call)
-      : e_(gruExtents(call)),
-        weights_(call.attr<GruAttributes>().weights),
-        replace_(call.attr<GruAttributes>().replace != 0),
+      : e_(recurrentExtents(call)),
+        weights_(call.attr<RecurrentAttributes>().weights),
+        replace_(call.attr<RecurrentAttributes>().replace != 0),
         at_(e_, weights_),
         panel_(kPanelVectors * e_.lanes),
         packed_(static_cast<const std::byte*>(call.packed)),
         scratch_(static_cast<std::byte*>(call.scratch)),
-        x_(input(call, gru::kX)),
-        h_(input(call, gru::kInitialState)),
-        next_(output(call, gru::kFinalState)),
+        x_(input(call, recurrent::kX)),
+        h_(input(call, recurrent::kInitialState)),
+        next_(output(call, recurrent::kFinalState)),
         final_(next_),
-        y_(output(call, gru::kSequence)) {
+        y_(output(call, recurrent::kSequence)) {
     if (weights_ == WeightsType::Float32) {
-      const GruPacked floats(e_);
+      const RecurrentPacked floats(e_);
       const auto bytes = [](int64_t n) { return n * static_cast<int64_t>(sizeof(float)); };
       bias_ = at<float>(bytes(floats.bias));
       candidateBias_ = at<float>(bytes(floats.candidateBias));
@@ -217,10 +217,10 @@ class Step {
     fused.ldY = acrossRows ? e_.H : e_.lanes;
     fused.columns = std::min(e_.lanes, e_.H - unit);
     fused.replace = replace_;
-    gruGates().fused(fused);
+    gruCell().fused(fused);
   }
 
-  const GruExtents e_;
+  const RecurrentExtents e_;
   const WeightsType weights_;
   const bool replace_;
   const Scratch at_;
@@ -240,27 +240,28 @@ class Step {
 };
 
 bool isOneStep(const OpCall& call) {
-  return call.in[gru::kX].shape[1] == 1 && !call.in[gru::kMask].present() &&
-         call.in[gru::kInitialState].present() && !call.out[gru::kReserve].present();
+  return call.in[recurrent::kX].shape[1] == 1 && !call.in[recurrent::kMask].present() &&
+         call.in[recurrent::kInitialState].present() && !call.out[recurrent::kReserve].present();
 }
 
 }  // namespace
 
 const char* gruWhyNotReduced(const OpCall& call) noexcept {
-  return gruIsReduced(call.attr<GruAttributes>()) && !isOneStep(call)
+  return gruIsReduced(call.attr<RecurrentAttributes>()) && !isOneStep(call)
              ? "weights in less precision than float32 are for the steps of streams"
              : nullptr;
 }
 
 bool gruStreams(const OpCall& call) noexcept {
-  const auto& attributes = call.attr<GruAttributes>();
-  if (!gruIsFused(attributes) || !isOneStep(call)) return false;
+  const auto& attributes = call.attr<RecurrentAttributes>();
+  if (call.op != Op::Gru || !gruCell().isFused(attributes) || !isOneStep(call)) return false;
   // Many rows of float32 may be worth several threads, which are not for streams.
   return gruIsReduced(attributes) || !call.context || call.context->threads <= 1;
 }
 
 size_t gruStreamScratchBytes(const OpCall& call) noexcept {
-  return static_cast<size_t>(Scratch(gruExtents(call), call.attr<GruAttributes>().weights).size);
+  return static_cast<size_t>(
+      Scratch(recurrentExtents(call), call.attr<RecurrentAttributes>().weights).size);
 }
 
 int32_t gruStreamLaunch(const OpCall& call) noexcept {

@@ -3,12 +3,17 @@
 // layer is written but the new state. Weights may be kept in less precision than float32.
 #pragma once
 
-#include "cpu/gru_layout.h"
+#include "cpu/recurrent_layout.h"
 
 namespace sluice::cpu {
 
-inline bool gruIsReduced(const GruAttributes& attributes) {
+inline bool gruIsReduced(const RecurrentAttributes& attributes) {
   return attributes.weights != WeightsType::Float32;
+}
+// Whether packed weights are kept in less precision. Other cells than the default GRU get them
+// rounded but kept as float32, in the form of recurrentPack.
+inline bool gruKeepsReduced(const RecurrentExtents& e, const RecurrentAttributes& attributes) {
+  return e.cell == &gruCell() && e.cell->isFused(attributes);
 }
 // Why the call's weights must be float32; null where they need not.
 const char* gruWhyNotReduced(const OpCall& call) noexcept;
@@ -18,8 +23,7 @@ bool gruStreams(const OpCall& call) noexcept;
 int32_t gruStreamLaunch(const OpCall& call) noexcept;
 size_t gruStreamScratchBytes(const OpCall& call) noexcept;
 
-// Weights in less precision, packed. Cells that are not fused (gru_layout.h) get them rounded but
-// kept as float32, in the form of gruPack.
+// Weights in less precision, packed.
 size_t gruReducedBytes(const OpCall& call) noexcept;
 void gruReducedPack(const OpCall& call, void* packed) noexcept;
 
@@ -34,7 +38,7 @@ struct GruReduced {
   int64_t recurrent = 0;
   int64_t size = 0;
 
-  GruReduced(const GruExtents& e, WeightsType weights) {
+  GruReduced(const RecurrentExtents& e, WeightsType weights) {
     const bool int8 = weights == WeightsType::Int8;
     const auto floats = static_cast<int64_t>(sizeof(float));
     const auto matrix = [&](int64_t k) {

@@ -49,14 +49,14 @@ inline void packTransposed(int64_t k, int64_t columns, const float* from, int64_
   }
 }
 
-// Packs `vectors` blocks of columns, blockOf(v) naming each; columns beyond a block's count are
-// zero. Element (k, j) of a block lies at at[k * kStride + j], or where kStride is 1 at
-// at[k + j * columnStride].
+// Packs `vectors` blocks of columns, blockOf(v) naming each, in panels of `panelVectors`; columns
+// beyond a block's count are zero. Element (k, j) of a block lies at at[k * kStride + j], or where
+// kStride is 1 at at[k + j * columnStride].
 template <typename BlockOf>
 void packColumns(int64_t lanes, int64_t k, int64_t vectors, int64_t kStride, int64_t columnStride,
-                 const BlockOf& blockOf, float* packed) {
-  for (int64_t first = 0; first < vectors; first += kPanelVectors) {
-    const int64_t inPanel = std::min(kPanelVectors, vectors - first);
+                 const BlockOf& blockOf, float* packed, int64_t panelVectors = kPanelVectors) {
+  for (int64_t first = 0; first < vectors; first += panelVectors) {
+    const int64_t inPanel = std::min(panelVectors, vectors - first);
     const int64_t width = inPanel * lanes;
     for (int64_t v = 0; v < inPanel; ++v) {
       const ColumnBlock block = blockOf(first + v);

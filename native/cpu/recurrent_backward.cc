@@ -1,29 +1,26 @@
-// The gradients of one direction of a GRU. Chunk by chunk from the last turn to the first: the
-// threads take their rows and units back through the chunk's turns (gru_grid.h); then all of them
-// share out the gradients of the weights by blocks of units, whose edges and order of sums follow
-// from the shape and the mask alone.
+// The gradients of one direction of a recurrence. Chunk by chunk from the last turn to the first:
+// the threads take their rows and units back through the chunk's turns (gru_grid.h); then all of
+// them share out the gradients of the weights by blocks of units, whose edges and order of sums
+// follow from the shape and the mask alone.
 #include "cpu/arguments.h"
 #include "cpu/gemm.h"
-#include "cpu/gru_describe.h"
-#include "cpu/gru_gates.h"
-#include "cpu/gru_grid.h"
-#include "cpu/gru_input_gradients.h"
-#include "cpu/gru_recompute.h"
-#include "cpu/gru_weight_gradients.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
+#include "cpu/recurrent_describe.h"
+#include "cpu/recurrent_grid.h"
+#include "cpu/recurrent_input_gradients.h"
+#include "cpu/recurrent_recompute.h"
+#include "cpu/recurrent_weight_gradients.h"
 
 namespace sluice::cpu {
 namespace {
 
-constexpr int64_t kPlanes = GruReserve::kPlanes;
-
 // Rows of gate gradients that a chunk may hold: enough for efficient sums, few enough to stay in
 // the cache.
-int64_t chunkRows(const GruExtents& e) {
+int64_t chunkRows(const RecurrentExtents& e) {
   constexpr int64_t kFloats = 1 << 17;
   constexpr int64_t kRows = 256;
-  return std::clamp<int64_t>(std::max(kFloats / (kPlanes * e.P), kRows), e.B,
+  return std::clamp<int64_t>(std::max(kFloats / (e.cell->gradients * e.P), kRows), e.B,
                              std::max<int64_t>(e.B * e.T, e.B));
 }
 
@@ -33,7 +30,7 @@ struct Chunk {
   int64_t before;  // steps taken before it
   int64_t rows;
 
-  Chunk(const GruSchedule& schedule, int64_t end, int64_t most) : first(end), end(end) {
+  Chunk(const RecurrentSchedule& schedule, int64_t end, int64_t most) : first(end), end(end) {
     while (first > 0 && schedule.before(end) - schedule.before(first - 1) <= most) --first;
     before = schedule.before(first);
     rows = schedule.before(end) - before;
@@ -42,48 +39,51 @@ struct Chunk {
 
 // Offsets in floats.
 struct Scratch {
-  int64_t gradients;  // [rows of a chunk][dq dz dr dn][P]
-  int64_t dh;         // [B,P] by position
-  int64_t dq;         // [B,P], without resetAfter: dn R_h^T
-  int64_t input;      // GruInputGradients'
-  int64_t schedule;   // GruSchedule's
-  int64_t recompute;  // GruRecompute's
-  int64_t weights;    // GruWeightGradients'
+  int64_t gradients;  // [rows of a chunk][planes][P]
+  int64_t dh;         // [B][states][P] by position
+  int64_t dq;         // [B,P], GRU without resetAfter: dn R_h^T
+  int64_t input;      // RecurrentInputGradients'
+  int64_t schedule;   // RecurrentSchedule's
+  int64_t recompute;  // RecurrentRecompute's
+  int64_t weights;    // RecurrentWeightGradients'
   int64_t size;
 
   explicit Scratch(const OpCall& call) {
-    const GruExtents e = gruExtents(call);
-    const auto& attributes = call.attr<GruAttributes>();
+    const RecurrentExtents e = recurrentExtents(call);
+    const auto& attributes = call.attr<RecurrentAttributes>();
     gradients = 0;
-    dh = chunkRows(e) * kPlanes * e.P;
-    dq = dh + e.B * e.P;
+    dh = chunkRows(e) * e.cell->gradients * e.P;
+    dq = dh + e.B * e.state();
     input = dq + (attributes.resetAfter ? 0 : e.B * e.P);
-    schedule = roundUp(input + GruInputGradients::scratchFloats(e), kMaxLanes);
-    recompute = schedule + roundUp(GruSchedule::scratchInts(e), kMaxLanes);
-    weights = recompute + GruRecompute::scratchFloats(e, attributes);
-    size = weights + GruWeightGradients::scratchFloats(call, e, chunkRows(e));
+    schedule = roundUp(input + RecurrentInputGradients::scratchFloats(e), kMaxLanes);
+    recompute = schedule + roundUp(RecurrentSchedule::scratchInts(e), kMaxLanes);
+    weights = recompute + RecurrentRecompute::scratchFloats(e, attributes);
+    size = weights + RecurrentWeightGradients::scratchFloats(call, e, chunkRows(e));
   }
 };
 
 class Backward {
  public:
   explicit Backward(const OpCall& call)
-      : attributes_(call.attr<GruAttributes>()),
+      : attributes_(call.attr<RecurrentAttributes>()),
         context_(call.context),
-        e_(gruExtents(call)),
+        e_(recurrentExtents(call)),
         packedLayout_(e_, attributes_),
         reserveLayout_(e_, attributes_),
         scratchLayout_(call),
         scratch_(static_cast<float*>(call.scratch)),
-        schedule_(e_, attributes_.reverse != 0, input<uint8_t>(call, gruBackward::kMask),
+        schedule_(e_, attributes_.reverse != 0, input<uint8_t>(call, recurrentBackward::kMask),
                   reinterpret_cast<int32_t*>(scratch_ + scratchLayout_.schedule)),
-        x_(input(call, gruBackward::kX)),
-        reserve_(input(call, gruBackward::kReserve)),
-        dSequence_(input(call, gruBackward::kDSequence)),
-        dFinal_(input(call, gruBackward::kDFinalState)),
-        dInitial_(output(call, gruBackward::kDInitialState)),
+        x_(input(call, recurrentBackward::kX)),
+        reserve_(input(call, recurrentBackward::kReserve)),
+        dSequence_(input(call, recurrentBackward::kDSequence)),
+        dFinal_{input(call, recurrentBackward::kDFinalState),
+                input(call, recurrentBackward::kDFinalCell)},
+        dInitial_{output(call, recurrentBackward::kDInitialState),
+                  output(call, recurrentBackward::kDInitialCell)},
+        recomputes_(RecurrentRecompute::recomputes(e_, attributes_)),
         packed_(static_cast<const float*>(call.packed)),
-        input_(e_, schedule_, packed_ + packedLayout_.kernel, output(call, gruBackward::kDx),
+        input_(e_, schedule_, packed_ + packedLayout_.kernel, output(call, recurrentBackward::kDx),
                scratch_ + scratchLayout_.input),
         recompute_(e_, attributes_, schedule_, x_, packed_ + packedLayout_.forward, reserve_,
                    scratch_ + scratchLayout_.recompute),
@@ -91,9 +91,9 @@ class Backward {
     weights_.clear();
   }
 
-  static constexpr double kPasses = kGruBackwardPasses;
-  const GruExtents& extents() const { return e_; }
-  bool fused() const { return gruIsFused(attributes_); }
+  static constexpr double kPasses = kRecurrentBackwardPasses;
+  const RecurrentExtents& extents() const { return e_; }
+  bool fused() const { return e_.cell->isFused(attributes_); }
 
   bool follows(const Backward& other) const {
     return dSequence_ != nullptr && dSequence_ == other.input_.dx();
@@ -102,10 +102,10 @@ class Backward {
     return !schedule_.masked() && !other.schedule_.masked() &&
            attributes_.reverse == other.attributes_.reverse;
   }
-  void lead(GruProgress* progress) { leading_ = progress; }
-  void follow(const GruProgress* progress) { following_ = progress; }
+  void lead(RecurrentProgress* progress) { leading_ = progress; }
+  void follow(const RecurrentProgress* progress) { following_ = progress; }
 
-  void run(const GruMember& member, int threads) {
+  void run(const RecurrentMember& member, int threads) {
     start(member.share);
     int64_t number = 0;
     for (int64_t end = schedule_.turns(); end > 0; ++number) {
@@ -133,7 +133,7 @@ class Backward {
   }
   // What forward saved of a turn.
   const float* saved(int64_t turn, int64_t position) const {
-    if (attributes_.recompute) return recompute_.saved(turn, position);
+    if (recomputes_) return recompute_.saved(turn, position);
     return reserve_ + reserveLayout_.gatesAt(turn, position);
   }
   // The row of a chunk that holds what a position takes in a turn.
@@ -141,44 +141,53 @@ class Backward {
     return schedule_.before(turn) - chunk.before + position;
   }
   float* gradients(int64_t row) const {
-    return scratch_ + scratchLayout_.gradients + row * kPlanes * e_.P;
+    return scratch_ + scratchLayout_.gradients + row * e_.cell->gradients * e_.P;
   }
-  float* dh(int64_t position) const { return scratch_ + scratchLayout_.dh + position * e_.P; }
+  float* dh(int64_t position) const { return scratch_ + scratchLayout_.dh + position * e_.state(); }
   float* dq(int64_t position) const { return scratch_ + scratchLayout_.dq + position * e_.P; }
+
+  // A GRU whose candidate waits for r h: its way back takes two products.
+  bool resetsBefore() const {
+    return e_.cell->beforeCandidate != nullptr && attributes_.resetAfter == 0;
+  }
 
   // The units of a share in a row of H columns.
   struct Units {
     int64_t begin, padded, count;
   };
-  Units unitsOf(const GruShare& share) const {
+  Units unitsOf(const RecurrentShare& share) const {
     const int64_t begin = share.blockBegin * e_.lanes, end = share.blockEnd * e_.lanes;
     return {begin, end - begin, std::min(end, e_.H) - begin};
   }
 
-  void start(const GruShare& share) const {
+  void start(const RecurrentShare& share) const {
     if (input_.wanted()) input_.clearMasked(share);
     const Units units = unitsOf(share);
     for (int64_t i = 0; i < share.rows.count; ++i) {
       const int64_t position = share.rows.position(i);
       const int64_t row = schedule_.row(position);
-      std::fill_n(dh(position) + units.begin, units.padded, 0.0f);
-      if (dFinal_)
-        std::copy_n(dFinal_ + row * e_.H + units.begin, units.count, dh(position) + units.begin);
+      for (int64_t s = 0; s < e_.cell->states; ++s) {
+        float* to = dh(position) + s * e_.P + units.begin;
+        std::fill_n(to, units.padded, 0.0f);
+        if (dFinal_[s]) std::copy_n(dFinal_[s] + row * e_.H + units.begin, units.count, to);
+      }
     }
   }
 
-  void finish(const GruShare& share) const {
+  void finish(const RecurrentShare& share) const {
     const Units units = unitsOf(share);
-    for (int64_t i = 0; i < share.rows.count && dInitial_; ++i) {
+    for (int64_t i = 0; i < share.rows.count; ++i) {
       const int64_t position = share.rows.position(i);
-      std::copy_n(dh(position) + units.begin, units.count,
-                  dInitial_ + schedule_.row(position) * e_.H + units.begin);
+      for (int64_t s = 0; s < e_.cell->states; ++s)
+        if (dInitial_[s])
+          std::copy_n(dh(position) + s * e_.P + units.begin, units.count,
+                      dInitial_[s] + schedule_.row(position) * e_.H + units.begin);
     }
   }
 
   // From the last turn of a chunk to its first, the gradients of the input behind.
-  void walk(const GruMember& member, const Chunk& chunk) {
-    const int64_t piece = leading_ ? gruPiece(e_.T) : e_.T;
+  void walk(const RecurrentMember& member, const Chunk& chunk) {
+    const int64_t piece = leading_ ? recurrentPiece(e_.T) : e_.T;
     int64_t end = chunk.end;
     for (int64_t turn = end - 1; turn >= chunk.first; --turn) {
       if (following_) following_->await(e_.T - turn);
@@ -193,14 +202,14 @@ class Backward {
     }
   }
 
-  void step(const GruMember& member, const Chunk& chunk, int64_t turn) {
-    const GruShare& share = member.share;
+  void step(const RecurrentMember& member, const Chunk& chunk, int64_t turn) {
+    const RecurrentShare& share = member.share;
     const int64_t active = share.rows.before(schedule_.active(turn));
-    if (attributes_.recompute) recompute_.run(member, turn);
+    if (recomputes_) recompute_.run(member, turn);
     for (int64_t i = 0; i < active; ++i) {
       const int64_t position = share.rows.position(i);
       if (attributes_.repeatMasked && schedule_.masked()) addRepeated(share, position, turn);
-      gruGates().gradients(gateArgs(share, chunk, turn, position), attributes_);
+      e_.cell->gateGradients(gateArgs(share, chunk, turn, position), attributes_);
     }
     member.wait();
     throughRecurrentKernel(share, chunk, turn, active);
@@ -210,11 +219,11 @@ class Backward {
       const int64_t position = share.rows.position(i);
       weights_.keep(rowOf(chunk, turn, position), x_ + schedule_.cell(position, turn) * e_.I,
                     state(turn, position),
-                    attributes_.resetAfter ? nullptr : saved(turn, position) + 3 * e_.P);
+                    resetsBefore() ? saved(turn, position) + 3 * e_.P : nullptr);
     }
   }
 
-  GateGradientArgs gateArgs(const GruShare& share, const Chunk& chunk, int64_t turn,
+  GateGradientArgs gateArgs(const RecurrentShare& share, const Chunk& chunk, int64_t turn,
                             int64_t position) const {
     const Units units = unitsOf(share);
     GateGradientArgs args{};
@@ -224,6 +233,7 @@ class Backward {
     if (dSequence_) args.dy = dSequence_ + schedule_.cell(position, turn) * e_.H + units.begin;
     args.saved = saved(turn, position) + units.begin;
     args.h = state(turn, position) + units.begin;
+    args.next = state(turn + 1, position) + units.begin;
     args.dh = dh(position) + units.begin;
     args.gradients = gradients(rowOf(chunk, turn, position)) + units.begin;
     args.dq = dq(position) + units.begin;
@@ -231,7 +241,7 @@ class Backward {
   }
 
   // Outputs of masked steps that repeat this turn's pass their gradients on.
-  void addRepeated(const GruShare& share, int64_t position, int64_t turn) const {
+  void addRepeated(const RecurrentShare& share, int64_t position, int64_t turn) const {
     if (!dSequence_) return;
     const Units units = unitsOf(share);
     const int64_t row = schedule_.row(position);
@@ -244,70 +254,77 @@ class Backward {
   }
 
   // dh += what flows through h R.
-  void throughRecurrentKernel(const GruShare& share, const Chunk& chunk, int64_t turn,
+  void throughRecurrentKernel(const RecurrentShare& share, const Chunk& chunk, int64_t turn,
                               int64_t active) const {
     Product product;
     product.rows = active;
-    product.lda = share.rows.stride * kPlanes * e_.P;
-    product.ldc = share.rows.stride * e_.P;
+    product.lda = share.rows.stride * e_.cell->gradients * e_.P;
     const float* planes = gradients(rowOf(chunk, turn, share.rows.first));
-    if (!attributes_.resetAfter) {
+    if (resetsBefore()) {
       product.n = e_.P;
+      product.ldc = share.rows.stride * e_.P;
       product.a = planes + 3 * e_.P;
       product.b = packed_ + packedLayout_.candidate;
       product.k = e_.P;
       product.c = dq(share.rows.first);
       multiply(product);
       for (int64_t i = 0; i < active; ++i)
-        gruGates().resetGradients(gateArgs(share, chunk, turn, share.rows.position(i)),
-                                  attributes_);
+        e_.cell->resetGradients(gateArgs(share, chunk, turn, share.rows.position(i)), attributes_);
     }
-    product.a = attributes_.resetAfter ? planes : planes + e_.P;
-    product.k = (attributes_.resetAfter ? 3 : 2) * e_.P;
+    product.a = resetsBefore() ? planes + e_.P : planes;
+    product.k = (resetsBefore() ? 2 : e_.cell->gates) * e_.P;
+    product.ldc = share.rows.stride * e_.state();
     product.b = packed_ + packedLayout_.recurrent;
     product.c = dh(share.rows.first);
     product.n = e_.P;
-    product.accumulate = true;
+    product.accumulate = e_.cell->addsToGradient;
     multiply(product.columns(share.columnsOf(e_.P, e_.lanes)));
   }
 
-  const GruAttributes& attributes_;
+  const RecurrentAttributes& attributes_;
   const RunContext* context_;
-  const GruExtents e_;
-  const GruPackedBackward packedLayout_;
-  const GruReserve reserveLayout_;
+  const RecurrentExtents e_;
+  const RecurrentPackedBackward packedLayout_;
+  const RecurrentReserve reserveLayout_;
   const Scratch scratchLayout_;
   float* scratch_;
-  const GruSchedule schedule_;
+  const RecurrentSchedule schedule_;
   const float* x_;
   const float* reserve_;
   const float* dSequence_;
-  const float* dFinal_;
-  float* dInitial_;
+  const float* dFinal_[2];
+  float* dInitial_[2];
+  const bool recomputes_;
   const float* packed_;
-  const GruInputGradients input_;
-  GruRecompute recompute_;
-  GruWeightGradients weights_;
+  const RecurrentInputGradients input_;
+  RecurrentRecompute recompute_;
+  RecurrentWeightGradients weights_;
   Barrier barrier_;
   std::atomic<bool> stop_{false};
-  GruProgress* leading_ = nullptr;
-  const GruProgress* following_ = nullptr;
+  RecurrentProgress* leading_ = nullptr;
+  const RecurrentProgress* following_ = nullptr;
 };
 
 size_t scratchBytes(const OpCall& call) noexcept {
   return static_cast<size_t>(Scratch(call).size) * sizeof(float);
 }
 
+constexpr Kernel backward(const char* name) {
+  return {.name = name,
+          .scratchBytes = scratchBytes,
+          .packedBytes = recurrentPackedBackwardBytes,
+          .pack = recurrentPackBackward,
+          .launch = launchRecurrent<Backward>,
+          .launchPair = launchRecurrentPair<Backward>,
+          .pairOutput = recurrentBackward::kDx,
+          .pairInput = recurrentBackward::kDSequence,
+          .describe = recurrentDescribeBackward};
+}
+
 }  // namespace
 
-const Kernel kGruBackward = {.name = "cpu.gruBackward",
-                             .scratchBytes = scratchBytes,
-                             .packedBytes = gruPackedBackwardBytes,
-                             .pack = gruPackBackward,
-                             .launch = launchGru<Backward>,
-                             .launchPair = launchGruPair<Backward>,
-                             .pairOutput = gruBackward::kDx,
-                             .pairInput = gruBackward::kDSequence,
-                             .describe = gruDescribeBackward};
+const Kernel kGruBackward = backward("cpu.gruBackward");
+const Kernel kLstmBackward = backward("cpu.lstmBackward");
+const Kernel kSimpleRnnBackward = backward("cpu.simpleRnnBackward");
 
 }  // namespace sluice::cpu

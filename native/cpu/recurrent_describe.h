@@ -5,7 +5,7 @@
 
 namespace sluice::cpu {
 
-KernelChoice gruDescribe(const OpCall& call) noexcept;
-KernelChoice gruDescribeBackward(const OpCall& call) noexcept;
+KernelChoice recurrentDescribe(const OpCall& call) noexcept;
+KernelChoice recurrentDescribeBackward(const OpCall& call) noexcept;
 
 }  // namespace sluice::cpu

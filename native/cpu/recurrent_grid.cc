@@ -1,4 +1,4 @@
-#include "cpu/gru_grid.h"
+#include "cpu/recurrent_grid.h"
 
 #include <algorithm>
 #include <chrono>
@@ -13,12 +13,13 @@ namespace {
 constexpr double kGatesNs = 12;     // of a vector of units
 constexpr double kMeetingNs = 400;  // of the members of a group
 
-double sequenceNs(const Speed& speed, const GruExtents& e, const GruGrid& grid, double passes) {
+double sequenceNs(const Speed& speed, const RecurrentExtents& e, const RecurrentGrid& grid,
+                  double passes) {
   const int64_t rows = (e.B + grid.groups - 1) / grid.groups;
   if (rows == 0) return 0;
-  const RowTiles tiles(rows, tileKernels().maxRows);
+  const RowTiles tiles(rows, tileKernels().maxRowsOf(e.cell->gates));
   const int64_t blocks = (e.blocks + grid.members - 1) / grid.members;
-  const int64_t panel = kPanelVectors * e.lanes;
+  const int64_t panel = e.cell->gates * e.lanes;
   // One k of a panel: against all rows, and against one where its weights come from far away.
   const double near = 2e9 * static_cast<double>(tiles.count() * tiles.tallest() * panel) /
                       speed.tile[tiles.tallest() - 1];
@@ -29,21 +30,23 @@ double sequenceNs(const Speed& speed, const GruExtents& e, const GruGrid& grid, 
                       (recurrent * static_cast<double>(e.H) + near * static_cast<double>(e.I) +
                        kGatesNs * static_cast<double>(rows));
   const double turn = passes * work + (grid.members > 1 ? kMeetingNs : 0);
-  return static_cast<double>(e.T) * turn + (grid.threads() > 1 ? kGruRegionNs : 0);
+  return static_cast<double>(e.T) * turn + (grid.threads() > 1 ? kRecurrentRegionNs : 0);
 }
 
-GruGrid forced{0, 0};
+RecurrentGrid forced{0, 0};
 
 }  // namespace
 
-void forceGruGrid(const GruGrid& grid) noexcept { forced = grid; }
-bool gruGridIsForced() noexcept { return forced.threads() > 0; }
+void forceRecurrentGrid(const RecurrentGrid& grid) noexcept { forced = grid; }
+bool recurrentGridIsForced() noexcept { return forced.threads() > 0; }
 
-double expectedGruNs(const GruExtents& e, const GruGrid& grid, double passes) noexcept {
+double expectedRecurrentNs(const RecurrentExtents& e, const RecurrentGrid& grid,
+                           double passes) noexcept {
   return sequenceNs(speed(), e, grid, passes);
 }
 
-GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passes) noexcept {
+RecurrentGrid chooseRecurrentGrid(const RecurrentExtents& e, bool fused, int threads,
+                                  double passes) noexcept {
   // Whatever the machine, this little is done before another thread has woken.
   constexpr int64_t kSmall = 1 << 18;
   if (threads > 1 && forced.threads() > 0) {
@@ -51,11 +54,11 @@ GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passe
         static_cast<int>(std::clamp<int64_t>(forced.groups, 1, std::max<int64_t>(e.B, 1)));
     return {groups, fused ? static_cast<int>(std::min<int64_t>(forced.members, e.blocks)) : 1};
   }
-  if (threads <= 1 || 6 * e.B * e.T * e.H * (e.H + e.I) < kSmall) return {};
+  if (threads <= 1 || 2 * e.B * e.T * e.columns() * (e.H + e.I) < kSmall) return {};
   const Speed& measured = speed();
-  GruGrid best;
+  RecurrentGrid best;
   double bestNs = sequenceNs(measured, e, best, passes);
-  const auto consider = [&](const GruGrid& grid) {
+  const auto consider = [&](const RecurrentGrid& grid) {
     const double ns = sequenceNs(measured, e, grid, passes);
     if (ns < bestNs) {
       best = grid;
@@ -64,7 +67,7 @@ GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passe
   };
   for (int groups = 1; groups <= std::min<int64_t>(e.B, threads); ++groups) {
     consider({groups, 1});
-    if (!fused || groups > GruMeetings::kMaxGroups) continue;
+    if (!fused || groups > RecurrentMeetings::kMaxGroups) continue;
     const int most = static_cast<int>(std::min<int64_t>(threads / groups, e.blocks));
     for (int members = 2; members <= most; ++members) consider({groups, members});
   }
@@ -89,10 +92,10 @@ int64_t nowNs() {
 
 }  // namespace
 
-GruWatch::GruWatch(double expectedNs) noexcept
+RecurrentWatch::RecurrentWatch(double expectedNs) noexcept
     : expectedNs_(expectedNs), startNs_(expectedNs > 0 ? nowNs() : 0) {}
 
-GruWatch::~GruWatch() {
+RecurrentWatch::~RecurrentWatch() {
   if (expectedNs_ <= 0) return;
   const int64_t now = nowNs();
   const int64_t hold = nextHoldNs.load(std::memory_order_relaxed);
@@ -104,19 +107,20 @@ GruWatch::~GruWatch() {
   nextHoldNs.store(std::min(hold * 2, kLongestHoldNs), std::memory_order_relaxed);
 }
 
-bool GruWatch::maySplit() noexcept {
+bool RecurrentWatch::maySplit() noexcept {
   return nowNs() >= heldUntilNs.load(std::memory_order_relaxed);
 }
 
-void GruProgress::await(int64_t turns) const noexcept {
+void RecurrentProgress::await(int64_t turns) const noexcept {
   for (int group = 0; group < groups_; ++group) {
     const std::atomic<int64_t>& done = done_[static_cast<size_t>(group)];
     for (int turn = 0; done.load(std::memory_order_acquire) < turns; ++turn) waitATurn(turn);
   }
 }
 
-GruShare gruShareOf(const GruExtents& e, const GruGrid& grid, int thread) noexcept {
-  GruShare share;
+RecurrentShare recurrentShareOf(const RecurrentExtents& e, const RecurrentGrid& grid,
+                                int thread) noexcept {
+  RecurrentShare share;
   share.blockEnd = e.blocks;
   if (thread >= grid.threads()) return share;
   share.group = thread / grid.members;
@@ -127,8 +131,8 @@ GruShare gruShareOf(const GruExtents& e, const GruGrid& grid, int thread) noexce
       share.group * (e.B / grid.groups) + std::min<int64_t>(share.group, e.B % grid.groups);
   // Neighbours, unless their lengths differ: rows at a distance of a power of two compete for the
   // same places of the first-level cache.
-  share.rows =
-      e.masked ? GruRows{share.group, grid.groups, count} : GruRows{share.rowsBefore, 1, count};
+  share.rows = e.masked ? RecurrentRows{share.group, grid.groups, count}
+                        : RecurrentRows{share.rowsBefore, 1, count};
   const Range blocks = partOf(e.blocks, 1, share.member, grid.members);
   share.blockBegin = blocks.begin;
   share.blockEnd = blocks.end;

@@ -5,15 +5,15 @@
 #include <atomic>
 #include <optional>
 
-#include "cpu/gru_schedule.h"
 #include "cpu/parallel.h"
+#include "cpu/recurrent_schedule.h"
 
 namespace sluice::cpu {
 
 // `groups` share out the rows, and walk through the sequence without waiting for each other; the
 // `members` of a group share out the units, and meet after every turn. Neither leaves a trace in
 // the results.
-struct GruGrid {
+struct RecurrentGrid {
   int groups = 1;
   int members = 1;
 
@@ -21,26 +21,28 @@ struct GruGrid {
 };
 
 // How often the work of a forward pass is done.
-constexpr double kGruForwardPasses = 1;
-constexpr double kGruBackwardPasses = 2;
+constexpr double kRecurrentForwardPasses = 1;
+constexpr double kRecurrentBackwardPasses = 2;
 
 // The fastest for this shape by a model of the machine (gru_grid.cc), of at most so many threads.
-GruGrid chooseGruGrid(const GruExtents& e, bool fused, int threads, double passes) noexcept;
+RecurrentGrid chooseRecurrentGrid(const RecurrentExtents& e, bool fused, int threads,
+                                  double passes) noexcept;
 // How long a grid takes by the same model.
-double expectedGruNs(const GruExtents& e, const GruGrid& grid, double passes) noexcept;
-constexpr double kGruRegionNs = 8000;  // to start the other threads
+double expectedRecurrentNs(const RecurrentExtents& e, const RecurrentGrid& grid,
+                           double passes) noexcept;
+constexpr double kRecurrentRegionNs = 8000;  // to start the other threads
 
 // Threads wait for each other, at the latest at the end of a call. Where something else wants their
 // processors, a wait can last as long as a time slice, and a call of a millisecond ten times as
 // long as on one thread. So calls are watched: one that took much longer than expected keeps the
 // next ones on one thread, for up to half a second as it happens again.
-class GruWatch {
+class RecurrentWatch {
  public:
   // 0: not watched.
-  explicit GruWatch(double expectedNs) noexcept;
-  ~GruWatch();
-  GruWatch(const GruWatch&) = delete;
-  GruWatch& operator=(const GruWatch&) = delete;
+  explicit RecurrentWatch(double expectedNs) noexcept;
+  ~RecurrentWatch();
+  RecurrentWatch(const RecurrentWatch&) = delete;
+  RecurrentWatch& operator=(const RecurrentWatch&) = delete;
 
   static bool maySplit() noexcept;
 
@@ -51,12 +53,12 @@ class GruWatch {
 
 // For tests: calls of several threads take this grid as far as their shape allows, and pairs run at
 // once. {0, 0}: no more.
-void forceGruGrid(const GruGrid& grid) noexcept;
-bool gruGridIsForced() noexcept;
+void forceRecurrentGrid(const RecurrentGrid& grid) noexcept;
+bool recurrentGridIsForced() noexcept;
 
 // What is a thread's in a grid. Threads beyond the grid have no rows.
-struct GruShare {
-  GruRows rows;
+struct RecurrentShare {
+  RecurrentRows rows;
   int64_t rowsBefore = 0;  // of the groups before
   int group = 0;
   int member = 0;
@@ -68,10 +70,11 @@ struct GruShare {
   // A member's part of n columns, cut at vectors.
   Range columnsOf(int64_t n, int64_t lanes) const { return partOf(n, lanes, member, members); }
 };
-GruShare gruShareOf(const GruExtents& e, const GruGrid& grid, int thread) noexcept;
+RecurrentShare recurrentShareOf(const RecurrentExtents& e, const RecurrentGrid& grid,
+                                int thread) noexcept;
 
 // Where the members of each group meet.
-struct GruMeetings {
+struct RecurrentMeetings {
   static constexpr int kMaxGroups = 64;  // of several members
 
   std::array<Barrier, kMaxGroups> barriers;
@@ -79,18 +82,18 @@ struct GruMeetings {
 };
 
 // A pass that another one follows goes on in about so many pieces, of this many turns.
-constexpr int64_t kGruPieces = 8;
-inline int64_t gruPiece(int64_t turns) {
-  return std::max<int64_t>(turns / kGruPieces, kMaxTileRows);
+constexpr int64_t kRecurrentPieces = 8;
+inline int64_t recurrentPiece(int64_t turns) {
+  return std::max<int64_t>(turns / kRecurrentPieces, kMaxTileRows);
 }
 
 // How far a pass has come, for one that follows it on other threads.
-class GruProgress {
+class RecurrentProgress {
  public:
-  explicit GruProgress(int groups) : groups_(groups) {}
+  explicit RecurrentProgress(int groups) : groups_(groups) {}
 
   // By a group's first member, when all of the group have done so many turns.
-  void publish(const GruShare& share, int64_t turns) noexcept {
+  void publish(const RecurrentShare& share, int64_t turns) noexcept {
     if (share.first() && share.rows.count > 0)
       done_[static_cast<size_t>(share.group)].store(turns, std::memory_order_release);
   }
@@ -99,17 +102,18 @@ class GruProgress {
 
  private:
   const int groups_;
-  std::array<std::atomic<int64_t>, GruMeetings::kMaxGroups> done_{};
+  std::array<std::atomic<int64_t>, RecurrentMeetings::kMaxGroups> done_{};
 };
 
 // One thread of a call.
-class GruMember {
+class RecurrentMember {
  public:
   // meetings: null where groups have one member.
-  GruMember(const GruExtents& e, const GruGrid& grid, int thread, GruMeetings* meetings)
-      : share(gruShareOf(e, grid, thread)), thread(thread), meetings_(meetings) {}
+  RecurrentMember(const RecurrentExtents& e, const RecurrentGrid& grid, int thread,
+                  RecurrentMeetings* meetings)
+      : share(recurrentShareOf(e, grid, thread)), thread(thread), meetings_(meetings) {}
 
-  const GruShare share;
+  const RecurrentShare share;
   const int thread;
 
   // For the others of its group.
@@ -128,30 +132,32 @@ class GruMember {
   }
 
  private:
-  GruMeetings* const meetings_;
+  RecurrentMeetings* const meetings_;
 };
 
 // A forward or a backward pass, as a class:
-//   const GruExtents& extents() const; bool fused() const;
+//   const RecurrentExtents& extents() const; bool fused() const;
 //   static constexpr double kPasses   one of the above
-//   void run(const GruMember& member, int threads)   on every thread
+//   void run(const RecurrentMember& member, int threads)   on every thread
 //   bool follows(const Pass& other) const      reads what the other writes,
 //   bool canFollow(const Pass& other) const    and can do so while it is at work
-//   void lead(GruProgress*), follow(const GruProgress*)   as which one of the two; null: alone
+//   void lead(RecurrentProgress*), follow(const RecurrentProgress*)   as which one of the two;
+//   null: alone
 // runs on the threads that suit it.
 template <typename Pass>
-class GruRun {
+class RecurrentRun {
  public:
-  GruRun(Pass& pass, int threads)
-      : pass_(pass), grid_(chooseGruGrid(pass.extents(), pass.fused(), threads, Pass::kPasses)) {}
+  RecurrentRun(Pass& pass, int threads)
+      : pass_(pass),
+        grid_(chooseRecurrentGrid(pass.extents(), pass.fused(), threads, Pass::kPasses)) {}
 
   int threads() const { return grid_.threads(); }
   int groups() const { return grid_.groups; }
-  double expectedNs() const { return expectedGruNs(pass_.extents(), grid_, Pass::kPasses); }
+  double expectedNs() const { return expectedRecurrentNs(pass_.extents(), grid_, Pass::kPasses); }
 
   void run() {
-    if (threads() > 1 && !gruGridIsForced() && !GruWatch::maySplit()) grid_ = {};
-    const GruWatch watch(threads() > 1 ? expectedNs() : 0);
+    if (threads() > 1 && !recurrentGridIsForced() && !RecurrentWatch::maySplit()) grid_ = {};
+    const RecurrentWatch watch(threads() > 1 ? expectedNs() : 0);
     prepare();
     parallelRegion(threads(), [&](int thread, int count) {
       if (count == threads())
@@ -162,9 +168,9 @@ class GruRun {
   }
 
   // Both at once, each on threads of its own.
-  static void runPair(GruRun& a, GruRun& b) {
+  static void runPair(RecurrentRun& a, RecurrentRun& b) {
     const int threads = a.threads() + b.threads();
-    const GruWatch watch(std::max(a.expectedNs(), b.expectedNs()));
+    const RecurrentWatch watch(std::max(a.expectedNs(), b.expectedNs()));
     a.prepare();
     b.prepare();
     parallelRegion(threads, [&](int thread, int count) {
@@ -184,43 +190,44 @@ class GruRun {
     if (grid_.members > 1) meetings_.emplace();
   }
   void runOn(int thread) {
-    pass_.run(GruMember(pass_.extents(), grid_, thread, meetings_ ? &*meetings_ : nullptr),
+    pass_.run(RecurrentMember(pass_.extents(), grid_, thread, meetings_ ? &*meetings_ : nullptr),
               threads());
   }
-  void runAlone() { pass_.run(GruMember(pass_.extents(), {}, 0, nullptr), 1); }
+  void runAlone() { pass_.run(RecurrentMember(pass_.extents(), {}, 0, nullptr), 1); }
 
   Pass& pass_;
-  GruGrid grid_;
-  std::optional<GruMeetings> meetings_;
+  RecurrentGrid grid_;
+  std::optional<RecurrentMeetings> meetings_;
 };
 
 template <typename Pass>
-int32_t launchGru(const OpCall& call) noexcept {
+int32_t launchRecurrent(const OpCall& call) noexcept {
   Pass pass(call);
-  GruRun<Pass>(pass, call.context ? call.context->threads : 1).run();
+  RecurrentRun<Pass>(pass, call.context ? call.context->threads : 1).run();
   return 0;
 }
 
 // Both at once on halves of the threads, where that is faster than one after the other.
 template <typename Pass>
-int32_t launchGruPair(const OpCall& first, const OpCall& second) noexcept {
+int32_t launchRecurrentPair(const OpCall& first, const OpCall& second) noexcept {
   Pass a(first), b(second);
   const int threads = first.context ? first.context->threads : 1;
-  GruRun<Pass> allOfA(a, threads), allOfB(b, threads);
+  RecurrentRun<Pass> allOfA(a, threads), allOfB(b, threads);
   const bool follows = b.follows(a);
   if (threads > 1 && a.extents().B > 0 && (!follows || b.canFollow(a))) {
-    GruRun<Pass> half(a, threads / 2), otherHalf(b, threads - threads / 2);
+    RecurrentRun<Pass> half(a, threads / 2), otherHalf(b, threads - threads / 2);
     double together = std::max(half.expectedNs(), otherHalf.expectedNs());
-    if (follows) together += together / kGruPieces;
+    if (follows) together += together / kRecurrentPieces;
     const bool isFaster =
-        together + kGruRegionNs < allOfA.expectedNs() + allOfB.expectedNs() && GruWatch::maySplit();
-    if ((isFaster || gruGridIsForced()) && half.groups() <= GruMeetings::kMaxGroups) {
-      GruProgress progress(half.groups());
+        together + kRecurrentRegionNs < allOfA.expectedNs() + allOfB.expectedNs() &&
+        RecurrentWatch::maySplit();
+    if ((isFaster || recurrentGridIsForced()) && half.groups() <= RecurrentMeetings::kMaxGroups) {
+      RecurrentProgress progress(half.groups());
       if (follows) {
         a.lead(&progress);
         b.follow(&progress);
       }
-      GruRun<Pass>::runPair(half, otherHalf);
+      RecurrentRun<Pass>::runPair(half, otherHalf);
       return 0;
     }
   }

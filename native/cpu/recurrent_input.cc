@@ -1,4 +1,4 @@
-#include "cpu/gru_input.h"
+#include "cpu/recurrent_input.h"
 
 #include <utility>
 
@@ -6,7 +6,8 @@
 
 namespace sluice::cpu {
 
-void GruInput::gather(const GruRows& rows, int64_t turn, int64_t turns, float* gathered) const {
+void RecurrentInput::gather(const RecurrentRows& rows, int64_t turn, int64_t turns,
+                            float* gathered) const {
   for (int64_t t = turn; t < turn + turns; ++t) {
     const int64_t count = rows.before(schedule_.active(t));
     for (int64_t i = 0; i < count; ++i, gathered += e_.I)
@@ -14,17 +15,18 @@ void GruInput::gather(const GruRows& rows, int64_t turn, int64_t turns, float* g
   }
 }
 
-void GruInput::project(const GruRows& rows, int64_t turn, int64_t turns, const float* gathered,
-                       int64_t blockBegin, int64_t blockEnd, float* projection) const {
-  const int64_t panel = kPanelVectors * e_.lanes;
+void RecurrentInput::project(const RecurrentRows& rows, int64_t turn, int64_t turns,
+                             const float* gathered, int64_t blockBegin, int64_t blockEnd,
+                             float* projection) const {
+  const int64_t ofBlock = e_.cell->gates * e_.lanes;
   Product product;
   product.b = packed_ + layout_.kernel;
   product.start = packed_ + layout_.bias;
   product.c = projection;
-  product.ldc = 3 * e_.P;
+  product.ldc = e_.columns();
   product.k = e_.I;
-  product.n = 3 * e_.P;
-  product = product.columns({blockBegin * panel, blockEnd * panel});
+  product.n = e_.columns();
+  product = product.columns({blockBegin * ofBlock, blockEnd * ofBlock});
   if (schedule_.masked()) {
     for (int64_t t = turn; t < turn + turns; ++t) product.rows += rows.before(schedule_.active(t));
     product.a = gathered;
@@ -37,7 +39,7 @@ void GruInput::project(const GruRows& rows, int64_t turn, int64_t turns, const f
   product.lda = rows.stride * e_.T * e_.I;
   product.outer = turns;
   product.outerA = turns > 1 ? (schedule_.cell(rows.first, turn + 1) - first) * e_.I : 0;
-  product.outerC = rows.count * 3 * e_.P;
+  product.outerC = rows.count * e_.columns();
   // Tiles run over rows or over steps, whichever are more.
   if (product.outer > product.rows) {
     std::swap(product.rows, product.outer);

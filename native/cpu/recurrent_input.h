@@ -1,37 +1,38 @@
 // The input projection x W + b of some rows for a number of turns.
 #pragma once
 
-#include "cpu/gru_schedule.h"
+#include "cpu/recurrent_schedule.h"
 
 namespace sluice::cpu {
 
-class GruInput {
+class RecurrentInput {
  public:
   // Turns whose projection has about so many floats; from the shape alone because scratch depends
   // on it.
-  static int64_t turns(const GruExtents& e, int64_t floats) {
-    return std::clamp<int64_t>(floats / std::max<int64_t>(e.B * 3 * e.P, 1), 1,
+  static int64_t turns(const RecurrentExtents& e, int64_t floats) {
+    return std::clamp<int64_t>(floats / std::max<int64_t>(e.B * e.columns(), 1), 1,
                                std::max<int64_t>(e.T, 1));
   }
   // Floats of `gathered` for all rows.
-  static int64_t gatheredFloats(const GruExtents& e, int64_t turns) {
+  static int64_t gatheredFloats(const RecurrentExtents& e, int64_t turns) {
     return e.masked ? roundUp(turns * e.B * e.I, kMaxLanes) : 0;
   }
 
-  GruInput(const GruExtents& e, const GruSchedule& schedule, const float* x, const float* packed)
+  RecurrentInput(const RecurrentExtents& e, const RecurrentSchedule& schedule, const float* x,
+                 const float* packed)
       : e_(e), schedule_(schedule), layout_(e), x_(x), packed_(packed) {}
 
   // With a mask: what project() multiplies.
-  void gather(const GruRows& rows, int64_t turn, int64_t turns, float* gathered) const;
-  // Turn after turn the rows that are active in it, [3P] each, the blocks of units from begin to
-  // end alone where the gates are fused.
-  void project(const GruRows& rows, int64_t turn, int64_t turns, const float* gathered,
+  void gather(const RecurrentRows& rows, int64_t turn, int64_t turns, float* gathered) const;
+  // Turn after turn the rows that are active in it, [gates][P] each, the blocks of units from begin
+  // to end alone where the gates are fused.
+  void project(const RecurrentRows& rows, int64_t turn, int64_t turns, const float* gathered,
                int64_t blockBegin, int64_t blockEnd, float* projection) const;
 
  private:
-  const GruExtents& e_;
-  const GruSchedule& schedule_;
-  const GruPacked layout_;
+  const RecurrentExtents& e_;
+  const RecurrentSchedule& schedule_;
+  const RecurrentPacked layout_;
   const float* x_;
   const float* packed_;
 };

@@ -1,10 +1,10 @@
-#include "cpu/gru_input_gradients.h"
+#include "cpu/recurrent_input_gradients.h"
 
 #include <utility>
 
 namespace sluice::cpu {
 
-void GruInputGradients::clearMasked(const GruShare& share) const {
+void RecurrentInputGradients::clearMasked(const RecurrentShare& share) const {
   if (!schedule_.masked() || !share.first()) return;
   for (int64_t i = 0; i < share.rows.count; ++i) {
     const int64_t row = schedule_.row(share.rows.position(i));
@@ -14,22 +14,22 @@ void GruInputGradients::clearMasked(const GruShare& share) const {
   }
 }
 
-void GruInputGradients::add(const GruShare& share, int64_t turn, int64_t turns,
-                            const float* gradients) const {
-  constexpr int64_t kPlanes = GruReserve::kPlanes;
-  const GruRows& rows = share.rows;
+void RecurrentInputGradients::add(const RecurrentShare& share, int64_t turn, int64_t turns,
+                                  const float* planes) const {
+  const int64_t gradients = e_.cell->gradients * e_.P;  // of a row
+  const RecurrentRows& rows = share.rows;
   Product product;
-  product.a = gradients + (rows.first * kPlanes + 1) * e_.P;
-  product.lda = rows.stride * kPlanes * e_.P;
+  product.a = planes + rows.first * gradients + e_.cell->inputPlane * e_.P;
+  product.lda = rows.stride * gradients;
   product.b = kernel_;
-  product.k = 3 * e_.P;
+  product.k = e_.columns();
   product.n = e_.I;
   if (schedule_.masked()) return scatter(product, share, turn);
   product.c = dx_ + schedule_.cell(rows.first, turn) * e_.I;
   product.ldc = rows.stride * e_.T * e_.I;
   product.rows = rows.count;
   product.outer = turns;
-  product.outerA = e_.B * kPlanes * e_.P;
+  product.outerA = e_.B * gradients;
   product.outerC = (schedule_.time(1) - schedule_.time(0)) * e_.I;
   if (product.outer > product.rows) {
     std::swap(product.rows, product.outer);
@@ -39,7 +39,8 @@ void GruInputGradients::add(const GruShare& share, int64_t turn, int64_t turns,
   multiply(product.columns(share.columnsOf(e_.I, e_.lanes)));
 }
 
-void GruInputGradients::scatter(Product product, const GruShare& share, int64_t turn) const {
+void RecurrentInputGradients::scatter(Product product, const RecurrentShare& share,
+                                      int64_t turn) const {
   const Range columns = share.columnsOf(e_.I, e_.lanes);
   float* dx = scratch_ + share.rowsBefore * e_.I;
   product.c = dx;

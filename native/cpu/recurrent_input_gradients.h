@@ -1,35 +1,35 @@
-// dx = [dz dr dn] W^T.
+// dx = dG W^T, dG being the gate gradients that meet the kernel.
 #pragma once
 
 #include "cpu/gemm.h"
-#include "cpu/gru_grid.h"
+#include "cpu/recurrent_grid.h"
 
 namespace sluice::cpu {
 
-class GruInputGradients {
+class RecurrentInputGradients {
  public:
-  static int64_t scratchFloats(const GruExtents& e) {
+  static int64_t scratchFloats(const RecurrentExtents& e) {
     return e.masked ? roundUp(e.B * e.I, kMaxLanes) : 0;
   }
 
   // kernel: the packed transpose of W; dx: [B,T,I], null where it is not wanted.
-  GruInputGradients(const GruExtents& e, const GruSchedule& schedule, const float* kernel,
-                    float* dx, float* scratch)
+  RecurrentInputGradients(const RecurrentExtents& e, const RecurrentSchedule& schedule,
+                          const float* kernel, float* dx, float* scratch)
       : e_(e), schedule_(schedule), kernel_(kernel), dx_(dx), scratch_(scratch) {}
 
   bool wanted() const { return dx_ != nullptr; }
   const float* dx() const { return dx_; }
   // Zeros at the masked steps of a member's rows.
-  void clearMasked(const GruShare& share) const;
-  // A member's part of some turns, from their gate gradients, rows [dq dz dr dn][P] by turn and
+  void clearMasked(const RecurrentShare& share) const;
+  // A member's part of some turns, from their gate gradients, rows of planes by turn and
   // position. With a mask turn by turn, as the steps of one stand anywhere.
-  void add(const GruShare& share, int64_t turn, int64_t turns, const float* gradients) const;
+  void add(const RecurrentShare& share, int64_t turn, int64_t turns, const float* gradients) const;
 
  private:
-  void scatter(Product product, const GruShare& share, int64_t turn) const;
+  void scatter(Product product, const RecurrentShare& share, int64_t turn) const;
 
-  const GruExtents& e_;
-  const GruSchedule& schedule_;
+  const RecurrentExtents& e_;
+  const RecurrentSchedule& schedule_;
   const float* kernel_;
   float* dx_;
   float* scratch_;  // [B,I], with a mask

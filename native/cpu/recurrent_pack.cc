@@ -1,9 +1,9 @@
 #include <initializer_list>
 
 #include "cpu/arguments.h"
-#include "cpu/gru_layout.h"
 #include "cpu/gru_stream.h"
 #include "cpu/pack.h"
+#include "cpu/recurrent_layout.h"
 
 namespace sluice::cpu {
 namespace {
@@ -11,114 +11,125 @@ namespace {
 // How the vectors of packed columns follow each other: block by block with its gates, or gate by
 // gate with its blocks.
 struct ColumnOrder {
-  const GruExtents& e;
+  const RecurrentExtents& e;
   bool fused;
 
-  int64_t gate(int64_t v) const { return fused ? v % 3 : v / e.blocks; }
-  int64_t block(int64_t v) const { return fused ? v / 3 : v % e.blocks; }
-  // These columns of a matrix with the columns [z r h][H].
+  int64_t gate(int64_t v) const { return fused ? v % e.cell->gates : v / e.blocks; }
+  int64_t block(int64_t v) const { return fused ? v / e.cell->gates : v % e.blocks; }
+  // These columns of a matrix with the columns [gates][H].
   ColumnBlock of(const float* matrix, int64_t v) const {
     const int64_t unit = block(v) * e.lanes;
     return {matrix + gate(v) * e.H + unit, std::min(e.lanes, e.H - unit)};
   }
 };
 
-void packBiases(const GruExtents& e, const ColumnOrder& order, const float* bias, bool resetAfter,
-                float* packedBias, float* packedCandidate) {
-  const float* recurrent = bias && resetAfter ? bias + 3 * e.H : nullptr;
-  std::fill_n(packedBias, 3 * e.P, 0.0f);
-  std::fill_n(packedCandidate, e.P, 0.0f);
+// `own`: a bias beside h R, which but for the candidate's is added to the other one.
+void packBiases(const RecurrentExtents& e, const ColumnOrder& order, const float* bias,
+                const float* own, float* packedBias, float* packedCandidate) {
+  std::fill_n(packedBias, e.columns(), 0.0f);
+  if (packedCandidate) std::fill_n(packedCandidate, e.P, 0.0f);
   if (!bias) return;
-  for (int64_t v = 0; v < 3 * e.blocks; ++v) {
+  for (int64_t v = 0; v < e.columns() / e.lanes; ++v) {
     const ColumnBlock columns = order.of(bias, v);
     float* out = packedBias + v * e.lanes;
-    for (int64_t j = 0; j < columns.count; ++j) {
-      // What r does not multiply is one sum.
-      const bool joined = recurrent && order.gate(v) < 2;
-      out[j] = columns.at[j] + (joined ? columns.at[3 * e.H + j] : 0.0f);
-    }
+    const float* added = own && order.gate(v) < 2 ? own + (columns.at - bias) : nullptr;
+    for (int64_t j = 0; j < columns.count; ++j) out[j] = columns.at[j] + (added ? added[j] : 0.0f);
   }
-  if (recurrent) std::copy_n(recurrent + 2 * e.H, e.H, packedCandidate);
+  if (own) std::copy_n(own + 2 * e.H, e.H, packedCandidate);
 }
 
-// The transpose of a matrix [n, 3H]: k runs over H columns of each gate in `gates`, padded to P.
-void packGates(const GruExtents& e, std::initializer_list<int64_t> gates, int64_t n,
+// The transpose of a matrix [n, gates H]: k runs over H columns of each gate in `gates`, padded to
+// P.
+void packGates(const RecurrentExtents& e, std::initializer_list<int64_t> gates, int64_t n,
                const float* matrix, float* packed) {
   const int64_t panel = kPanelVectors * e.lanes;
+  const int64_t columnsOfMatrix = e.cell->gates * e.H;
   for (int64_t first = 0; first < n; first += panel) {
     const int64_t columns = std::min(panel, n - first);
     const int64_t width = roundUp(columns, e.lanes);
     for (const int64_t gate : gates) {
       if (columns < width || e.H < e.P) std::fill_n(packed, e.P * width, 0.0f);
-      packTransposed(e.H, columns, matrix + first * 3 * e.H + gate * e.H, 3 * e.H, packed, width);
+      packTransposed(e.H, columns, matrix + first * columnsOfMatrix + gate * e.H, columnsOfMatrix,
+                     packed, width);
       packed += e.P * width;
     }
+  }
+}
+void packGates(const RecurrentExtents& e, int64_t n, const float* matrix, float* packed) {
+  switch (e.cell->gates) {
+    case 1:
+      return packGates(e, {0}, n, matrix, packed);
+    case 3:
+      return packGates(e, {0, 1, 2}, n, matrix, packed);
+    default:
+      return packGates(e, {0, 1, 2, 3}, n, matrix, packed);
   }
 }
 
 }  // namespace
 
-size_t gruPackedBytes(const OpCall& call) noexcept {
-  if (gruIsReduced(call.attr<GruAttributes>())) return gruReducedBytes(call);
-  return static_cast<size_t>(GruPacked(gruExtents(call)).size) * sizeof(float);
+size_t recurrentPackedBytes(const OpCall& call) noexcept {
+  if (gruIsReduced(call.attr<RecurrentAttributes>())) return gruReducedBytes(call);
+  return static_cast<size_t>(RecurrentPacked(recurrentExtents(call)).size) * sizeof(float);
 }
 
 // The first inputs of the forward and the backward call are the same.
-void gruPack(const OpCall& call, void* packed) noexcept {
-  const auto& attributes = call.attr<GruAttributes>();
+void recurrentPack(const OpCall& call, void* packed) noexcept {
+  const auto& attributes = call.attr<RecurrentAttributes>();
   if (gruIsReduced(attributes)) return gruReducedPack(call, packed);
-  const GruExtents e = gruExtents(call);
-  const GruPacked at(e);
+  const RecurrentExtents e = recurrentExtents(call);
+  const RecurrentPacked at(e);
   float* out = static_cast<float*>(packed);
-  const float* kernel = input(call, gru::kKernel);
-  const float* recurrent = input(call, gru::kRecurrentKernel);
-  const ColumnOrder order{e, gruIsFused(attributes)};
+  const float* kernel = input(call, recurrent::kKernel);
+  const float* recurrent = input(call, recurrent::kRecurrentKernel);
+  const float* bias = input(call, recurrent::kBias);
+  const ColumnOrder order{e, e.cell->isFused(attributes)};
+  const bool waits = e.cell->beforeCandidate != nullptr;
+  const int64_t stride = e.cell->gates * e.H;
+  const int64_t vectors = e.columns() / e.lanes;
 
-  packBiases(e, order, input(call, gru::kBias), attributes.resetAfter != 0, out + at.bias,
-             out + at.candidateBias);
-  packColumns(
-      e.lanes, e.I, 3 * e.blocks, 3 * e.H, 1, [&](int64_t v) { return order.of(kernel, v); },
-      out + at.kernel);
-  if (order.fused) {
+  packBiases(e, order, bias, bias && waits && attributes.resetAfter ? bias + stride : nullptr,
+             out + at.bias, waits ? out + at.candidateBias : nullptr);
+  const auto pack = [&](const float* matrix, int64_t k, int64_t first, int64_t count, float* to,
+                        int64_t panelVectors) {
     packColumns(
-        e.lanes, e.H, 3 * e.blocks, 3 * e.H, 1, [&](int64_t v) { return order.of(recurrent, v); },
-        out + at.recurrent);
-    return;
-  }
-  packColumns(
-      e.lanes, e.H, 2 * e.blocks, 3 * e.H, 1, [&](int64_t v) { return order.of(recurrent, v); },
-      out + at.recurrent);
-  packColumns(
-      e.lanes, e.H, e.blocks, 3 * e.H, 1,
-      [&](int64_t v) { return order.of(recurrent, 2 * e.blocks + v); }, out + at.candidate);
+        e.lanes, k, count, stride, 1, [&](int64_t v) { return order.of(matrix, first + v); }, to,
+        panelVectors);
+  };
+  pack(kernel, e.I, 0, vectors, out + at.kernel, kPanelVectors);
+  if (order.fused) return pack(recurrent, e.H, 0, vectors, out + at.recurrent, e.cell->gates);
+  const int64_t together = waits ? vectors - e.blocks : vectors;
+  pack(recurrent, e.H, 0, together, out + at.recurrent, kPanelVectors);
+  if (waits) pack(recurrent, e.H, together, e.blocks, out + at.candidate, kPanelVectors);
 }
 
-int32_t gruPackedForm(const OpCall& call) noexcept {
-  return static_cast<int32_t>(call.attr<GruAttributes>().weights);
+int32_t recurrentPackedForm(const OpCall& call) noexcept {
+  return static_cast<int32_t>(call.attr<RecurrentAttributes>().weights);
 }
 
-size_t gruPackedBackwardBytes(const OpCall& call) noexcept {
-  return static_cast<size_t>(GruPackedBackward(gruExtents(call), call.attr<GruAttributes>()).size) *
-         sizeof(float);
+size_t recurrentPackedBackwardBytes(const OpCall& call) noexcept {
+  const RecurrentPackedBackward at(recurrentExtents(call), call.attr<RecurrentAttributes>());
+  return static_cast<size_t>(at.size) * sizeof(float);
 }
 
 // The transposed weights: k runs over the padded planes of a row of gate gradients.
-void gruPackBackward(const OpCall& call, void* packed) noexcept {
-  const auto& attributes = call.attr<GruAttributes>();
-  const GruExtents e = gruExtents(call);
-  const GruPackedBackward at(e, attributes);
+void recurrentPackBackward(const OpCall& call, void* packed) noexcept {
+  const auto& attributes = call.attr<RecurrentAttributes>();
+  const RecurrentExtents e = recurrentExtents(call);
+  const RecurrentPackedBackward at(e, attributes);
   float* out = static_cast<float*>(packed);
-  const float* kernel = input(call, gru::kKernel);
-  const float* recurrent = input(call, gru::kRecurrentKernel);
+  const float* recurrent = input(call, recurrent::kRecurrentKernel);
 
-  packGates(e, {0, 1, 2}, e.I, kernel, out + at.kernel);
-  if (attributes.resetAfter) {
+  packGates(e, e.I, input(call, recurrent::kKernel), out + at.kernel);
+  if (e.cell->beforeCandidate == nullptr) {
+    packGates(e, e.H, recurrent, out + at.recurrent);
+  } else if (attributes.resetAfter) {
     packGates(e, {2, 0, 1}, e.H, recurrent, out + at.recurrent);
   } else {
     packGates(e, {0, 1}, e.H, recurrent, out + at.recurrent);
     packGates(e, {2}, e.H, recurrent, out + at.candidate);
   }
-  if (attributes.recompute) gruPack(call, out + at.forward);
+  if (attributes.recompute) recurrentPack(call, out + at.forward);
 }
 
 }  // namespace sluice::cpu

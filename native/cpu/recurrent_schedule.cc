@@ -1,8 +1,9 @@
-#include "cpu/gru_schedule.h"
+#include "cpu/recurrent_schedule.h"
 
 namespace sluice::cpu {
 
-GruSchedule::GruSchedule(const GruExtents& e, bool reverse, const uint8_t* mask, int32_t* scratch)
+RecurrentSchedule::RecurrentSchedule(const RecurrentExtents& e, bool reverse, const uint8_t* mask,
+                                     int32_t* scratch)
     : B_(e.B), T_(e.T), turns_(e.T), reverse_(reverse), mask_(mask) {
   if (!mask) return;
   before_ = reinterpret_cast<int64_t*>(scratch);

@@ -7,14 +7,14 @@
 // them costs arithmetic. Without a mask positions are rows and turns are steps.
 #pragma once
 
-#include "cpu/gru_layout.h"
+#include "cpu/recurrent_layout.h"
 
 namespace sluice::cpu {
 
 // Every stride-th position from `first` on: the rows of one thread, or a part of them. With a mask
 // neighbouring positions have similar lengths, so threads that take turns in choosing have equal
 // work.
-struct GruRows {
+struct RecurrentRows {
   int64_t first = 0;
   int64_t stride = 1;
   int64_t count = 0;
@@ -24,17 +24,19 @@ struct GruRows {
   int64_t before(int64_t position) const {
     return std::clamp<int64_t>((position - first + stride - 1) / stride, 0, count);
   }
-  GruRows part(int64_t begin, int64_t end) const { return {position(begin), stride, end - begin}; }
+  RecurrentRows part(int64_t begin, int64_t end) const {
+    return {position(begin), stride, end - begin};
+  }
 };
 
-class GruSchedule {
+class RecurrentSchedule {
  public:
-  static int64_t scratchInts(const GruExtents& e) {
+  static int64_t scratchInts(const RecurrentExtents& e) {
     return e.masked ? 4 * (e.T + 1) + 3 * e.B + e.B * e.T : 0;
   }
 
   // mask: [B,T], null where there is none; scratch: scratchInts of them, aligned for 64 bits.
-  GruSchedule(const GruExtents& e, bool reverse, const uint8_t* mask, int32_t* scratch);
+  RecurrentSchedule(const RecurrentExtents& e, bool reverse, const uint8_t* mask, int32_t* scratch);
 
   bool masked() const { return mask_ != nullptr; }
   int64_t turns() const { return turns_; }

@@ -1,11 +1,10 @@
-#include "cpu/gru_step.h"
+#include "cpu/recurrent_step.h"
 
 #include "cpu/gemm.h"
-#include "cpu/gru_gates.h"
 
 namespace sluice::cpu {
 
-void GruStep::run(const GruStepArgs& args) const {
+void RecurrentStep::run(const RecurrentStepArgs& args) const {
   if (!fused_)
     inPlanes(args);
   else if (args.rows == 1)
@@ -14,11 +13,12 @@ void GruStep::run(const GruStepArgs& args) const {
     inTiles(args);
 }
 
-// The products z, r and q of one block of units for rows from `row` on (acrossRows), or of
-// neighbouring blocks for this row alone.
-TileArgs GruStep::products(const GruStepArgs& args, int64_t row, int64_t block, bool acrossRows,
-                           float* out) const {
-  const int64_t panel = kPanelVectors * e_.lanes;
+// The products of all gates of one block of units for rows from `row` on (acrossRows), or of
+// neighbouring blocks for this row alone. They start from the projection; but a GRU's candidate
+// from its own bias, as r comes before its projection is added.
+TileArgs RecurrentStep::products(const RecurrentStepArgs& args, int64_t row, int64_t block,
+                                 bool acrossRows, float* out) const {
+  const int64_t panel = e_.cell->gates * e_.lanes;
   TileArgs tile{};
   tile.a = args.h + row * args.ldH;
   tile.lda = args.ldH;
@@ -27,25 +27,27 @@ TileArgs GruStep::products(const GruStepArgs& args, int64_t row, int64_t block, 
   tile.ldb = panel * e_.H;
   tile.bStep = panel;
   tile.k = e_.H;
-  tile.init = args.projection + row * 3 * e_.P + block * panel;
-  tile.ldInit = acrossRows ? 3 * e_.P : panel;
-  tile.init2 = args.packed + packed_.candidateBias + block * e_.lanes;
-  tile.ldInit2 = acrossRows ? 0 : e_.lanes;
+  tile.init = args.projection + row * e_.columns() + block * panel;
+  tile.ldInit = acrossRows ? e_.columns() : panel;
+  const bool waits = e_.cell->beforeCandidate != nullptr;
+  tile.init2 =
+      waits ? args.packed + packed_.candidateBias + block * e_.lanes : tile.init + 2 * e_.lanes;
+  tile.ldInit2 = !waits ? tile.ldInit : acrossRows ? 0 : e_.lanes;
   tile.out = out;
   tile.ldOut = panel;
   return tile;
 }
 
-void GruStep::gates(const GruStepArgs& args, int64_t row, int64_t block, int64_t groups,
-                    bool acrossRows, const float* products) const {
+void RecurrentStep::gates(const RecurrentStepArgs& args, int64_t row, int64_t block, int64_t groups,
+                          bool acrossRows, const float* products) const {
   const int64_t unit = block * e_.lanes;
-  const int64_t panel = kPanelVectors * e_.lanes;
+  const int64_t panel = e_.cell->gates * e_.lanes;
   FusedGatesArgs fused{};
   fused.groups = groups;
   fused.products = products;
   fused.ldProducts = panel;
-  fused.x = args.projection + row * 3 * e_.P + block * panel + 2 * e_.lanes;
-  fused.ldX = acrossRows ? 3 * e_.P : panel;
+  fused.x = args.projection + row * e_.columns() + block * panel + 2 * e_.lanes;
+  fused.ldX = acrossRows ? e_.columns() : panel;
   fused.h = args.h + row * args.ldH + unit;
   fused.next = args.next + row * args.ldH + unit;
   fused.ldH = acrossRows ? args.ldH : e_.lanes;
@@ -56,26 +58,29 @@ void GruStep::gates(const GruStepArgs& args, int64_t row, int64_t block, int64_t
   fused.ldSaved = acrossRows ? args.ldSaved : e_.lanes;
   fused.plane = e_.P;
   fused.replace = attributes_.replace != 0;
-  gruGates().fused(fused);
+  e_.cell->fused(fused);
 }
 
 // A block's weights stay in the cache while the tiles of rows pass.
-void GruStep::inTiles(const GruStepArgs& args) const {
-  alignas(64) float out[kMaxTileRows * kMaxPanel];
+void RecurrentStep::inTiles(const RecurrentStepArgs& args) const {
+  alignas(64) float out[kMaxTileRows * kMaxWidePanel];
   const TileKernels& kernels = tileKernels();
-  const RowTiles tiles(args.rows, kernels.maxRows);
+  const int64_t vectors = e_.cell->gates;
+  const RowTiles tiles(args.rows, kernels.maxRowsOf(vectors));
   for (int64_t block = args.blockBegin; block < args.blockEnd; ++block) {
     for (int64_t tile = 0; tile < tiles.count(); ++tile) {
       const int64_t row = tiles.begin(tile);
       const int64_t count = tiles.height(tile);
-      kernels.rows[kPanelVectors - 1][count - 1](products(args, row, block, true, out));
+      kernels.rows[vectors - 1][count - 1](products(args, row, block, true, out));
       gates(args, row, block, count, true, out);
     }
   }
 }
 
-// One row alone is bound by reading the weights: several panels at a time.
-void GruStep::oneRow(const GruStepArgs& args) const {
+// One row alone is bound by reading the weights: several panels at a time, where these have three
+// vectors; a wide one alone is enough.
+void RecurrentStep::oneRow(const RecurrentStepArgs& args) const {
+  if (e_.cell->gates != kPanelVectors) return inTiles(args);
   alignas(64) float out[kMaxTilePanels * kMaxPanel];
   const TileKernels& kernels = tileKernels();
   const int64_t whole = std::min(e_.H / e_.lanes, args.blockEnd);
@@ -88,12 +93,12 @@ void GruStep::oneRow(const GruStepArgs& args) const {
 }
 
 // Any activations, and the candidate after the reset: one plane of gates after the other.
-void GruStep::inPlanes(const GruStepArgs& args) const {
+void RecurrentStep::inPlanes(const RecurrentStepArgs& args) const {
   PlaneArgs planes{};
   planes.rows = args.rows;
   planes.width = e_.P;
   planes.gates = args.projection;
-  planes.ldGates = 3 * e_.P;
+  planes.ldGates = e_.columns();
   planes.q = args.q;
   planes.ldQ = e_.P;
   planes.h = args.h;
@@ -101,36 +106,38 @@ void GruStep::inPlanes(const GruStepArgs& args) const {
   planes.ldH = args.ldH;
   planes.saved = args.saved;
   planes.ldSaved = args.ldSaved;
-  planes.resetAfter = attributes_.resetAfter != 0;
-  planes.replace = attributes_.replace != 0;
+  planes.plane = e_.P;
+  planes.attributes = &attributes_;
 
+  const bool waits = e_.cell->beforeCandidate != nullptr;
   Product product;
   product.a = args.h;
   product.lda = args.ldH;
   product.b = args.packed + packed_.recurrent;
   product.c = args.projection;
-  product.ldc = 3 * e_.P;
+  product.ldc = e_.columns();
   product.rows = args.rows;
   product.k = e_.H;
-  product.n = 2 * e_.P;
+  product.n = e_.columns() - (waits ? e_.P : 0);
   product.accumulate = true;
   multiply(product);
-  gruGates().recurrentGates(planes, attributes_.recurrentActivation);
-
-  product.b = args.packed + packed_.candidate;
-  product.n = e_.P;
-  if (planes.resetAfter) {
-    product.c = args.q;
-    product.ldc = e_.P;
-    product.start = args.packed + packed_.candidateBias;
-    product.accumulate = false;
-  } else {
-    product.a = args.q;
-    product.lda = e_.P;
-    product.c = args.projection + 2 * e_.P;
+  if (waits) {
+    e_.cell->beforeCandidate(planes);
+    product.b = args.packed + packed_.candidate;
+    product.n = e_.P;
+    if (attributes_.resetAfter) {
+      product.c = args.q;
+      product.ldc = e_.P;
+      product.start = args.packed + packed_.candidateBias;
+      product.accumulate = false;
+    } else {
+      product.a = args.q;
+      product.lda = e_.P;
+      product.c = args.projection + 2 * e_.P;
+    }
+    multiply(product);
   }
-  multiply(product);
-  gruGates().candidate(planes, attributes_.activation);
+  e_.cell->planes(planes);
   for (int64_t row = 0; row < args.rows && args.y; ++row)
     std::copy_n(args.next + row * args.ldH, e_.H, args.y + row * args.ldY);
 }

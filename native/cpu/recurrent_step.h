@@ -1,21 +1,22 @@
-// One step of a GRU for rows at equal distances: the recurrent product, the gates, the new state.
+// One step of a recurrence for rows at equal distances: the recurrent product, the gates, the new
+// states.
 #pragma once
 
-#include "cpu/gru_layout.h"
+#include "cpu/recurrent_layout.h"
 
 namespace sluice::cpu {
 
-struct GruStepArgs {
+struct RecurrentStepArgs {
   int64_t rows;
-  float* projection;  // [rows,3P], x W + b in the column order of GruPacked; used up
-  const float* h;     // rows of P columns; all units, also where only some blocks are stepped
+  float* projection;  // [rows][gates][P], x W + b in the column order of RecurrentPacked; used up
+  const float* h;     // rows of states; all units, also where only some blocks are stepped
   float* next;        // likewise
   int64_t ldH;        // of h and next
   float* y;           // rows of H columns; null: no sequence wanted
   int64_t ldY;
-  float* saved;  // rows of [z r n q][P]; null: inference
+  float* saved;  // rows of planes; null: inference
   int64_t ldSaved;
-  float* q;  // [rows,P] to work in, where the gates are not fused
+  float* q;  // [rows,P] to work in, where a candidate waits
   const float* packed;
   // The vectors of units to step; all of them where the gates are not fused.
   int64_t blockBegin;
@@ -23,24 +24,27 @@ struct GruStepArgs {
 };
 
 // Runs the steps of one call.
-class GruStep {
+class RecurrentStep {
  public:
-  GruStep(const GruExtents& extents, const GruAttributes& attributes)
-      : e_(extents), attributes_(attributes), packed_(extents), fused_(gruIsFused(attributes)) {}
-  void run(const GruStepArgs& args) const;
+  RecurrentStep(const RecurrentExtents& extents, const RecurrentAttributes& attributes)
+      : e_(extents),
+        attributes_(attributes),
+        packed_(extents),
+        fused_(extents.cell->isFused(attributes)) {}
+  void run(const RecurrentStepArgs& args) const;
 
  private:
-  void inTiles(const GruStepArgs& args) const;
-  void oneRow(const GruStepArgs& args) const;
-  void inPlanes(const GruStepArgs& args) const;
-  TileArgs products(const GruStepArgs& args, int64_t row, int64_t block, bool acrossRows,
+  void inTiles(const RecurrentStepArgs& args) const;
+  void oneRow(const RecurrentStepArgs& args) const;
+  void inPlanes(const RecurrentStepArgs& args) const;
+  TileArgs products(const RecurrentStepArgs& args, int64_t row, int64_t block, bool acrossRows,
                     float* out) const;
-  void gates(const GruStepArgs& args, int64_t row, int64_t block, int64_t groups, bool acrossRows,
-             const float* products) const;
+  void gates(const RecurrentStepArgs& args, int64_t row, int64_t block, int64_t groups,
+             bool acrossRows, const float* products) const;
 
-  const GruExtents& e_;
-  const GruAttributes& attributes_;
-  const GruPacked packed_;
+  const RecurrentExtents& e_;
+  const RecurrentAttributes& attributes_;
+  const RecurrentPacked packed_;
   const bool fused_;
 };
 

@@ -1,9 +1,9 @@
-#include "cpu/gru_weight_gradients.h"
+#include "cpu/recurrent_weight_gradients.h"
 
 #include "cpu/simd.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "cpu/gru_weight_gradients.cc"
+#define HWY_TARGET_INCLUDE "cpu/recurrent_weight_gradients.cc"
 #include "hwy/foreach_target.h"
 // after foreach_target.h
 #include "hwy/highway.h"
@@ -12,37 +12,59 @@ HWY_BEFORE_NAMESPACE();
 namespace sluice::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Rows [dq dz dr dn][plane] of one block of units become [k][dn dz dr dq]: the kernel's three gates
-// are neighbours, and so are the recurrent kernel's. Also their sums over k.
-void GatherPanel(const float* rows, int64_t plane, int64_t depth, float* panel, float* sums) {
+// Some vectors of each row of gate gradients, at these offsets, become neighbours: [k][vector].
+// Also their sums over k.
+template <int kVectors>
+void GatherPanel(const float* rows, int64_t stride, const int64_t* offsets, int64_t depth,
+                 float* panel, float* sums) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  auto sn = hn::Zero(d), sz = hn::Zero(d), sr = hn::Zero(d), sq = hn::Zero(d);
-  for (int64_t k = 0; k < depth; ++k, rows += 4 * plane, panel += 4 * lanes) {
-    const auto q = hn::LoadU(d, rows);
-    const auto z = hn::LoadU(d, rows + plane);
-    const auto r = hn::LoadU(d, rows + 2 * plane);
-    const auto n = hn::LoadU(d, rows + 3 * plane);
-    hn::StoreU(n, d, panel);
-    hn::StoreU(z, d, panel + lanes);
-    hn::StoreU(r, d, panel + 2 * lanes);
-    hn::StoreU(q, d, panel + 3 * lanes);
-    sn = hn::Add(sn, n);
-    sz = hn::Add(sz, z);
-    sr = hn::Add(sr, r);
-    sq = hn::Add(sq, q);
+  const float* p0 = rows + offsets[0];
+  const float* p1 = rows + offsets[kVectors > 1 ? 1 : 0];
+  const float* p2 = rows + offsets[kVectors > 2 ? 2 : 0];
+  const float* p3 = rows + offsets[kVectors > 3 ? 3 : 0];
+  auto s0 = hn::Zero(d), s1 = hn::Zero(d), s2 = hn::Zero(d), s3 = hn::Zero(d);
+  const auto take = [&](const float* from, int v, auto& sum) HWY_ATTR {
+    const auto value = hn::LoadU(d, from);
+    hn::StoreU(value, d, panel + v * lanes);
+    sum = hn::Add(sum, value);
+  };
+  for (int64_t at = 0; at < depth * stride; at += stride, panel += kVectors * lanes) {
+    take(p0 + at, 0, s0);
+    if constexpr (kVectors > 1) take(p1 + at, 1, s1);
+    if constexpr (kVectors > 2) take(p2 + at, 2, s2);
+    if constexpr (kVectors > 3) take(p3 + at, 3, s3);
   }
-  hn::StoreU(sn, d, sums);
-  hn::StoreU(sz, d, sums + lanes);
-  hn::StoreU(sr, d, sums + 2 * lanes);
-  hn::StoreU(sq, d, sums + 3 * lanes);
+  hn::StoreU(s0, d, sums);
+  if constexpr (kVectors > 1) hn::StoreU(s1, d, sums + lanes);
+  if constexpr (kVectors > 2) hn::StoreU(s2, d, sums + 2 * lanes);
+  if constexpr (kVectors > 3) hn::StoreU(s3, d, sums + 3 * lanes);
 }
 
-void AddTo(float* out, const float* x, int64_t count) {
+void Gather(int vectors, const float* rows, int64_t stride, const int64_t* offsets, int64_t depth,
+            float* panel, float* sums) {
+  switch (vectors) {
+    case 1:
+      return GatherPanel<1>(rows, stride, offsets, depth, panel, sums);
+    case 2:
+      return GatherPanel<2>(rows, stride, offsets, depth, panel, sums);
+    case 3:
+      return GatherPanel<3>(rows, stride, offsets, depth, panel, sums);
+    default:
+      return GatherPanel<4>(rows, stride, offsets, depth, panel, sums);
+  }
+}
+
+// Up to one vector of columns.
+void AddTo(float* out, int64_t ldOut, const float* x, int64_t ldX, int64_t rows, int64_t columns) {
   const hn::ScalableTag<float> d;
-  if (count == static_cast<int64_t>(hn::Lanes(d)))
-    return hn::StoreU(hn::Add(hn::LoadU(d, out), hn::LoadU(d, x)), d, out);
-  for (int64_t i = 0; i < count; ++i) out[i] += x[i];
+  const bool whole = columns == static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t r = 0; r < rows; ++r, out += ldOut, x += ldX) {
+    if (whole)
+      hn::StoreU(hn::Add(hn::LoadU(d, out), hn::LoadU(d, x)), d, out);
+    else
+      for (int64_t i = 0; i < columns; ++i) out[i] += x[i];
+  }
 }
 
 }  // namespace sluice::cpu::HWY_NAMESPACE
@@ -55,71 +77,98 @@ HWY_AFTER_NAMESPACE();
 
 namespace sluice::cpu {
 
-HWY_EXPORT(GatherPanel);
+HWY_EXPORT(Gather);
 HWY_EXPORT(AddTo);
 
 namespace {
 
 constexpr int64_t kDepth = 256;      // rows of gradients in a panel
 constexpr int64_t kPanelSlots = 64;  // threads that can work at a time, at most
-constexpr int64_t kTasks = 16;       // at least, where there is enough to share
+constexpr int64_t kMostSegments = 4;
 
 int64_t tilesOf(int64_t columns) { return roundUp(columns, kMaxTileRows) / kMaxTileRows; }
-int64_t tilesOf(const GruExtents& e, bool resetAfter) {
-  return tilesOf(e.I) + (resetAfter ? 1 : 2) * tilesOf(e.H);
+// A GRU whose candidate meets r h instead of h.
+bool meetsReset(const OpCall& call, const RecurrentExtents& e) {
+  return e.cell->beforeCandidate != nullptr && call.attr<RecurrentAttributes>().resetAfter == 0;
 }
-int64_t segmentsOf(const GruExtents& e, bool resetAfter) {
-  return std::clamp<int64_t>(kTasks / e.blocks, 1, tilesOf(e, resetAfter));
+int64_t tilesOf(const OpCall& call, const RecurrentExtents& e) {
+  return tilesOf(e.I) + (meetsReset(call, e) ? 2 : 1) * tilesOf(e.H);
+}
+// Blocks of units in a panel.
+int64_t blocksAPanel(const RecurrentExtents& e) { return e.cell->gates == 1 ? 4 : 1; }
+int64_t panelsOf(const RecurrentExtents& e) {
+  return (e.blocks + blocksAPanel(e) - 1) / blocksAPanel(e);
+}
+int64_t threadsOf(const OpCall& call) { return call.context ? call.context->threads : kPanelSlots; }
+// Each segment gathers the panel again, so there are as few as keep all threads busy.
+int64_t segmentsOf(const OpCall& call, const RecurrentExtents& e) {
+  const int64_t threads = threadsOf(call);
+  const int64_t most = std::min(tilesOf(call, e), std::max(kMostSegments, threads));
+  for (int64_t segments = 1; segments < most; ++segments) {
+    const int64_t tasks = panelsOf(e) * segments;
+    if (100 * tasks >= 95 * roundUp(tasks, threads)) return segments;
+  }
+  return most;
 }
 // Threads that can work at a time: those of the call, which are known when its memory is planned.
-int64_t slotsOf(const OpCall& call, const GruExtents& e) {
-  const bool resetAfter = call.attr<GruAttributes>().resetAfter != 0;
-  const int64_t threads = call.context ? call.context->threads : kPanelSlots;
-  return std::min({kPanelSlots, threads, e.blocks * segmentsOf(e, resetAfter)});
+int64_t slotsOf(const OpCall& call, const RecurrentExtents& e) {
+  return std::min({kPanelSlots, threadsOf(call), panelsOf(e) * segmentsOf(call, e)});
 }
-int64_t panelFloats(const GruExtents& e) { return kDepth * 4 * e.lanes; }
+int64_t panelFloats(const RecurrentExtents& e) { return kDepth * 4 * e.lanes; }
 
 }  // namespace
 
-int64_t GruWeightGradients::scratchFloats(const OpCall& call, const GruExtents& e, int64_t rows) {
-  const bool resetAfter = call.attr<GruAttributes>().resetAfter != 0;
-  return slotsOf(call, e) * panelFloats(e) + tilesOf(e, resetAfter) * rows * kMaxTileRows;
+int64_t RecurrentWeightGradients::scratchFloats(const OpCall& call, const RecurrentExtents& e,
+                                                int64_t rows) {
+  return slotsOf(call, e) * panelFloats(e) + tilesOf(call, e) * rows * kMaxTileRows;
 }
 
-GruWeightGradients::GruWeightGradients(const OpCall& call, const GruExtents& extents,
-                                       float* scratch, int64_t rows)
+RecurrentWeightGradients::RecurrentWeightGradients(const OpCall& call,
+                                                   const RecurrentExtents& extents, float* scratch,
+                                                   int64_t rows)
     : e_(extents),
-      resetAfter_(call.attr<GruAttributes>().resetAfter != 0),
+      ownBias_(e_.cell->beforeCandidate != nullptr && !meetsReset(call, e_)),
       rows_(rows),
-      dKernel_(output(call, gruBackward::kDKernel)),
-      dRecurrent_(output(call, gruBackward::kDRecurrentKernel)),
-      dBias_(output(call, gruBackward::kDBias)),
+      dKernel_(output(call, recurrentBackward::kDKernel)),
+      dRecurrent_(output(call, recurrentBackward::kDRecurrentKernel)),
+      dBias_(output(call, recurrentBackward::kDBias)),
       panels_(scratch),
-      tileCount_(tilesOf(e_, resetAfter_)),
-      segments_(segmentsOf(e_, resetAfter_)),
+      tiles_(scratch + slotsOf(call, e_) * panelFloats(e_)),
+      segments_(segmentsOf(call, e_)),
       slots_(slotsOf(call, e_)) {
-  const float* at = scratch + slots_ * panelFloats(e_);
-  const auto addFactor = [&](Factor factor) {
-    factor.tiles = at;
-    at += tilesOf(factor.columns) * rows_ * kMaxTileRows;
-    factors_[factorCount_++] = factor;
-  };
-  addFactor({e_.I, nullptr, dKernel_, 3, 0, {2, 0, 1}});
-  if (resetAfter_) {
-    addFactor({e_.H, nullptr, dRecurrent_, 3, 1, {0, 1, 2}});
+  // A GRU's panel is [dn dz dr dq], so that both kernels have neighbours of it; all others have
+  // their gates in order.
+  const int gates = static_cast<int>(e_.cell->gates);
+  if (e_.cell->beforeCandidate == nullptr) {
+    addFactor({e_.I, nullptr, dKernel_, 0, gates, {0, 1, 2, 3}});
+    addFactor({e_.H, nullptr, dRecurrent_, 0, gates, {0, 1, 2, 3}});
+    return;
+  }
+  addFactor({e_.I, nullptr, dKernel_, 0, 3, {2, 0, 1}});
+  if (!meetsReset(call, e_)) {
+    addFactor({e_.H, nullptr, dRecurrent_, 1, 3, {0, 1, 2}});
   } else {
-    addFactor({e_.H, nullptr, dRecurrent_, 2, 1, {0, 1}});
-    addFactor({e_.H, nullptr, dRecurrent_, 1, 0, {2}});
+    addFactor({e_.H, nullptr, dRecurrent_, 1, 2, {0, 1}});
+    addFactor({e_.H, nullptr, dRecurrent_, 0, 1, {2}});
   }
 }
 
-void GruWeightGradients::clear() const {
-  if (dKernel_) std::fill_n(dKernel_, e_.I * 3 * e_.H, 0.0f);
-  if (dRecurrent_) std::fill_n(dRecurrent_, e_.H * 3 * e_.H, 0.0f);
-  if (dBias_) std::fill_n(dBias_, (resetAfter_ ? 2 : 1) * 3 * e_.H, 0.0f);
+void RecurrentWeightGradients::addFactor(Factor factor) {
+  factor.tiles = tiles_;
+  tiles_ += tilesOf(factor.columns) * rows_ * kMaxTileRows;
+  tileCount_ += tilesOf(factor.columns);
+  factors_[factorCount_++] = factor;
 }
 
-void GruWeightGradients::keep(int64_t k, const float* x, const float* h, const float* rh) const {
+void RecurrentWeightGradients::clear() const {
+  const int64_t columns = e_.cell->gates * e_.H;
+  if (dKernel_) std::fill_n(dKernel_, e_.I * columns, 0.0f);
+  if (dRecurrent_) std::fill_n(dRecurrent_, e_.H * columns, 0.0f);
+  if (dBias_) std::fill_n(dBias_, (ownBias_ ? 2 : 1) * columns, 0.0f);
+}
+
+void RecurrentWeightGradients::keep(int64_t k, const float* x, const float* h,
+                                    const float* rh) const {
   const float* rows[] = {x, h, rh};
   for (int i = 0; i < factorCount_; ++i) {
     const Factor& factor = factors_[i];
@@ -134,82 +183,97 @@ void GruWeightGradients::keep(int64_t k, const float* x, const float* h, const f
   }
 }
 
-void GruWeightGradients::add(int thread, int64_t chunk, const float* gradients, int64_t rows) {
+void RecurrentWeightGradients::add(int thread, int64_t chunk, const float* gradients,
+                                   int64_t rows) {
   if (thread >= slots_) return;
-  const int64_t tasks = e_.blocks * segments_;
-  float* panel = panels_ + thread * panelFloats(e_);
+  const int64_t tasks = panelsOf(e_) * segments_;
+  float* data = panels_ + thread * panelFloats(e_);
   int64_t task = next_.load(std::memory_order_relaxed);
   while (task < (chunk + 1) * tasks) {
     if (!next_.compare_exchange_weak(task, task + 1, std::memory_order_relaxed)) continue;
-    addTask(task % tasks, panel, gradients, rows);
+    addTask(task % tasks, data, gradients, rows);
     task = next_.load(std::memory_order_relaxed);
   }
 }
 
-void GruWeightGradients::addTask(int64_t task, float* panel, const float* gradients, int64_t rows) {
-  const int64_t block = task / segments_;
+void RecurrentWeightGradients::addTask(int64_t task, float* data, const float* gradients,
+                                       int64_t rows) {
   const int64_t segment = task % segments_;
   const int64_t begin = tileCount_ * segment / segments_;
   const int64_t end = tileCount_ * (segment + 1) / segments_;
-  alignas(64) float sums[4 * kMaxLanes];
+  Panel panel{task / segments_ * blocksAPanel(e_), 4, data};
+  int64_t offsets[kMostVectors];
+  if (e_.cell->gates == 1) {
+    panel.vectors = static_cast<int>(std::min<int64_t>(4, e_.blocks - panel.block));
+    for (int v = 0; v < panel.vectors; ++v) offsets[v] = (panel.block + v) * e_.lanes;
+  } else {
+    constexpr int64_t kGruPlanes[] = {3, 1, 2, 0};
+    for (int v = 0; v < panel.vectors; ++v)
+      offsets[v] = (e_.cell->beforeCandidate ? kGruPlanes[v] : v) * e_.P + panel.block * e_.lanes;
+  }
+  alignas(64) float sums[kMostVectors * kMaxLanes];
+  const int64_t stride = e_.cell->gradients * e_.P;
   for (int64_t k = 0; k < rows; k += kDepth) {
     const int64_t depth = std::min(kDepth, rows - k);
-    HWY_DYNAMIC_DISPATCH(GatherPanel)
-    (gradients + k * 4 * e_.P + block * e_.lanes, e_.P, depth, panel, sums);
-    if (dBias_ && segment == 0) addBias(sums, block);
+    HWY_DYNAMIC_DISPATCH(Gather)
+    (panel.vectors, gradients + k * stride, stride, offsets, depth, data, sums);
+    if (dBias_ && segment == 0) {
+      addBias(factors_[0], panel, sums, dBias_);
+      if (ownBias_) addBias(factors_[1], panel, sums, dBias_ + e_.cell->gates * e_.H);
+    }
     int64_t base = 0;
     for (int i = 0; i < factorCount_; ++i) {
       const int64_t tiles = tilesOf(factors_[i].columns);
       for (int64_t t = std::max(begin - base, int64_t{0}); t < std::min(end - base, tiles); ++t)
-        addTile(factors_[i], t, block, panel, k, depth);
+        addTile(factors_[i], t, panel, k, depth);
       base += tiles;
     }
   }
 }
 
-void GruWeightGradients::addTile(const Factor& factor, int64_t tile, int64_t block,
-                                 const float* panel, int64_t k, int64_t depth) const {
-  static constexpr float kZeros[kMaxPanel] = {};
-  alignas(64) float sums[kMaxTileRows * kMaxPanel];
+void RecurrentWeightGradients::addTile(const Factor& factor, int64_t tile, const Panel& panel,
+                                       int64_t k, int64_t depth) const {
+  static constexpr float kZeros[kMaxWidePanel] = {};
+  alignas(64) float sums[kMaxTileRows * kMaxWidePanel];
   const TileKernels& kernels = tileKernels();
+  const int vectors = vectorsOf(factor, panel);
   const int64_t first = tile * kMaxTileRows;
   const int64_t rows = std::min(kMaxTileRows, factor.columns - first);
   TileArgs args{};
   args.lda = 1;
   args.aStep = kMaxTileRows;
-  args.b = panel + factor.first * e_.lanes;
-  args.bStep = 4 * e_.lanes;
+  args.b = panel.data + factor.first * e_.lanes;
+  args.bStep = panel.vectors * e_.lanes;
   args.k = depth;
   args.init = kZeros;
   args.init2 = kZeros;
-  args.ldOut = kPanelVectors * e_.lanes;
-  for (int64_t r = 0; r < rows; r += kernels.maxRows) {
+  args.ldOut = vectors * e_.lanes;
+  const RowTiles parts(rows, kernels.maxRowsOf(vectors));
+  for (int64_t part = 0; part < parts.count(); ++part) {
+    const int64_t r = parts.begin(part);
     args.a = factor.tiles + (tile * rows_ + k) * kMaxTileRows + r;
     args.out = sums + r * args.ldOut;
-    kernels.rows[factor.vectors - 1][std::min(kernels.maxRows, rows - r) - 1](args);
+    kernels.rows[vectors - 1][parts.height(part) - 1](args);
   }
-  const auto addTo = HWY_DYNAMIC_DISPATCH(AddTo);
-  const int64_t unit = block * e_.lanes;
-  const int64_t count = std::min(e_.lanes, e_.H - unit);
-  for (int64_t r = 0; r < rows; ++r) {
-    float* out = factor.out + (first + r) * 3 * e_.H + unit;
-    for (int v = 0; v < factor.vectors; ++v)
-      addTo(out + factor.gate[v] * e_.H, sums + r * args.ldOut + v * e_.lanes, count);
-  }
+  for (int v = 0; v < vectors; ++v)
+    addVector(factor, panel, v, sums + v * e_.lanes, args.ldOut, rows,
+              factor.out + first * e_.cell->gates * e_.H);
 }
 
-void GruWeightGradients::addBias(const float* sums, int64_t block) const {
-  const int64_t unit = block * e_.lanes;
-  const int64_t count = std::min(e_.lanes, e_.H - unit);
-  const auto addTo = HWY_DYNAMIC_DISPATCH(AddTo);
-  const float *dn = sums, *dz = dn + e_.lanes, *dr = dz + e_.lanes, *dq = dr + e_.lanes;
-  addTo(dBias_ + unit, dz, count);
-  addTo(dBias_ + e_.H + unit, dr, count);
-  addTo(dBias_ + 2 * e_.H + unit, dn, count);
-  if (!resetAfter_) return;
-  addTo(dBias_ + 3 * e_.H + unit, dz, count);
-  addTo(dBias_ + 4 * e_.H + unit, dr, count);
-  addTo(dBias_ + 5 * e_.H + unit, dq, count);
+void RecurrentWeightGradients::addBias(const Factor& factor, const Panel& panel, const float* sums,
+                                       float* out) const {
+  for (int v = 0; v < vectorsOf(factor, panel); ++v)
+    addVector(factor, panel, v, sums + (factor.first + v) * e_.lanes, 0, 1, out);
+}
+
+void RecurrentWeightGradients::addVector(const Factor& factor, const Panel& panel, int v,
+                                         const float* sums, int64_t ldSums, int64_t rows,
+                                         float* out) const {
+  const bool ofOneGate = e_.cell->gates == 1;
+  const int64_t unit = (panel.block + (ofOneGate ? v : 0)) * e_.lanes;
+  const int64_t column = (ofOneGate ? 0 : factor.gate[v]) * e_.H + unit;
+  HWY_DYNAMIC_DISPATCH(AddTo)
+  (out + column, e_.cell->gates * e_.H, sums, ldSums, rows, std::min(e_.lanes, e_.H - unit));
 }
 
 }  // namespace sluice::cpu

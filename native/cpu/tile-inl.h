@@ -15,13 +15,15 @@
 #ifndef SLUICE_EACH_GROUP
 #define SLUICE_EACH_GROUP(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
-#define SLUICE_LOAD(g)                                                                 \
-  auto c##g##0 = hn::Zero(d), c##g##1 = hn::Zero(d), c##g##2 = hn::Zero(d);            \
-  if constexpr (kGroups > g) {                                                         \
-    const float* init = args.init + g * args.ldInit;                                   \
-    c##g##0 = hn::LoadU(d, init);                                                      \
-    if constexpr (kVectors > 1) c##g##1 = hn::LoadU(d, init + lanes);                  \
-    if constexpr (kVectors > 2) c##g##2 = hn::LoadU(d, args.init2 + g * args.ldInit2); \
+#define SLUICE_LOAD(g)                                                                             \
+  auto c##g##0 = hn::Zero(d), c##g##1 = hn::Zero(d), c##g##2 = hn::Zero(d), c##g##3 = hn::Zero(d); \
+  if constexpr (kGroups > g) {                                                                     \
+    const float* init = args.init + g * args.ldInit;                                               \
+    c##g##0 = hn::LoadU(d, init);                                                                  \
+    if constexpr (kVectors > 1) c##g##1 = hn::LoadU(d, init + lanes);                              \
+    const float* init2 = args.init2 + g * args.ldInit2;                                            \
+    if constexpr (kVectors > 2) c##g##2 = hn::LoadU(d, init2);                                     \
+    if constexpr (kVectors > 3) c##g##3 = hn::LoadU(d, init2 + lanes);                             \
   }
 
 #define SLUICE_STORE(g)                                                  \
@@ -30,6 +32,7 @@
     hn::StoreU(c##g##0, d, out);                                         \
     if constexpr (kVectors > 1) hn::StoreU(c##g##1, d, out + lanes);     \
     if constexpr (kVectors > 2) hn::StoreU(c##g##2, d, out + 2 * lanes); \
+    if constexpr (kVectors > 3) hn::StoreU(c##g##3, d, out + 3 * lanes); \
   }
 
 #define SLUICE_PANEL(g)                                                         \

@@ -21,6 +21,7 @@ using Floats = hn::ScalableTag<float>;
     c##g##0 = hn::MulAdd(value, b0, c##g##0);                             \
     if constexpr (kVectors > 1) c##g##1 = hn::MulAdd(value, b1, c##g##1); \
     if constexpr (kVectors > 2) c##g##2 = hn::MulAdd(value, b2, c##g##2); \
+    if constexpr (kVectors > 3) c##g##3 = hn::MulAdd(value, b3, c##g##3); \
   }
 
 #define SLUICE_A_OF_ROW(g) \
@@ -40,6 +41,7 @@ void MultiplyRows(const TileArgs& args) {
     const auto b0 = hn::LoadU(d, b);
     const auto b1 = hn::LoadU(d, b + (kVectors > 1 ? lanes : 0));
     const auto b2 = hn::LoadU(d, b + (kVectors > 2 ? 2 * lanes : 0));
+    const auto b3 = hn::LoadU(d, b + (kVectors > 3 ? 3 * lanes : 0));
     SLUICE_EACH_GROUP(SLUICE_ROW)
     at += aStep;
     b += bStep;
@@ -59,31 +61,27 @@ void MultiplyPanels(const TileArgs& args) {
 
 #if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
 constexpr int kRows = 8;  // thirty-two registers
+constexpr int kRowsWide = 6;
 #else
 constexpr int kRows = 4;
+constexpr int kRowsWide = 3;
 #endif
 
-template <int kVectors>
+template <int kVectors, int kMost, int kGroups = 1>
 void FillRows(TileKernel (&rows)[kMaxTileRows]) {
-  rows[0] = MultiplyRows<1, kVectors>;
-  rows[1] = MultiplyRows<2, kVectors>;
-  rows[2] = MultiplyRows<3, kVectors>;
-  rows[3] = MultiplyRows<4, kVectors>;
-  if constexpr (kRows > 4) {
-    rows[4] = MultiplyRows<5, kVectors>;
-    rows[5] = MultiplyRows<6, kVectors>;
-    rows[6] = MultiplyRows<7, kVectors>;
-    rows[7] = MultiplyRows<8, kVectors>;
-  }
+  rows[kGroups - 1] = MultiplyRows<kGroups, kVectors>;
+  if constexpr (kGroups < kMost) FillRows<kVectors, kMost, kGroups + 1>(rows);
 }
 
 TileKernels Kernels() {
   TileKernels kernels{};
   kernels.lanes = static_cast<int64_t>(hn::Lanes(Floats()));
   kernels.maxRows = kRows;
-  FillRows<1>(kernels.rows[0]);
-  FillRows<2>(kernels.rows[1]);
-  FillRows<3>(kernels.rows[2]);
+  kernels.maxRowsWide = kRowsWide;
+  FillRows<1, kRows>(kernels.rows[0]);
+  FillRows<2, kRows>(kernels.rows[1]);
+  FillRows<3, kRows>(kernels.rows[2]);
+  FillRows<4, kRowsWide>(kernels.rows[3]);
   kernels.panels[0] = MultiplyPanels<1>;
   kernels.panels[1] = MultiplyPanels<2>;
   kernels.panels[2] = MultiplyPanels<3>;

@@ -6,12 +6,15 @@
 namespace sluice::cpu {
 
 // Columns are packed in panels of three vectors: with four rows that fills the sixteen registers of
-// AVX2, with eight the thirty-two of AVX-512, and it is one vector for each gate of a GRU.
+// AVX2, with eight the thirty-two of AVX-512, and it is one vector for each gate of a GRU. An
+// LSTM's four gates make a wide panel, for fewer rows.
 constexpr int64_t kPanelVectors = 3;
+constexpr int64_t kWidePanelVectors = 4;
 constexpr int64_t kMaxTileRows = 8;
 constexpr int64_t kMaxTilePanels = 4;
 constexpr int64_t kMaxLanes = 16;
 constexpr int64_t kMaxPanel = kPanelVectors * kMaxLanes;
+constexpr int64_t kMaxWidePanel = kWidePanelVectors * kMaxLanes;
 
 // out = init + sum over k of a b, for the tile's groups. A group is a row (its own a, the panel
 // shared) or, in the kernels for one row, a panel (its own b, the row shared). Distances are in
@@ -26,7 +29,7 @@ struct TileArgs {
   int64_t k;
   const float* init;  // of the first two vectors of a group
   int64_t ldInit;
-  const float* init2;  // of its third vector
+  const float* init2;  // of its third vector, and of the fourth behind it
   int64_t ldInit2;
   float* out;  // may be init
   int64_t ldOut;
@@ -35,10 +38,15 @@ using TileKernel = void (*)(const TileArgs&);
 
 // The kernels of the instruction set in use.
 struct TileKernels {
-  int64_t lanes;                                 // floats of a vector
-  int64_t maxRows;                               // rows of the largest tile
-  TileKernel rows[kPanelVectors][kMaxTileRows];  // [vectors - 1][rows - 1]
-  TileKernel panels[kMaxTilePanels];             // one row, [panels - 1] panels of three vectors
+  int64_t lanes;                                     // floats of a vector
+  int64_t maxRows;                                   // rows of the largest tile,
+  int64_t maxRowsWide;                               // of a wide panel
+  TileKernel rows[kWidePanelVectors][kMaxTileRows];  // [vectors - 1][rows - 1]
+  TileKernel panels[kMaxTilePanels];  // one row, [panels - 1] panels of three vectors
+
+  int64_t maxRowsOf(int64_t vectors) const {
+    return vectors > kPanelVectors ? maxRowsWide : maxRows;
+  }
 };
 const TileKernels& tileKernels() noexcept;
 

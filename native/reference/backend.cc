@@ -16,6 +16,10 @@ KernelTable makeTable() {
   set(Op::ActivationBackward, activationBackwardKernel<Real>());
   set(Op::Gru, gruKernel<Real>());
   set(Op::GruBackward, gruBackwardKernel<Real>());
+  set(Op::Lstm, lstmKernel<Real>());
+  set(Op::LstmBackward, lstmBackwardKernel<Real>());
+  set(Op::SimpleRnn, simpleRnnKernel<Real>());
+  set(Op::SimpleRnnBackward, simpleRnnBackwardKernel<Real>());
   set(Op::Reverse, reverseKernel());
   set(Op::Concat, concatKernel());
   set(Op::Split, splitKernel());

@@ -18,6 +18,14 @@ Kernel gruKernel();
 template <typename Real>
 Kernel gruBackwardKernel();
 template <typename Real>
+Kernel lstmKernel();
+template <typename Real>
+Kernel lstmBackwardKernel();
+template <typename Real>
+Kernel simpleRnnKernel();
+template <typename Real>
+Kernel simpleRnnBackwardKernel();
+template <typename Real>
 Kernel mergeKernel();
 template <typename Real>
 Kernel mergeBackwardKernel();

@@ -53,7 +53,7 @@ describe('a description', () => {
     ['a cycle of two', member(GRU, 'inputs', [['dense', 0]]), /gru.*cycle/],
     ['a layer that reads itself', member(GRU, 'inputs', [['gru', 0]]), /gru.*cycle/],
     ['a duplicate name', member(DENSE, 'name', 'gru'), /two nodes are called 'gru'/],
-    ['an unknown kind', member(GRU, 'kind', 'lstm'), /gru: unknown layer kind 'lstm'/],
+    ['an unknown kind', member(GRU, 'kind', 'mamba'), /gru: unknown layer kind 'mamba'/],
     ['a kind from the prototype', member(GRU, 'kind', 'constructor'), /unknown layer kind/],
     ['no kind', member(GRU, 'kind', undefined), /kind/],
     ['2^31 units', option(GRU, 'units', 2 ** 31), /gru.*units.*2147483648/],

@@ -1,7 +1,7 @@
 // The options of every layer: defaults, what is accepted, and what is refused, field by field.
 import { input, layers, SluiceError } from 'sluice';
 import { describe, expect, it } from 'vitest';
-import { GruLayer } from '../../lib/layers/gru.js';
+import { RecurrentLayer } from '../../lib/layers/recurrent.js';
 import { failureOf } from '../support/failure.js';
 import { afterHole, STRANGERS, THROWING } from '../support/hostile.js';
 import { refusal, refusalText } from '../support/refusal.js';
@@ -276,7 +276,12 @@ describe('bidirectional', () => {
     const both = (returnState: boolean, mergeMode: 'concat' | 'none') =>
       layers
         .bidirectional<boolean, 'concat' | 'none'>({
-          layer: new GruLayer(undefined, layers.gru({ units: 2, returnState }).options),
+          layer: new RecurrentLayer(
+            'gru',
+            undefined,
+            layers.gru({ units: 2, returnState }).options,
+            1,
+          ),
           mergeMode,
         })
         .apply(x);

@@ -8,6 +8,8 @@ const char* opName(Op op) {
   static constexpr const char* kNames[] = {"dense",         "denseBackward",
                                            "activation",    "activationBackward",
                                            "gru",           "gruBackward",
+                                           "lstm",          "lstmBackward",
+                                           "simpleRnn",     "simpleRnnBackward",
                                            "reverse",       "concat",
                                            "split",         "merge",
                                            "mergeBackward", "dropout",

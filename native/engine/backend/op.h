@@ -21,6 +21,10 @@ enum class Op : int32_t {
   ActivationBackward,
   Gru,
   GruBackward,
+  Lstm,
+  LstmBackward,
+  SimpleRnn,
+  SimpleRnnBackward,
   Reverse,
   Concat,
   Split,
@@ -87,29 +91,35 @@ enum Out { kDx, kOutCount };
 // that with Int8 kernels may round the activations that meet the weights to 16 bits.
 enum class WeightsType : int32_t { Float32, Float16, BFloat16, Int8 };
 
-// One direction of a GRU over a whole sequence; equations in docs/semantics.md (gate order z, r,
-// h). A step where mask is 0 keeps the state; its output is zero, or with repeatMasked the output
-// of the previously processed step (zero before the first valid one). The values of x there are
-// finite (the engine zeroes them) but must not influence anything. `reverse` walks from the last
-// step to the first and writes each output at its own step.
-struct GruAttributes {
-  ActivationSpec activation;           // of the candidate
+// One direction of a recurrence over a whole sequence: Gru, Lstm, SimpleRnn, whose arguments are
+// the same. Equations in docs/semantics.md; the columns of kernels and biases are G gates of H
+// each:
+//   Gru        z r h    states h
+//   Lstm       i f c o  states h, c
+//   SimpleRnn  one      states h
+// A step where mask is 0 keeps the states; its output is zero, or with repeatMasked the output of
+// the previously processed step (zero before the first valid one). The values of x there are finite
+// (the engine zeroes them) but must not influence anything. `reverse` walks from the last step to
+// the first and writes each output at its own step.
+struct RecurrentAttributes {
+  ActivationSpec activation;           // of the candidate, of c, of the state
   ActivationSpec recurrentActivation;  // of the gates
-  int32_t resetAfter = 1;  // n = act(xW + b0 + r*(hR + b1)), else n = act(xW + b + (r*h)R)
-  int32_t replace = 0;     // h' = (1-z)h + zn, else h' = zh + (1-z)n
+  int32_t resetAfter = 1;  // Gru: n = act(xW + b0 + r*(hR + b1)), else n = act(xW + b + (r*h)R)
+  int32_t replace = 0;     // Gru: h' = (1-z)h + zn, else h' = zh + (1-z)n
   int32_t reverse = 0;
   int32_t repeatMasked = 0;
   int32_t recompute = 0;  // training: keep the states alone and compute the gates again in backward
-  WeightsType weights = WeightsType::Float32;  // of kernel and recurrent kernel
+  WeightsType weights = WeightsType::Float32;  // of kernel and recurrent kernel; Gru alone
 };
-namespace gru {
+namespace recurrent {
 enum In {
   kX,                // [B,T,I]
-  kKernel,           // [I,3H]
-  kRecurrentKernel,  // [H,3H]
-  kBias,             // [2,3H] with resetAfter, else [3H]; optional
+  kKernel,           // [I,GH]
+  kRecurrentKernel,  // [H,GH]
+  kBias,             // [GH], Gru with resetAfter [2,3H]; optional
   kMask,             // Bool [B,T]; optional
   kInitialState,     // [B,H]; optional, zeros
+  kInitialCell,      // likewise, of c
   kInCount
 };
 enum Out {
@@ -117,10 +127,11 @@ enum Out {
   kFinalState,  // [B,H], always present
   kReserve,     // opaque bytes, present in training: what backward needs (states, gates); layout is
                 // the backend's own, size from Kernel::reserveBytes
+  kFinalCell,   // [B,H], present where there is a c
   kOutCount
 };
-}  // namespace gru
-namespace gruBackward {  // attributes: GruAttributes of the forward call
+}  // namespace recurrent
+namespace recurrentBackward {  // attributes: those of the forward call
 enum In {
   kX,
   kKernel,
@@ -128,9 +139,11 @@ enum In {
   kBias,
   kMask,
   kInitialState,
+  kInitialCell,
   kReserve,
   kDSequence,    // [B,T,H], optional; its values at masked steps count only with repeatMasked
   kDFinalState,  // [B,H], optional
+  kDFinalCell,   // likewise
   kInCount
 };
 enum Out {
@@ -139,9 +152,10 @@ enum Out {
   kDRecurrentKernel,  //
   kDBias,             // absent also where there is no bias
   kDInitialState,     // optional
+  kDInitialCell,      // optional
   kOutCount
 };
-}  // namespace gruBackward
+}  // namespace recurrentBackward
 
 // Reverses the steps of each row among its own valid steps; masked steps stay where they are.
 // Its own inverse and its own adjoint.

@@ -124,6 +124,11 @@ Initializer Initializer::parse(const Value& value, const std::string& what) {
 }
 
 void Initializer::fill(float* values, const Shape& shape, uint64_t seed, uint64_t stream) const {
+  draw(values, shape, seed, stream);
+  std::fill(values + onesBegin, values + onesEnd, 1.0f);
+}
+
+void Initializer::draw(float* values, const Shape& shape, uint64_t seed, uint64_t stream) const {
   const int64_t n = shape.elements();
   RandomSequence random(seed, stream);
   // Keras' fans: a vector's are its length; a matrix' are its rows and columns.

@@ -23,11 +23,16 @@ struct Initializer {
   double a = 0;  // constant; minimum; mean; scale; gain
   double b = 0;  // maximum; standard deviation
   Fan fan = Fan::Average;
+  // Elements that start at one whatever the kind: an LSTM's forget bias.
+  int64_t onesBegin = 0, onesEnd = 0;
 
   // From { name, ...numbers }; `what` names the option in errors.
   static Initializer parse(const Value& value, const std::string& what);
   // Fills `values` with numbers of the stream (seed, parameter name).
   void fill(float* values, const Shape& shape, uint64_t seed, uint64_t stream) const;
+
+ private:
+  void draw(float* values, const Shape& shape, uint64_t seed, uint64_t stream) const;
 };
 
 }  // namespace sluice

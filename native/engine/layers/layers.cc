@@ -10,8 +10,10 @@ std::span<const LayerEntry> layerTable() {
       {"dense", makeDenseLayer},
       {"dropout", makeDropoutLayer},
       {"gru", makeGruLayer},
+      {"lstm", makeLstmLayer},
       {"normalization", makeNormalizationLayer},
       {"reverse", makeReverseLayer},
+      {"simpleRnn", makeSimpleRnnLayer},
   };
   return kTable;
 }

@@ -2,17 +2,10 @@
 // the graph or from the call before, forwards or backwards.
 #include "engine/layers/recurrent.h"
 
-#include "engine/layers/gru.h"
 #include "engine/layers/layers.h"
 
 namespace sluice {
 namespace {
-
-struct CoreEntry {
-  const char* kind;
-  std::unique_ptr<RecurrentCore> (*make)(OptionReader&);
-};
-constexpr CoreEntry kCores[] = {{"gru", makeGruCore}};
 
 class RecurrentLayer final : public Layer {
  public:
@@ -119,20 +112,6 @@ class RecurrentLayer final : public Layer {
 
 }  // namespace
 
-std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options,
-                                                 RecurrentUse& use) {
-  for (const CoreEntry& entry : kCores) {
-    if (kind != entry.kind) continue;
-    use.returnSequences = options.boolean("returnSequences");
-    use.returnState = options.boolean("returnState");
-    use.goBackwards = options.boolean("goBackwards");
-    use.stateful = options.boolean("stateful");
-    return entry.make(options);
-  }
-  fail(Code::Unsupported, cat(options.layer(), ": '", kind, "' is not a recurrent layer"),
-       {.layer = options.layer(), .received = kind});
-}
-
 ValueId sumOf(NodeContext& node, ValueId a, ValueId b) {
   if (a == kNoValue || b == kNoValue) return a == kNoValue ? b : a;
   const ValueId sum = node.newValue(node.shapeOf(a));
@@ -141,5 +120,9 @@ ValueId sumOf(NodeContext& node, ValueId a, ValueId b) {
 }
 
 std::unique_ptr<Layer> makeGruLayer() { return std::make_unique<RecurrentLayer>("gru"); }
+std::unique_ptr<Layer> makeLstmLayer() { return std::make_unique<RecurrentLayer>("lstm"); }
+std::unique_ptr<Layer> makeSimpleRnnLayer() {
+  return std::make_unique<RecurrentLayer>("simpleRnn");
+}
 
 }  // namespace sluice

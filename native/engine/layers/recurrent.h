@@ -1,6 +1,6 @@
 // What all recurrent layers have in common. A core is one direction of one kind of cell; the layer
-// and the bidirectional wrapper are written once, over cores. A new cell is a core (one file), its
-// ops and a line in kCores.
+// and the bidirectional wrapper are written once, over cores. A new cell is its ops and a line in
+// recurrent_cells.cc.
 #pragma once
 
 #include <memory>

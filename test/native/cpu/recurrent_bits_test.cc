@@ -4,17 +4,17 @@
 
 #include <cstring>
 
-#include "cpu/gru_grid.h"
+#include "cpu/recurrent_grid.h"
 #include "cpu/targets.h"
-#include "support/gru.h"
+#include "support/recurrent.h"
 
 namespace sluice::test {
 namespace {
 
 const Backend& cpu() { return backend("cpu"); }
 
-GruSizes sizesOf(int64_t B, int64_t T, int64_t I, int64_t H) {
-  GruSizes sizes;
+RecurrentSizes sizesOf(int64_t B, int64_t T, int64_t I, int64_t H) {
+  RecurrentSizes sizes;
   sizes.B = B;
   sizes.T = T;
   sizes.I = I;
@@ -26,14 +26,14 @@ TEST(CpuGruBits, ThreadsDoNotMatter) {
   uint64_t seed = 1;
   for (const auto& [B, H] : {std::pair<int64_t, int64_t>{2, 200}, {7, 64}, {33, 70}, {64, 130}}) {
     for (const int resetAfter : {0, 1}) {
-      GruSizes sizes = sizesOf(B, 30, 37, H);
+      RecurrentSizes sizes = sizesOf(B, 30, 37, H);
       sizes.attributes.resetAfter = resetAfter;
       sizes.mask = B == 7 ? MaskKind::Holes : MaskKind::None;
       Random random(seed++);
-      Case forward = gruForward(random, sizes, DType::Float32);
+      Case forward = recurrentForward(random, sizes, DType::Float32);
       expectThreadsDoNotMatter(cpu(), forward);
       launch(cpu(), forward);
-      expectThreadsDoNotMatter(cpu(), gruBackwardOf(random, sizes, forward));
+      expectThreadsDoNotMatter(cpu(), recurrentBackwardOf(random, sizes, forward));
     }
   }
 }
@@ -45,28 +45,29 @@ TEST(CpuGruBits, GridsDoNotMatter) {
     for (const auto& [B, H] : {std::pair<int64_t, int64_t>{1, 70}, {2, 33}, {7, 64}, {33, 130}}) {
       for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
         for (const int recompute : {0, 1}) {
-          GruSizes sizes = sizesOf(B, 13, 37, H);
+          RecurrentSizes sizes = sizesOf(B, 13, 37, H);
           sizes.mask = mask;
           sizes.attributes.recompute = recompute;
           sizes.attributes.repeatMasked = seed & 1;
           Random random(seed++);
-          const Case forward = gruForward(random, sizes, DType::Float32);
+          const Case forward = recurrentForward(random, sizes, DType::Float32);
           Case one = forward;
           launch(cpu(), one);
-          const Case backward = gruBackwardOf(random, sizes, one);
+          const Case backward = recurrentBackwardOf(random, sizes, one);
           Case oneBackward = backward;
           launch(cpu(), oneBackward);
-          for (const cpu::GruGrid& grid : {cpu::GruGrid{1, 2}, {1, 3}, {2, 2}, {3, 2}, {2, 5}}) {
+          for (const cpu::RecurrentGrid& grid :
+               {cpu::RecurrentGrid{1, 2}, {1, 3}, {2, 2}, {3, 2}, {2, 5}}) {
             SCOPED_TRACE("grid " + std::to_string(grid.groups) + " x " +
                          std::to_string(grid.members) + ", case " + std::to_string(seed));
-            cpu::forceGruGrid(grid);
+            cpu::forceRecurrentGrid(grid);
             Case many = forward, manyBackward = backward;
             for (Case* c : {&many, &manyBackward}) {
               c->context.threads = grid.threads();
               launch(cpu(), *c);
             }
-            cpu::forceGruGrid({0, 0});
-            for (const size_t i : {gru::kSequence, gru::kFinalState})
+            cpu::forceRecurrentGrid({0, 0});
+            for (const size_t i : {recurrent::kSequence, recurrent::kFinalState})
               ASSERT_TRUE(sameBits(one.out[i], many.out[i])) << "output " << i;
             for (size_t i = 0; i < manyBackward.out.size(); ++i)
               ASSERT_TRUE(sameBits(oneBackward.out[i], manyBackward.out[i])) << "gradient " << i;
@@ -84,37 +85,37 @@ TEST(CpuGruBits, PairsDoNotMatter) {
     for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
       for (const auto& [B, T] : {std::pair<int64_t, int64_t>{1, 300}, {5, 90}, {70, 20}, {0, 3}}) {
         SCOPED_TRACE("case " + std::to_string(seed));
-        GruSizes lower = sizesOf(B, T, 21, 40), upper = sizesOf(B, T, follows ? 40 : 21, 50);
+        RecurrentSizes lower = sizesOf(B, T, 21, 40), upper = sizesOf(B, T, follows ? 40 : 21, 50);
         lower.mask = upper.mask = mask;
         upper.attributes.reverse = !follows;
         upper.attributes.recompute = seed & 1;
         Random random(seed++);
-        Case first = gruForward(random, lower, DType::Float32);
-        Case second = gruForward(random, upper, DType::Float32);
-        second.in[gru::kMask] = first.in[gru::kMask];
+        Case first = recurrentForward(random, lower, DType::Float32);
+        Case second = recurrentForward(random, upper, DType::Float32);
+        second.in[recurrent::kMask] = first.in[recurrent::kMask];
         Case firstPaired = first, secondPaired = second;
         launch(cpu(), first);
-        if (follows) second.in[gru::kX] = first.out[gru::kSequence];
+        if (follows) second.in[recurrent::kX] = first.out[recurrent::kSequence];
         launch(cpu(), second);
-        cpu::forceGruGrid({2, 2});
+        cpu::forceRecurrentGrid({2, 2});
         for (Case* c : {&firstPaired, &secondPaired}) c->context.threads = 4;
         launchPair(cpu(), firstPaired, secondPaired, follows);
-        cpu::forceGruGrid({0, 0});
-        for (const size_t i : {gru::kSequence, gru::kFinalState}) {
+        cpu::forceRecurrentGrid({0, 0});
+        for (const size_t i : {recurrent::kSequence, recurrent::kFinalState}) {
           ASSERT_TRUE(sameBits(first.out[i], firstPaired.out[i])) << "output " << i;
           ASSERT_TRUE(sameBits(second.out[i], secondPaired.out[i])) << "output " << i;
         }
         // Backward the upper one leads.
-        Case below = gruBackwardOf(random, lower, first);
-        Case above = gruBackwardOf(random, upper, second);
+        Case below = recurrentBackwardOf(random, lower, first);
+        Case above = recurrentBackwardOf(random, upper, second);
         Case belowPaired = below, abovePaired = above;
         launch(cpu(), above);
-        if (follows) below.in[gruBackward::kDSequence] = above.out[gruBackward::kDx];
+        if (follows) below.in[recurrentBackward::kDSequence] = above.out[recurrentBackward::kDx];
         launch(cpu(), below);
-        cpu::forceGruGrid({2, 2});
+        cpu::forceRecurrentGrid({2, 2});
         for (Case* c : {&belowPaired, &abovePaired}) c->context.threads = 4;
         launchPair(cpu(), abovePaired, belowPaired, follows);
-        cpu::forceGruGrid({0, 0});
+        cpu::forceRecurrentGrid({0, 0});
         for (size_t i = 0; i < below.out.size(); ++i) {
           ASSERT_TRUE(sameBits(above.out[i], abovePaired.out[i])) << "gradient " << i;
           ASSERT_TRUE(sameBits(below.out[i], belowPaired.out[i])) << "gradient " << i;
@@ -129,21 +130,21 @@ TEST(CpuGruBits, RecomputedGatesGiveTheSameGradients) {
     uint64_t seed = 1;
     for (const int resetAfter : {0, 1}) {
       for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
-        GruSizes sizes = sizesOf(19, 41, 6, 50);
+        RecurrentSizes sizes = sizesOf(19, 41, 6, 50);
         sizes.attributes.resetAfter = resetAfter;
         sizes.mask = mask;
         Random random(seed++);
-        Case forward = gruForward(random, sizes, DType::Float32);
+        Case forward = recurrentForward(random, sizes, DType::Float32);
         launch(cpu(), forward);
-        GruSizes lowSizes = sizes;
+        RecurrentSizes lowSizes = sizes;
         lowSizes.attributes.recompute = 1;
         Random again(seed - 1);
-        Case low = gruForward(again, lowSizes, DType::Float32);
+        Case low = recurrentForward(again, lowSizes, DType::Float32);
         launch(cpu(), low);
-        ASSERT_LT(low.out[gru::kReserve].size(), forward.out[gru::kReserve].size() / 4);
-        ASSERT_TRUE(sameBits(forward.out[gru::kSequence], low.out[gru::kSequence]));
-        Case backward = gruBackwardOf(random, sizes, forward);
-        Case lowBackward = gruBackwardOf(again, lowSizes, low);
+        ASSERT_LT(low.out[recurrent::kReserve].size(), forward.out[recurrent::kReserve].size() / 4);
+        ASSERT_TRUE(sameBits(forward.out[recurrent::kSequence], low.out[recurrent::kSequence]));
+        Case backward = recurrentBackwardOf(random, sizes, forward);
+        Case lowBackward = recurrentBackwardOf(again, lowSizes, low);
         launch(cpu(), backward);
         launch(cpu(), lowBackward);
         for (size_t i = 0; i < backward.out.size(); ++i)
@@ -155,16 +156,17 @@ TEST(CpuGruBits, RecomputedGatesGiveTheSameGradients) {
 
 TEST(CpuGruBits, InferenceGivesTheBitsOfTraining) {
   for (const int resetAfter : {0, 1}) {
-    GruSizes sizes = sizesOf(9, 20, 5, 40);
+    RecurrentSizes sizes = sizesOf(9, 20, 5, 40);
     sizes.attributes.resetAfter = resetAfter;
     Random random(3);
-    Case training = gruForward(random, sizes, DType::Float32);
+    Case training = recurrentForward(random, sizes, DType::Float32);
     Case inference = training;
-    inference.out[gru::kReserve] = Tensor();
+    inference.out[recurrent::kReserve] = Tensor();
     launch(cpu(), training);
     launch(cpu(), inference);
-    EXPECT_TRUE(sameBits(training.out[gru::kSequence], inference.out[gru::kSequence]));
-    EXPECT_TRUE(sameBits(training.out[gru::kFinalState], inference.out[gru::kFinalState]));
+    EXPECT_TRUE(sameBits(training.out[recurrent::kSequence], inference.out[recurrent::kSequence]));
+    EXPECT_TRUE(
+        sameBits(training.out[recurrent::kFinalState], inference.out[recurrent::kFinalState]));
   }
 }
 
@@ -182,7 +184,7 @@ Tensor rowsOf(const Tensor& tensor, int64_t row, int64_t count) {
 
 Case rowsOfCase(const Case& c, int64_t row, int64_t count) {
   Case part = c;
-  for (const int i : {gru::kX, gru::kMask, gru::kInitialState})
+  for (const int i : {recurrent::kX, recurrent::kMask, recurrent::kInitialState})
     part.in[static_cast<size_t>(i)] = rowsOf(c.in[static_cast<size_t>(i)], row, count);
   for (Tensor& out : part.out) out = rowsOf(out, row, count);
   return part;
@@ -192,12 +194,12 @@ TEST(CpuGruBits, RowsDoNotDependOnTheirBatch) {
   onEveryTarget([] {
     for (const int resetAfter : {0, 1}) {
       for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
-        GruSizes sizes = sizesOf(21, 11, 7, 53);
+        RecurrentSizes sizes = sizesOf(21, 11, 7, 53);
         sizes.mask = mask;
         sizes.reserve = false;
         sizes.attributes.resetAfter = resetAfter;
         Random random(5);
-        Case all = gruForward(random, sizes, DType::Float32);
+        Case all = recurrentForward(random, sizes, DType::Float32);
         all.context.threads = 2;
         launch(cpu(), all);
         for (const int64_t count : {1, 2, 3, 4, 5, 7, 8, 9, 13}) {
@@ -205,10 +207,10 @@ TEST(CpuGruBits, RowsDoNotDependOnTheirBatch) {
             Case some = rowsOfCase(all, row, count);
             some.context.threads = 1 + static_cast<int>(row % 2);
             launch(cpu(), some);
-            ASSERT_TRUE(
-                sameBits(some.out[gru::kSequence], rowsOf(all.out[gru::kSequence], row, count)));
-            ASSERT_TRUE(sameBits(some.out[gru::kFinalState],
-                                 rowsOf(all.out[gru::kFinalState], row, count)));
+            ASSERT_TRUE(sameBits(some.out[recurrent::kSequence],
+                                 rowsOf(all.out[recurrent::kSequence], row, count)));
+            ASSERT_TRUE(sameBits(some.out[recurrent::kFinalState],
+                                 rowsOf(all.out[recurrent::kFinalState], row, count)));
           }
         }
       }
@@ -235,27 +237,27 @@ TEST(CpuGruBits, PushingPiecesGivesTheBitsOfTheSequence) {
   onEveryTarget([] {
     for (const int resetAfter : {0, 1}) {
       for (const int64_t B : {1, 3, 8, 12}) {
-        GruSizes sizes = sizesOf(B, 24, 9, 70);
+        RecurrentSizes sizes = sizesOf(B, 24, 9, 70);
         sizes.reserve = false;
         sizes.mask = B == 3 ? MaskKind::Holes : MaskKind::None;
         sizes.attributes.resetAfter = resetAfter;
         Random random(6);
-        Case whole = gruForward(random, sizes, DType::Float32);
+        Case whole = recurrentForward(random, sizes, DType::Float32);
         launch(cpu(), whole);
         for (const int64_t piece : {1, 2, 3, 8}) {
-          Tensor state = whole.in[gru::kInitialState];
+          Tensor state = whole.in[recurrent::kInitialState];
           for (int64_t t = 0; t < sizes.T; t += piece) {
             Case part = whole;
-            part.in[gru::kX] = stepsOf(whole.in[gru::kX], t, piece);
-            part.in[gru::kMask] = stepsOf(whole.in[gru::kMask], t, piece);
-            part.in[gru::kInitialState] = state;
-            part.out[gru::kSequence] = stepsOf(whole.out[gru::kSequence], t, piece);
+            part.in[recurrent::kX] = stepsOf(whole.in[recurrent::kX], t, piece);
+            part.in[recurrent::kMask] = stepsOf(whole.in[recurrent::kMask], t, piece);
+            part.in[recurrent::kInitialState] = state;
+            part.out[recurrent::kSequence] = stepsOf(whole.out[recurrent::kSequence], t, piece);
             launch(cpu(), part);
-            ASSERT_TRUE(
-                sameBits(part.out[gru::kSequence], stepsOf(whole.out[gru::kSequence], t, piece)));
-            state = part.out[gru::kFinalState];
+            ASSERT_TRUE(sameBits(part.out[recurrent::kSequence],
+                                 stepsOf(whole.out[recurrent::kSequence], t, piece)));
+            state = part.out[recurrent::kFinalState];
           }
-          ASSERT_TRUE(sameBits(state, whole.out[gru::kFinalState]));
+          ASSERT_TRUE(sameBits(state, whole.out[recurrent::kFinalState]));
         }
       }
     }
@@ -264,25 +266,25 @@ TEST(CpuGruBits, PushingPiecesGivesTheBitsOfTheSequence) {
 
 TEST(CpuGruBits, PaddingDoesNotMatter) {
   for (const int resetAfter : {0, 1}) {
-    GruSizes sizes = sizesOf(6, 12, 5, 33);
+    RecurrentSizes sizes = sizesOf(6, 12, 5, 33);
     sizes.mask = MaskKind::Right;
     sizes.attributes.resetAfter = resetAfter;
     Random random(8);
-    Case forward = gruForward(random, sizes, DType::Float32);
+    Case forward = recurrentForward(random, sizes, DType::Float32);
     Case other = forward;
-    const Tensor& mask = forward.in[gru::kMask];
+    const Tensor& mask = forward.in[recurrent::kMask];
     for (int64_t i = 0; i < mask.size(); ++i) {
       for (int64_t j = 0; mask.get(i) == 0 && j < sizes.I; ++j)
-        other.in[gru::kX].set(i * sizes.I + j, 1000);
+        other.in[recurrent::kX].set(i * sizes.I + j, 1000);
     }
     launch(cpu(), forward);
     launch(cpu(), other);
-    EXPECT_TRUE(sameBits(forward.out[gru::kSequence], other.out[gru::kSequence]));
-    EXPECT_TRUE(sameBits(forward.out[gru::kFinalState], other.out[gru::kFinalState]));
-    Case backward = gruBackwardOf(random, sizes, forward);
+    EXPECT_TRUE(sameBits(forward.out[recurrent::kSequence], other.out[recurrent::kSequence]));
+    EXPECT_TRUE(sameBits(forward.out[recurrent::kFinalState], other.out[recurrent::kFinalState]));
+    Case backward = recurrentBackwardOf(random, sizes, forward);
     Case otherBackward = backward;
-    otherBackward.in[gruBackward::kX] = other.in[gru::kX];
-    otherBackward.in[gruBackward::kReserve] = other.out[gru::kReserve];
+    otherBackward.in[recurrentBackward::kX] = other.in[recurrent::kX];
+    otherBackward.in[recurrentBackward::kReserve] = other.out[recurrent::kReserve];
     launch(cpu(), backward);
     launch(cpu(), otherBackward);
     for (size_t i = 0; i < backward.out.size(); ++i)

@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "cpu/agreement.h"
-#include "support/gru.h"
+#include "support/recurrent.h"
 
 namespace sluice::test {
 namespace {
@@ -18,7 +18,7 @@ constexpr double kGradientBound = 5e-6;
 
 const Backend& cpu() { return backend("cpu"); }
 
-std::string describe(const GruSizes& s) {
+std::string describe(const RecurrentSizes& s) {
   std::ostringstream out;
   out << "B" << s.B << " T" << s.T << " I" << s.I << " H" << s.H << " mask"
       << static_cast<int>(s.mask) << " after" << s.attributes.resetAfter << " replace"
@@ -28,8 +28,8 @@ std::string describe(const GruSizes& s) {
 }
 
 // Everything but the widths, drawn with a fixed seed.
-GruSizes draw(Random& random, int64_t H, int64_t index) {
-  GruSizes sizes;
+RecurrentSizes draw(Random& random, int64_t H, int64_t index) {
+  RecurrentSizes sizes;
   sizes.H = H;
   sizes.B = 1 + index % 9;
   sizes.T = random.integer(1, 7);
@@ -47,14 +47,14 @@ GruSizes draw(Random& random, int64_t H, int64_t index) {
 
 // Every width of up to a few vectors, and those around the blocks of the kernels; each with both
 // forms of the reset gate.
-std::vector<GruSizes> grid() {
+std::vector<RecurrentSizes> grid() {
   std::vector<int64_t> widths(70);
   std::iota(widths.begin(), widths.end(), 1);
   for (const int64_t H : {127, 128, 129, 191, 192, 255, 256, 257, 272}) widths.push_back(H);
   Random random(2024);
-  std::vector<GruSizes> all;
+  std::vector<RecurrentSizes> all;
   for (const int64_t H : widths) {
-    GruSizes sizes = draw(random, H, static_cast<int64_t>(all.size()));
+    RecurrentSizes sizes = draw(random, H, static_cast<int64_t>(all.size()));
     all.push_back(sizes);
     sizes = draw(random, H, static_cast<int64_t>(all.size()));
     sizes.attributes.resetAfter = !all.back().attributes.resetAfter;
@@ -80,15 +80,15 @@ double gradientError(const Tensor& got, const Tensor& want, int64_t H, int gates
   return worst;
 }
 
-class GruGrid {
+class RecurrentGrid {
  public:
-  GruGrid(const GruSizes& sizes, uint64_t seed) : sizes_(sizes), random_(seed) {
-    forward_ = gruForward(random_, sizes_, DType::Float32);
+  RecurrentGrid(const RecurrentSizes& sizes, uint64_t seed) : sizes_(sizes), random_(seed) {
+    forward_ = recurrentForward(random_, sizes_, DType::Float32);
     wanted_ = inDouble(forward_);
     launch(backend("reference"), wanted_);
-    backward_ = gruBackwardOf(random_, sizes_, forward_);
+    backward_ = recurrentBackwardOf(random_, sizes_, forward_);
     wantedBackward_ = inDouble(backward_);
-    wantedBackward_.in[gruBackward::kReserve] = wanted_.out[gru::kReserve];
+    wantedBackward_.in[recurrentBackward::kReserve] = wanted_.out[recurrent::kReserve];
     launch(backend("reference"), wantedBackward_);
   }
 
@@ -96,15 +96,15 @@ class GruGrid {
   void check(int elements) const {
     Case forward = misaligned(forward_, elements);
     launch(cpu(), forward);
-    for (const size_t out : {gru::kSequence, gru::kFinalState})
+    for (const size_t out : {recurrent::kSequence, recurrent::kFinalState})
       if (forward.out[out].present())
         EXPECT_LE(difference(forward.out[out], wanted_.out[out]), kForwardBound)
             << "output " << out;
     Case backward = misaligned(backward_, elements);
-    backward.in[gruBackward::kReserve] = forward.out[gru::kReserve];
+    backward.in[recurrentBackward::kReserve] = forward.out[recurrent::kReserve];
     launch(cpu(), backward);
     for (size_t i = 0; i < backward.out.size(); ++i) {
-      const bool byGate = i >= gruBackward::kDKernel && i <= gruBackward::kDBias;
+      const bool byGate = i >= recurrentBackward::kDKernel && i <= recurrentBackward::kDBias;
       if (backward.out[i].present())
         EXPECT_LE(gradientError(backward.out[i], wantedBackward_.out[i], sizes_.H, byGate ? 3 : 1),
                   kGradientBound)
@@ -113,16 +113,16 @@ class GruGrid {
   }
 
  private:
-  const GruSizes sizes_;
+  const RecurrentSizes sizes_;
   Random random_;
   Case forward_, wanted_, backward_, wantedBackward_;
 };
 
 TEST(CpuGruGrid, FollowsTheReference) {
   uint64_t seed = 1;
-  for (const GruSizes& sizes : grid()) {
+  for (const RecurrentSizes& sizes : grid()) {
     SCOPED_TRACE(describe(sizes));
-    const GruGrid grid(sizes, seed);
+    const RecurrentGrid grid(sizes, seed);
     onEveryTarget([&] { grid.check(static_cast<int>(seed % 3)); });
     ++seed;
   }
@@ -134,18 +134,18 @@ TEST(CpuGruGrid, ThreadsDoNotMatter) {
   int64_t index = 0;
   for (const int64_t H : {33, 64, 70, 130, 257}) {
     for (const int64_t B : {2, 7, 9, 33}) {
-      GruSizes sizes = draw(random, H, index++);
+      RecurrentSizes sizes = draw(random, H, index++);
       sizes.B = B;
       constexpr int64_t kOperations = 9 << 20;
       sizes.T = 1 + kOperations / (6 * sizes.B * sizes.H * (sizes.H + sizes.I));
       SCOPED_TRACE(describe(sizes));
-      Case forward = gruForward(random, sizes, DType::Float32);
-      const Case backward = gruBackwardOf(random, sizes, forward);
+      Case forward = recurrentForward(random, sizes, DType::Float32);
+      const Case backward = recurrentBackwardOf(random, sizes, forward);
       onEveryTarget([&] {
         expectThreadsDoNotMatter(cpu(), forward);
         Case training = forward, gradients = backward;
         launch(cpu(), training);
-        gradients.in[gruBackward::kReserve] = training.out[gru::kReserve];
+        gradients.in[recurrentBackward::kReserve] = training.out[recurrent::kReserve];
         expectThreadsDoNotMatter(cpu(), gradients);
       });
     }
@@ -180,34 +180,36 @@ TEST(CpuGruGrid, RowsDoNotDependOnPlaceMatesAndPadding) {
   Random random(8);
   int64_t index = 0;
   for (const int64_t H : {1, 4, 7, 15, 16, 17, 31, 33, 48, 64, 70, 129, 256}) {
-    GruSizes sizes = draw(random, H, index++);
+    RecurrentSizes sizes = draw(random, H, index++);
     sizes.reserve = false;
     sizes.sequence = true;
-    Case forward = gruForward(random, sizes, DType::Float32);
+    Case forward = recurrentForward(random, sizes, DType::Float32);
     for (const size_t count : {1, 2, 5, 13, 24}) {
       const int64_t padding = random.integer(0, 3);
       std::vector<int64_t> rows(count);
       for (int64_t& row : rows) row = random.integer(0, sizes.B - 1);
       SCOPED_TRACE(describe(sizes) + " rows " + std::to_string(count));
       Case other = forward;
-      other.in[gru::kX] = taken(forward.in[gru::kX], rows, sizes.T, padding, 3);
-      Tensor mask = forward.in[gru::kMask];
+      other.in[recurrent::kX] = taken(forward.in[recurrent::kX], rows, sizes.T, padding, 3);
+      Tensor mask = forward.in[recurrent::kMask];
       if (!mask.present()) mask = Tensor::filled(DType::Bool, makeShape(sizes.B, sizes.T), 1);
-      if (padding > 0 || forward.in[gru::kMask].present())
-        other.in[gru::kMask] = taken(mask, rows, sizes.T, padding, 0);
-      other.in[gru::kInitialState] = taken(forward.in[gru::kInitialState], rows, 0, 0, 0);
-      other.out[gru::kSequence] = taken(forward.out[gru::kSequence], rows, sizes.T, padding, 0);
-      other.out[gru::kFinalState] = taken(forward.out[gru::kFinalState], rows, 0, 0, 0);
+      if (padding > 0 || forward.in[recurrent::kMask].present())
+        other.in[recurrent::kMask] = taken(mask, rows, sizes.T, padding, 0);
+      other.in[recurrent::kInitialState] =
+          taken(forward.in[recurrent::kInitialState], rows, 0, 0, 0);
+      other.out[recurrent::kSequence] =
+          taken(forward.out[recurrent::kSequence], rows, sizes.T, padding, 0);
+      other.out[recurrent::kFinalState] = taken(forward.out[recurrent::kFinalState], rows, 0, 0, 0);
       other.context.threads = static_cast<int32_t>(random.integer(1, 3));
       onEveryTarget([&] {
         launch(cpu(), forward);
         launch(cpu(), other);
         for (size_t i = 0; i < count; ++i) {
           const auto row = static_cast<int64_t>(i);
-          ASSERT_TRUE(sameRow(other.out[gru::kSequence], row, forward.out[gru::kSequence], rows[i],
-                              sizes.T * H));
-          ASSERT_TRUE(
-              sameRow(other.out[gru::kFinalState], row, forward.out[gru::kFinalState], rows[i], H));
+          ASSERT_TRUE(sameRow(other.out[recurrent::kSequence], row,
+                              forward.out[recurrent::kSequence], rows[i], sizes.T * H));
+          ASSERT_TRUE(sameRow(other.out[recurrent::kFinalState], row,
+                              forward.out[recurrent::kFinalState], rows[i], H));
         }
       });
     }

@@ -1,11 +1,12 @@
-// The CPU backend's GRU against the reference in double, on every instruction set of the machine.
+// The CPU backend's recurrences against the reference in double, on every instruction set of the
+// machine.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "cpu/targets.h"
-#include "support/gru.h"
+#include "support/recurrent.h"
 
 namespace sluice::test {
 namespace {
@@ -27,9 +28,9 @@ double relativeDifference(const Tensor& got, const Tensor& want) {
   return worst == 0 ? 0 : worst / largest;
 }
 
-std::string describe(const GruSizes& s) {
+std::string describe(const RecurrentSizes& s) {
   std::ostringstream out;
-  out << "B" << s.B << " T" << s.T << " I" << s.I << " H" << s.H << " mask"
+  out << opName(s.op) << " B" << s.B << " T" << s.T << " I" << s.I << " H" << s.H << " mask"
       << static_cast<int>(s.mask) << " after" << s.attributes.resetAfter << " replace"
       << s.attributes.replace << " reverse" << s.attributes.reverse << " repeat"
       << s.attributes.repeatMasked << " activations"
@@ -38,22 +39,22 @@ std::string describe(const GruSizes& s) {
   return out.str();
 }
 
-void expectGruAsReference(const GruSizes& sizes, uint64_t seed, int threads = 1) {
+void expectAsReference(const RecurrentSizes& sizes, uint64_t seed, int threads = 1) {
   SCOPED_TRACE(describe(sizes));
   Random random(seed);
-  Case forward = gruForward(random, sizes, DType::Float32);
+  Case forward = recurrentForward(random, sizes, DType::Float32);
   Case want = inDouble(forward);
   launch(reference(), want);
   forward.context.threads = threads;
   launch(cpu(), forward);
-  for (const size_t out : {gru::kSequence, gru::kFinalState}) {
+  for (const size_t out : {recurrent::kSequence, recurrent::kFinalState, recurrent::kFinalCell}) {
     if (!forward.out[out].present()) continue;
     EXPECT_LE(difference(forward.out[out], want.out[out]), kForwardBound) << "output " << out;
   }
 
-  Case backward = gruBackwardOf(random, sizes, forward);
+  Case backward = recurrentBackwardOf(random, sizes, forward);
   Case wantBackward = inDouble(backward);
-  wantBackward.in[gruBackward::kReserve] = want.out[gru::kReserve];
+  wantBackward.in[recurrentBackward::kReserve] = want.out[recurrent::kReserve];
   launch(reference(), wantBackward);
   backward.context.threads = threads;
   launch(cpu(), backward);
@@ -64,8 +65,9 @@ void expectGruAsReference(const GruSizes& sizes, uint64_t seed, int threads = 1)
   }
 }
 
-GruSizes sizesOf(int64_t B, int64_t T, int64_t I, int64_t H) {
-  GruSizes sizes;
+RecurrentSizes sizesOf(Op op, int64_t B, int64_t T, int64_t I, int64_t H) {
+  RecurrentSizes sizes;
+  sizes.op = op;
   sizes.B = B;
   sizes.T = T;
   sizes.I = I;
@@ -73,42 +75,50 @@ GruSizes sizesOf(int64_t B, int64_t T, int64_t I, int64_t H) {
   return sizes;
 }
 
-TEST(CpuGru, EveryRowCountAndManyWidths) {
-  onEveryTarget([] {
+template <typename Body>
+void onEveryTargetAndCell(const Body& body) {
+  onEveryTarget([&] {
+    for (const Op op : kRecurrentOps) body(op);
+  });
+}
+
+TEST(CpuRecurrent, EveryRowCountAndManyWidths) {
+  onEveryTargetAndCell([](Op op) {
     for (int64_t B = 1; B <= 9; ++B) {
       for (const int64_t H :
            {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 47, 48, 49, 64, 70})
-        expectGruAsReference(sizesOf(B, 1 + (B * H) % 7, 1 + (3 * B + H) % 11, H),
-                             static_cast<uint64_t>(B * 100 + H));
+        expectAsReference(sizesOf(op, B, 1 + (B * H) % 7, 1 + (3 * B + H) % 11, H),
+                          static_cast<uint64_t>(B * 100 + H));
     }
   });
 }
 
-TEST(CpuGru, AroundTheBlockSizes) {
-  onEveryTarget([] {
+TEST(CpuRecurrent, AroundTheBlockSizes) {
+  onEveryTargetAndCell([](Op op) {
     for (const int64_t H : {127, 128, 129, 255, 256, 257})
-      expectGruAsReference(sizesOf(5, 3, 40, H), static_cast<uint64_t>(H));
+      expectAsReference(sizesOf(op, 5, 3, 40, H), static_cast<uint64_t>(H));
     for (const int64_t I : {128, 256, 300})
-      expectGruAsReference(sizesOf(3, 4, I, 20), static_cast<uint64_t>(I));
+      expectAsReference(sizesOf(op, 3, 4, I, 20), static_cast<uint64_t>(I));
   });
 }
 
-TEST(CpuGru, LongSequences) {
-  onEveryTarget([] {
-    expectGruAsReference(sizesOf(3, 100, 10, 64), 1);
-    expectGruAsReference(sizesOf(32, 100, 10, 20), 2, 2);
-    expectGruAsReference(sizesOf(1, 1000, 3, 17), 3);
-    expectGruAsReference(sizesOf(300, 40, 4, 40), 4, 2);
+TEST(CpuRecurrent, LongSequences) {
+  onEveryTargetAndCell([](Op op) {
+    expectAsReference(sizesOf(op, 3, 100, 10, 64), 1);
+    expectAsReference(sizesOf(op, 32, 100, 10, 20), 2, 2);
+    expectAsReference(sizesOf(op, 1, 1000, 3, 17), 3);
+    expectAsReference(sizesOf(op, 300, 40, 4, 40), 4, 2);
   });
 }
 
-TEST(CpuGru, EveryOption) {
-  onEveryTarget([] {
+TEST(CpuRecurrent, EveryOption) {
+  onEveryTargetAndCell([](Op op) {
     uint64_t seed = 1;
     for (int bits = 0; bits < 16; ++bits) {
+      if (op != Op::Gru && (bits & 3) != 3) continue;  // the first two are a GRU's
       for (const MaskKind mask : kMaskKinds) {
         for (const int64_t H : {5, 16, 33}) {
-          GruSizes sizes = sizesOf(4, 6, 3, H);
+          RecurrentSizes sizes = sizesOf(op, 4, 6, 3, H);
           sizes.mask = mask;
           sizes.attributes.resetAfter = bits & 1;
           sizes.attributes.replace = bits >> 1 & 1;
@@ -117,7 +127,7 @@ TEST(CpuGru, EveryOption) {
           sizes.bias = seed % 3 != 0;
           sizes.initialState = seed % 4 != 0;
           sizes.sequence = seed % 5 != 0;
-          expectGruAsReference(sizes, seed, 1 + static_cast<int>(seed % 2));
+          expectAsReference(sizes, seed, 1 + static_cast<int>(seed % 2));
           ++seed;
         }
       }
@@ -125,61 +135,64 @@ TEST(CpuGru, EveryOption) {
   });
 }
 
-TEST(CpuGru, EveryActivation) {
+TEST(CpuRecurrent, EveryActivation) {
   using Kind = ActivationKind;
   const ActivationSpec specs[] = {
       {Kind::Linear},   {Kind::Tanh},           {Kind::Sigmoid},
       {Kind::Relu},     {Kind::Softsign},       {Kind::Softplus},
       {Kind::Elu, 0.7}, {Kind::LeakyRelu, 0.3}, {Kind::HardSigmoid, 0.2, 0.5}};
-  onEveryTarget([&] {
+  onEveryTargetAndCell([&](Op op) {
     for (const ActivationSpec& candidate : specs) {
       for (const ActivationSpec& gates : {specs[2], specs[8], specs[4], candidate}) {
         for (const int resetAfter : {0, 1}) {
+          if (op != Op::Gru && !resetAfter) continue;
           // Few steps: with unbounded gates the state grows like a power of a power.
-          GruSizes sizes = sizesOf(3, 2, 4, 19);
+          RecurrentSizes sizes = sizesOf(op, 3, 2, 4, 19);
           sizes.attributes.activation = candidate;
           sizes.attributes.recurrentActivation = gates;
           sizes.attributes.resetAfter = resetAfter;
-          expectGruAsReference(sizes, 7);
+          expectAsReference(sizes, 7);
         }
       }
     }
   });
 }
 
-TEST(CpuGru, EmptyBatchesAndSequences) {
-  for (const auto& [B, T] : {std::pair<int64_t, int64_t>{0, 5}, {3, 0}, {0, 0}}) {
-    expectGruAsReference(sizesOf(B, T, 4, 10), 1, 2);
-  }
+TEST(CpuRecurrent, EmptyBatchesAndSequences) {
+  for (const Op op : kRecurrentOps)
+    for (const auto& [B, T] : {std::pair<int64_t, int64_t>{0, 5}, {3, 0}, {0, 0}})
+      expectAsReference(sizesOf(op, B, T, 4, 10), 1, 2);
 }
 
-TEST(CpuGru, GradientsThatAreNotWantedAreNotWritten) {
-  const GruSizes sizes = sizesOf(5, 9, 6, 20);
+TEST(CpuRecurrent, GradientsThatAreNotWantedAreNotWritten) {
+  const RecurrentSizes sizes = sizesOf(Op::Lstm, 5, 9, 6, 20);
   Random random(9);
-  Case forward = gruForward(random, sizes, DType::Float32);
+  Case forward = recurrentForward(random, sizes, DType::Float32);
   launch(cpu(), forward);
-  Case all = gruBackwardOf(random, sizes, forward);
+  Case all = recurrentBackwardOf(random, sizes, forward);
   Case frozen = all, first = all;
-  for (const int i : {gruBackward::kDKernel, gruBackward::kDRecurrentKernel, gruBackward::kDBias})
+  for (const int i : {recurrentBackward::kDKernel, recurrentBackward::kDRecurrentKernel,
+                      recurrentBackward::kDBias})
     frozen.out[static_cast<size_t>(i)] = Tensor();
-  first.out[gruBackward::kDx] = Tensor();
-  first.out[gruBackward::kDInitialState] = Tensor();
+  first.out[recurrentBackward::kDx] = Tensor();
+  first.out[recurrentBackward::kDInitialState] = Tensor();
   launch(cpu(), all);
   launch(cpu(), frozen);
   launch(cpu(), first);
-  for (const int i : {gruBackward::kDx, gruBackward::kDInitialState})
+  for (const int i : {recurrentBackward::kDx, recurrentBackward::kDInitialState})
     EXPECT_TRUE(sameBits(all.out[static_cast<size_t>(i)], frozen.out[static_cast<size_t>(i)]));
-  for (const int i : {gruBackward::kDKernel, gruBackward::kDRecurrentKernel, gruBackward::kDBias})
+  for (const int i : {recurrentBackward::kDKernel, recurrentBackward::kDRecurrentKernel,
+                      recurrentBackward::kDBias})
     EXPECT_TRUE(sameBits(all.out[static_cast<size_t>(i)], first.out[static_cast<size_t>(i)]));
 }
 
-TEST(CpuGru, CancelledCallsReturn) {
+TEST(CpuRecurrent, CancelledCallsReturn) {
   const std::atomic<int32_t> cancel{1};
-  const GruSizes sizes = sizesOf(64, 200, 16, 64);
+  const RecurrentSizes sizes = sizesOf(Op::Gru, 64, 200, 16, 64);
   Random random(10);
-  Case forward = gruForward(random, sizes, DType::Float32);
+  Case forward = recurrentForward(random, sizes, DType::Float32);
   launch(cpu(), forward);
-  Case backward = gruBackwardOf(random, sizes, forward);
+  Case backward = recurrentBackwardOf(random, sizes, forward);
   for (Case* c : {&forward, &backward}) {
     c->context.threads = 3;
     c->context.cancel = &cancel;

@@ -1,4 +1,4 @@
-#include "support/gru.h"
+#include "support/recurrent.h"
 
 #include <cmath>
 
@@ -19,39 +19,48 @@ Tensor makeMask(Random& random, MaskKind kind, int64_t B, int64_t T) {
   return mask;
 }
 
-Case gruForward(Random& random, const GruSizes& s, DType real) {
+Case recurrentForward(Random& random, const RecurrentSizes& s, DType real) {
   const auto scale = [](int64_t fanIn) { return 1.5 / std::sqrt(static_cast<double>(fanIn)); };
-  Case c{Op::Gru, &s.attributes, std::vector<Tensor>(gru::kInCount),
-         std::vector<Tensor>(gru::kOutCount)};
-  c.in[gru::kX] = random.tensor(real, makeShape(s.B, s.T, s.I));
-  c.in[gru::kKernel] = random.tensor(real, makeShape(s.I, 3 * s.H), -scale(s.I), scale(s.I));
-  c.in[gru::kRecurrentKernel] =
-      random.tensor(real, makeShape(s.H, 3 * s.H), -scale(s.H), scale(s.H));
+  Case c{s.op, &s.attributes, std::vector<Tensor>(recurrent::kInCount),
+         std::vector<Tensor>(recurrent::kOutCount)};
+  c.in[recurrent::kX] = random.tensor(real, makeShape(s.B, s.T, s.I));
+  c.in[recurrent::kKernel] =
+      random.tensor(real, makeShape(s.I, s.columns()), -scale(s.I), scale(s.I));
+  c.in[recurrent::kRecurrentKernel] =
+      random.tensor(real, makeShape(s.H, s.columns()), -scale(s.H), scale(s.H));
   if (s.bias) {
-    c.in[gru::kBias] =
-        random.tensor(real, s.attributes.resetAfter ? makeShape(2, 3 * s.H) : makeShape(3 * s.H));
+    const bool two = s.op == Op::Gru && s.attributes.resetAfter;
+    c.in[recurrent::kBias] =
+        random.tensor(real, two ? makeShape(2, s.columns()) : makeShape(s.columns()));
   }
-  c.in[gru::kMask] = makeMask(random, s.mask, s.B, s.T);
-  if (s.initialState) c.in[gru::kInitialState] = random.tensor(real, makeShape(s.B, s.H));
-  if (s.sequence) c.out[gru::kSequence] = Tensor(real, makeShape(s.B, s.T, s.H));
-  c.out[gru::kFinalState] = Tensor(real, makeShape(s.B, s.H));
-  if (s.reserve) c.out[gru::kReserve] = Tensor::opaque();
+  c.in[recurrent::kMask] = makeMask(random, s.mask, s.B, s.T);
+  if (s.initialState) c.in[recurrent::kInitialState] = random.tensor(real, makeShape(s.B, s.H));
+  if (s.initialState && s.hasCell())
+    c.in[recurrent::kInitialCell] = random.tensor(real, makeShape(s.B, s.H));
+  if (s.sequence) c.out[recurrent::kSequence] = Tensor(real, makeShape(s.B, s.T, s.H));
+  c.out[recurrent::kFinalState] = Tensor(real, makeShape(s.B, s.H));
+  if (s.hasCell()) c.out[recurrent::kFinalCell] = Tensor(real, makeShape(s.B, s.H));
+  if (s.reserve) c.out[recurrent::kReserve] = Tensor::opaque();
   return c;
 }
 
-Case gruBackwardOf(Random& random, const GruSizes& s, const Case& forward) {
-  const DType real = forward.in[gru::kX].dtype();
-  Case c{Op::GruBackward, &s.attributes, std::vector<Tensor>(gruBackward::kInCount),
-         std::vector<Tensor>(gruBackward::kOutCount)};
-  for (size_t i = 0; i < gru::kInCount; ++i) c.in[i] = forward.in[i];
-  c.in[gruBackward::kReserve] = forward.out[gru::kReserve];
-  if (s.sequence) c.in[gruBackward::kDSequence] = random.tensor(real, makeShape(s.B, s.T, s.H));
-  c.in[gruBackward::kDFinalState] = random.tensor(real, makeShape(s.B, s.H));
-  c.out[gruBackward::kDx] = Tensor(real, c.in[gru::kX].shape());
-  c.out[gruBackward::kDKernel] = Tensor(real, c.in[gru::kKernel].shape());
-  c.out[gruBackward::kDRecurrentKernel] = Tensor(real, c.in[gru::kRecurrentKernel].shape());
-  if (s.bias) c.out[gruBackward::kDBias] = Tensor(real, c.in[gru::kBias].shape());
-  c.out[gruBackward::kDInitialState] = Tensor(real, makeShape(s.B, s.H));
+Case recurrentBackwardOf(Random& random, const RecurrentSizes& s, const Case& forward) {
+  using namespace recurrentBackward;
+  const DType real = forward.in[kX].dtype();
+  const Op op = static_cast<Op>(static_cast<int32_t>(s.op) + 1);
+  Case c{op, &s.attributes, std::vector<Tensor>(kInCount), std::vector<Tensor>(kOutCount)};
+  for (size_t i = 0; i < recurrent::kInCount; ++i) c.in[i] = forward.in[i];
+  c.in[kReserve] = forward.out[recurrent::kReserve];
+  const Shape state = makeShape(s.B, s.H);
+  if (s.sequence) c.in[kDSequence] = random.tensor(real, makeShape(s.B, s.T, s.H));
+  c.in[kDFinalState] = random.tensor(real, state);
+  if (s.hasCell()) c.in[kDFinalCell] = random.tensor(real, state);
+  c.out[kDx] = Tensor(real, c.in[kX].shape());
+  c.out[kDKernel] = Tensor(real, c.in[kKernel].shape());
+  c.out[kDRecurrentKernel] = Tensor(real, c.in[kRecurrentKernel].shape());
+  if (s.bias) c.out[kDBias] = Tensor(real, c.in[kBias].shape());
+  c.out[kDInitialState] = Tensor(real, state);
+  if (s.hasCell()) c.out[kDInitialCell] = Tensor(real, state);
   return c;
 }
 

@@ -1,4 +1,4 @@
-// Random GRU calls, forward and backward, for native tests.
+// Random calls of recurrences, forward and backward, for native tests.
 #pragma once
 
 #include "support/launch.h"
@@ -9,15 +9,21 @@ enum class MaskKind { None, Right, Left, Holes, EmptyRow };
 inline constexpr MaskKind kMaskKinds[] = {MaskKind::None, MaskKind::Right, MaskKind::Left,
                                           MaskKind::Holes, MaskKind::EmptyRow};
 
-struct GruSizes {
+inline constexpr Op kRecurrentOps[] = {Op::Gru, Op::Lstm, Op::SimpleRnn};
+
+struct RecurrentSizes {
+  Op op = Op::Gru;
   int64_t B = 1, T = 1, I = 1, H = 1;
   MaskKind mask = MaskKind::None;
-  GruAttributes attributes{.activation = {ActivationKind::Tanh},
-                           .recurrentActivation = {ActivationKind::Sigmoid}};
+  RecurrentAttributes attributes{.activation = {ActivationKind::Tanh},
+                                 .recurrentActivation = {ActivationKind::Sigmoid}};
   bool bias = true;
   bool initialState = true;
   bool sequence = true;
   bool reserve = true;
+
+  int64_t columns() const { return (op == Op::Gru ? 3 : op == Op::Lstm ? 4 : 1) * H; }
+  bool hasCell() const { return op == Op::Lstm; }
 };
 
 // Bool [B, T]; absent for None. EmptyRow: the first row has no valid step, the others have holes.
@@ -25,10 +31,10 @@ Tensor makeMask(Random& random, MaskKind kind, int64_t B, int64_t T);
 
 // Weights of a size that keeps the gates in their interesting range. `sizes` must outlive the case:
 // its attributes are the case's.
-Case gruForward(Random& random, const GruSizes& sizes, DType real);
+Case recurrentForward(Random& random, const RecurrentSizes& sizes, DType real);
 
 // The backward call of a forward case that has been launched, with random gradients and every
 // output.
-Case gruBackwardOf(Random& random, const GruSizes& sizes, const Case& forward);
+Case recurrentBackwardOf(Random& random, const RecurrentSizes& sizes, const Case& forward);
 
 }  // namespace sluice::test

@@ -1,0 +1,142 @@
+// What the recurrent layers have in common: their options, and how they are applied.
+import { invalid } from '../errors.js';
+import { type ActivationOption, activation, activationDefault } from './activations.js';
+import { type InitializerOption, initializer } from './initializers.js';
+import { Layer, type LayerOptions, type SymbolicTensor } from './layer.js';
+import {
+  boolean,
+  custom,
+  integer,
+  layerName,
+  oneOf,
+  parseOptions,
+  withDefault,
+} from './options.js';
+
+/** Options of every recurrent layer; everything but `units` has Keras' default. */
+export interface RecurrentOptions {
+  /** Size of the hidden state, at least 1. */
+  units: number;
+  /** Of the candidate or the new state; default tanh. */
+  activation?: ActivationOption;
+  useBias?: boolean;
+  /** Default glorotUniform, over the whole kernel. */
+  kernelInitializer?: InitializerOption;
+  /** Default orthogonal, over the whole recurrent kernel. */
+  recurrentInitializer?: InitializerOption;
+  biasInitializer?: InitializerOption;
+  /** true: the state of every step [B,T,units]; false (default): of the last one [B,units]. */
+  returnSequences?: boolean;
+  /** true: `apply` returns [output, ...final states]. */
+  returnState?: boolean;
+  /** Walk from the last step to the first; the returned sequence stays in that order. */
+  goBackwards?: boolean;
+  /** Keep the state from call to call; see `model.resetStates`. */
+  stateful?: boolean;
+  /** Output at masked steps: 'zero' (default) or 'repeat', the output of the step before. */
+  maskedOutput?: 'zero' | 'repeat';
+  /** false: training leaves the weights as they are. */
+  trainable?: boolean;
+  name?: string;
+}
+
+/** Options of recurrent layers whose gates have an activation of their own. */
+export interface GatedOptions extends RecurrentOptions {
+  /** Of the gates; default sigmoid. */
+  recurrentActivation?: ActivationOption;
+}
+
+/** Options that Keras has and a later release will have. */
+export const LATER_RECURRENT_OPTIONS = [
+  'dropout',
+  'recurrentDropout',
+  'zoneout',
+  'recurrentDropConnect',
+  'layerNorm',
+  'clip',
+  'kernelRegularizer',
+  'recurrentRegularizer',
+  'biasRegularizer',
+  'activityRegularizer',
+  'kernelConstraint',
+  'recurrentConstraint',
+  'biasConstraint',
+];
+
+/** How {@link RecurrentOptions} are checked. */
+export const RECURRENT_FIELDS = {
+  units: integer(1, 2 ** 30),
+  activation: withDefault(activation(), activationDefault('tanh')),
+  useBias: withDefault(boolean(), true),
+  kernelInitializer: initializer('glorotUniform'),
+  recurrentInitializer: initializer('orthogonal'),
+  biasInitializer: initializer('zeros'),
+  returnSequences: withDefault(boolean(), false),
+  returnState: withDefault(boolean(), false),
+  goBackwards: withDefault(boolean(), false),
+  stateful: withDefault(boolean(), false),
+  maskedOutput: withDefault(oneOf('zero', 'repeat'), 'zero'),
+  trainable: withDefault(boolean(), true),
+  name: layerName(),
+};
+
+/** How {@link GatedOptions} are checked. */
+export const GATED_FIELDS = {
+  ...RECURRENT_FIELDS,
+  recurrentActivation: withDefault(activation(), activationDefault('sigmoid')),
+};
+
+/** The states of a layer: one, or an LSTM's h and c. */
+export type RecurrentStates =
+  | [state: SymbolicTensor]
+  | [state: SymbolicTensor, cell: SymbolicTensor];
+
+/** The states before the first step, [B,units] each: one alone may stand without an array. */
+export type InitialState<N extends RecurrentStates> = N extends [SymbolicTensor]
+  ? SymbolicTensor | Readonly<N>
+  : Readonly<N>;
+
+/** What `apply` returns: the output, with `returnState` [output, ...final states]. */
+export type RecurrentResult<S extends boolean, N extends RecurrentStates> = S extends true
+  ? [output: SymbolicTensor, ...N]
+  : SymbolicTensor;
+
+/** What `apply` takes beside the sequence, for so many states; `connect` checks each. */
+export function initialStateFields(count: number) {
+  const expected = count === 1 ? 'a symbolic tensor' : `an array of ${count} symbolic tensors`;
+  const states = custom<unknown[]>(expected, (value, name, where) => {
+    const given = count === 1 && !Array.isArray(value) ? [value] : value;
+    if (Array.isArray(given) && given.length === count) return given;
+    throw invalid(name, expected, value, where);
+  });
+  return { initialState: withDefault(states, []) };
+}
+
+/** A recurrent layer; made by `gru`, `lstm` and `simpleRnn`. */
+export class RecurrentLayer<
+  S extends boolean = boolean,
+  N extends RecurrentStates = RecurrentStates,
+> extends Layer {
+  /** @internal Number of states. */
+  readonly stateCount: number;
+
+  /** @internal */
+  constructor(kind: string, name: string | undefined, options: LayerOptions, stateCount: number) {
+    super(kind, name, options, options.returnState === true ? 1 + stateCount : 1);
+    this.stateCount = stateCount;
+  }
+
+  /**
+   * @param x a sequence [B,T,features]
+   * @param call `initialState`: the state before the first step [B,units], of an LSTM [h, c]; default
+   * zeros
+   */
+  override apply(
+    x: SymbolicTensor,
+    call: { initialState?: InitialState<N> } = {},
+  ): RecurrentResult<S, N> {
+    const { initialState } = parseOptions(this.label, initialStateFields(this.stateCount), call);
+    const outputs = this.connect([x, ...initialState]);
+    return (this.outputCount === 1 ? outputs[0] : outputs) as RecurrentResult<S, N>;
+  }
+}

@@ -1,0 +1,70 @@
+// What the gates of all cells use; see recurrent_cell.h. Included once per Highway target.
+#if defined(SLUICE_CPU_RECURRENT_GATES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SLUICE_CPU_RECURRENT_GATES_INL_H_
+#undef SLUICE_CPU_RECURRENT_GATES_INL_H_
+#else
+#define SLUICE_CPU_RECURRENT_GATES_INL_H_
+#endif
+
+#include <cstring>
+
+#include "cpu/math-inl.h"
+#include "cpu/recurrent_cell.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice::cpu::HWY_NAMESPACE {
+
+// The first `count` lanes from memory that ends there, zeros behind.
+template <class D>
+HWY_INLINE hn::Vec<D> LoadFirst(D d, const float* from, int64_t count) {
+  if (count >= static_cast<int64_t>(hn::Lanes(d))) return hn::LoadU(d, from);
+  alignas(64) float lanes[HWY_MAX_BYTES / sizeof(float)] = {};
+  std::memcpy(lanes, from, static_cast<size_t>(count) * sizeof(float));
+  return hn::Load(d, lanes);
+}
+
+// The new state of a group where a sequence is wanted; it stands in args.next already.
+template <class D>
+HWY_INLINE void StoreOutput(D d, const FusedGatesArgs& args, int64_t group, hn::Vec<D> next) {
+  if (!args.y) return;
+  float* y = args.y + group * args.ldY;
+  if (args.columns == static_cast<int64_t>(hn::Lanes(d)))
+    hn::StoreU(next, d, y);
+  else
+    std::memcpy(y, args.next + group * args.ldH, static_cast<size_t>(args.columns) * sizeof(float));
+}
+
+// The gradient of the state after the step: what came back through time and what its output got.
+template <class D>
+HWY_INLINE hn::Vec<D> Delta(D d, const GateGradientArgs& args, int64_t i) {
+  const auto delta = hn::LoadU(d, args.dh + i);
+  return args.dy ? hn::Add(delta, LoadFirst(d, args.dy + i, args.columns - i)) : delta;
+}
+
+// y = f(x), x being y's place, for activations that are known at run time only.
+inline void ActivatePlane(const ActivationSpec& spec, float* x, int64_t width) {
+  const hn::ScalableTag<float> d;
+  WithActivation(d, spec, [&](const auto& activation) HWY_ATTR {
+    for (int64_t i = 0; i < width; i += static_cast<int64_t>(hn::Lanes(d)))
+      hn::StoreU(activation.of(hn::LoadU(d, x + i)), d, x + i);
+  });
+}
+
+// The derivatives of an activation from its values.
+inline void SlopePlane(const ActivationSpec& spec, const float* y, float* slope, int64_t width) {
+  const hn::ScalableTag<float> d;
+  WithActivation(d, spec, [&](const auto& activation) HWY_ATTR {
+    for (int64_t i = 0; i < width; i += static_cast<int64_t>(hn::Lanes(d)))
+      hn::StoreU(activation.slope(hn::LoadU(d, y + i)), d, slope + i);
+  });
+}
+
+inline bool IsTanhAndSigmoid(const RecurrentAttributes& attributes) {
+  return attributes.activation.kind == ActivationKind::Tanh &&
+         attributes.recurrentActivation.kind == ActivationKind::Sigmoid;
+}
+
+}  // namespace sluice::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // SLUICE_CPU_RECURRENT_GATES_INL_H_
