@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { input, layers, type Model, model, type SymbolicTensor, type Tensor, tensor } from 'sluice';
 import { expect } from 'vitest';
 import { type RawTensor, readSafetensors } from '../../lib/formats/safetensors.js';
+import type { RecurrentLayer } from '../../lib/layers/recurrent.js';
 
 const ROOT = join(__dirname, '..', 'golden');
 
 /** Which test file runs which folders; test/layers/coverage.golden.test.ts holds both to it. */
 export const CONSUMERS = {
   'layers/gru': ['torch-gru', 'keras-gru', 'keras-masks', 'keras-activations', 'update-gate'],
+  'layers/cells': ['cells'],
   'layers/lengths': ['torch-lengths'],
   'layers/bidirectional': ['torch-bidirectional', 'keras-bidirectional'],
   'layers/models': ['keras-models'],
@@ -185,24 +187,32 @@ export function build(
   return built;
 }
 
-type GruOptions = Parameters<typeof layers.gru>[0];
+type RecurrentOptions = Parameters<typeof layers.lstm>[0];
 type DenseOptions = Parameters<typeof layers.dense>[0];
+/** Applied as any recurrent layer is, whatever it has for states. */
+type AnyRecurrent = {
+  apply(x: SymbolicTensor, call: object): SymbolicTensor | SymbolicTensor[];
+};
+
+function recurrentLayer(kind: string, options: Record<string, unknown>) {
+  const make = { gru: layers.gru, lstm: layers.lstm, simpleRnn: layers.simpleRnn }[kind];
+  return make?.(options as unknown as RecurrentOptions);
+}
 
 function applyNode(
   { kind, name, options }: Node,
   inputs: SymbolicTensor[],
 ): SymbolicTensor | SymbolicTensor[] {
-  const [x, first, second] = inputs as [SymbolicTensor, SymbolicTensor?, SymbolicTensor?];
+  const [x, ...states] = inputs as [SymbolicTensor, ...SymbolicTensor[]];
+  const call = states.length > 0 ? { initialState: states } : {};
+  const recurrent = recurrentLayer(kind, { ...options, name });
+  if (recurrent) return (recurrent as AnyRecurrent).apply(x, call);
   switch (kind) {
-    case 'gru': {
-      const layer = layers.gru<boolean>({ ...(options as unknown as GruOptions), name });
-      return layer.apply(x, first ? { initialState: first } : {});
-    }
     case 'bidirectional': {
-      const { layer: inner, ...rest } = options as { layer: { options: GruOptions } };
-      const layer = layers.gru<boolean>(inner.options);
+      const { layer: inner, ...rest } = options as { layer: Pick<Node, 'kind' | 'options'> };
+      const layer = recurrentLayer(inner.kind, inner.options) as RecurrentLayer;
       const both = layers.bidirectional<boolean, 'concat' | 'none'>({ ...rest, layer, name });
-      return both.apply(x, first && second ? { initialState: [first, second] } : {});
+      return (both as AnyRecurrent).apply(x, call);
     }
     case 'dense':
       return layers.dense({ ...(options as unknown as DenseOptions), name }).apply(x);

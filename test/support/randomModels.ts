@@ -12,9 +12,12 @@ import {
   type Tensor,
   tensor,
 } from 'sluice';
+import type { RecurrentLayer } from '../../lib/layers/recurrent.js';
 import { noise, range, sizeOf } from './numbers.js';
 
-export interface GruSpec {
+export interface CellSpec {
+  /** `resetAfter` and `updateGate` are a GRU's alone. */
+  kind: 'gru' | 'lstm' | 'simpleRnn';
   units: number;
   activation: ActivationOption;
   recurrentActivation: ActivationOption;
@@ -29,12 +32,12 @@ export interface GruSpec {
 }
 
 export type RecurrentSpec =
-  | { kind: 'gru'; gru: GruSpec }
+  | { kind: 'recurrent'; cell: CellSpec }
   | {
       kind: 'bidirectional';
-      gru: GruSpec;
-      /** The backward direction's own options; null: those of `gru`. */
-      backward: GruSpec | null;
+      cell: CellSpec;
+      /** The backward direction's own options; null: those of `cell`. */
+      backward: CellSpec | null;
       mergeMode: 'concat' | 'sum' | 'ave' | 'mul' | 'none';
     };
 
@@ -120,16 +123,16 @@ export function modelSpecs(kinds: ModelKinds = {}): fc.Arbitrary<ModelSpec> {
 }
 
 function recurrent(kinds: ModelKinds): fc.Arbitrary<RecurrentSpec> {
-  const one = fc.record({ kind: fc.constant('gru' as const), gru: gru(kinds) });
+  const one = fc.record({ kind: fc.constant('recurrent' as const), cell: cell(kinds) });
   if (kinds.isStreamable) return one;
   const mergeMode = fc.constantFrom(...(['concat', 'sum', 'ave', 'mul', 'none'] as const));
   const both = fc
-    .record({ gru: gru(kinds), backward: fc.option(gru(kinds)), mergeMode })
-    .map(({ gru: forward, backward, mergeMode: mode }): RecurrentSpec => {
+    .record({ cell: cell(kinds), backward: fc.option(cell(kinds)), mergeMode })
+    .map(({ cell: forward, backward, mergeMode: mode }): RecurrentSpec => {
       const sameUnits = mode !== 'concat' && mode !== 'none';
       return {
         kind: 'bidirectional',
-        gru: { ...forward, goBackwards: false },
+        cell: { ...forward, goBackwards: false },
         backward: backward && {
           ...backward,
           goBackwards: true,
@@ -142,9 +145,10 @@ function recurrent(kinds: ModelKinds): fc.Arbitrary<RecurrentSpec> {
   return fc.oneof(one, both);
 }
 
-function gru({ isSmooth, isStreamable, units }: ModelKinds): fc.Arbitrary<GruSpec> {
+function cell({ isSmooth, isStreamable, units }: ModelKinds): fc.Arbitrary<CellSpec> {
   const never = fc.constant(false);
   return fc.record({
+    kind: fc.constantFrom('gru' as const, 'lstm' as const, 'simpleRnn' as const),
     units: units ?? UNITS,
     activation: fc.constantFrom(...(isSmooth ? SMOOTH : ALL)),
     recurrentActivation: fc.constantFrom(...(isSmooth ? GATES.slice(0, 1) : GATES)),
@@ -186,7 +190,7 @@ export function buildModel(spec: ModelSpec, options: { isStateful?: boolean } = 
   };
   let value = series;
   for (const part of spec.parts) {
-    if (part.kind === 'gru' || part.kind === 'bidirectional') value = run(part, true, value);
+    if (part.kind === 'recurrent' || part.kind === 'bidirectional') value = run(part, true, value);
     else if (part.kind === 'reverse') value = layers.reverse().apply(value);
     else if (part.kind === 'concatenate') {
       const other = part.other === 'extra' ? extra : series;
@@ -215,32 +219,50 @@ function applyRecurrent(
   x: SymbolicTensor,
   stateFrom: (units: number) => SymbolicTensor,
 ): { value: SymbolicTensor; states: SymbolicTensor[] } {
-  const layerOf = ({ isGivenState: _, returnState, ...gru }: GruSpec) =>
-    layers.gru<boolean>({
-      ...gru,
-      returnState,
+  const layerOf = (spec: CellSpec) =>
+    cellLayer(spec, {
       returnSequences: options.returnSequences,
       stateful: options.isStateful ?? false,
     });
-  const isGiven = part.gru.isGivenState && !options.isStateful;
-  if (part.kind === 'gru') {
-    const call = isGiven ? { initialState: stateFrom(part.gru.units) } : {};
-    const [value, ...states] = [layerOf(part.gru).apply(x, call)].flat();
+  const cells = part.kind === 'recurrent' ? [part.cell] : [part.cell, part.backward ?? part.cell];
+  const units = cells.flatMap((cell) => Array(cell.kind === 'lstm' ? 2 : 1).fill(cell.units));
+  const isGiven = part.cell.isGivenState && !options.isStateful;
+  const call = isGiven ? { initialState: units.map(stateFrom) } : {};
+  if (part.kind === 'recurrent') {
+    const [value, ...states] = applied(layerOf(part.cell), x, call);
     return { value: value as SymbolicTensor, states };
   }
   const { backward, mergeMode } = part;
   const layer = layers.bidirectional<boolean, typeof mergeMode>({
-    layer: layerOf(part.gru),
+    layer: layerOf(part.cell),
     ...(backward ? { backwardLayer: layerOf(backward) } : {}),
     mergeMode,
   });
-  const units = [part.gru.units, (backward ?? part.gru).units] as const;
-  const call = isGiven ? { initialState: [stateFrom(units[0]), stateFrom(units[1])] as const } : {};
-  const results: SymbolicTensor[] = [layer.apply(x, call)].flat();
+  const results = applied(layer, x, call);
   if (mergeMode !== 'none')
     return { value: results[0] as SymbolicTensor, states: results.slice(1) };
   const directions = results.slice(0, 2);
   return { value: layers.concatenate().apply(directions), states: results.slice(2) };
+}
+
+/** All values of a layer with any number of states. */
+function applied(layer: object, x: SymbolicTensor, call: object): SymbolicTensor[] {
+  const any = layer as { apply(x: SymbolicTensor, call: object): SymbolicTensor };
+  return [any.apply(x, call)].flat();
+}
+
+function cellLayer(
+  { kind, isGivenState: _, resetAfter, updateGate, recurrentActivation, ...common }: CellSpec,
+  use: { returnSequences: boolean; stateful: boolean },
+): RecurrentLayer<boolean> {
+  const options = { ...common, ...use };
+  const gated = { ...options, recurrentActivation };
+  const layer = {
+    gru: () => layers.gru<boolean>({ ...gated, resetAfter, updateGate }),
+    lstm: () => layers.lstm<boolean>(gated),
+    simpleRnn: () => layers.simpleRnn<boolean>(options),
+  }[kind]();
+  return layer as RecurrentLayer<boolean>;
 }
 
 function plainLayer(part: PlainSpec) {

@@ -21,13 +21,18 @@ GOLDEN = Path(__file__).resolve().parent.parent
 
 # The model description -------------------------------------------------------------------------
 
+def recurrent(kind, inputs="x", name=None, **options):
+    """kind: gru, lstm or simpleRnn."""
+    return {"kind": kind, "name": name or kind, "inputs": as_list(inputs), "options": options}
+
+
 def gru(inputs="x", name="gru", **options):
-    return {"kind": "gru", "name": name, "inputs": as_list(inputs), "options": options}
+    return recurrent("gru", inputs, name, **options)
 
 
-def bidirectional(inputs="x", merge="concat", **options):
+def bidirectional(inputs="x", merge="concat", kind="gru", **options):
     return {"kind": "bidirectional", "name": "bidirectional", "inputs": as_list(inputs),
-            "options": {"layer": {"kind": "gru", "options": options}, "mergeMode": merge}}
+            "options": {"layer": {"kind": kind, "options": options}, "mergeMode": merge}}
 
 
 def dense(inputs, name="dense", **options):
@@ -49,18 +54,23 @@ def as_list(value):
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def gru_options(node):
-    return node["options"]["layer"]["options"] if node["kind"] == "bidirectional" \
-        else node["options"]
+GATES = {"gru": 3, "lstm": 4, "simpleRnn": 1}
+STATES = {"gru": 1, "lstm": 2, "simpleRnn": 1}
 
 
-def gru_shapes(prefix, features, options):
-    units = options["units"]
-    shapes = {f"{prefix}/kernel": (features, 3 * units),
-              f"{prefix}/recurrent_kernel": (units, 3 * units)}
+def cell_of(node):
+    """The kind of cell of a recurrent or a bidirectional layer, and its options."""
+    inner = node["options"]["layer"] if node["kind"] == "bidirectional" else node
+    return inner["kind"], inner["options"]
+
+
+def cell_shapes(prefix, features, kind, options):
+    units, columns = options["units"], GATES[kind] * options["units"]
+    shapes = {f"{prefix}/kernel": (features, columns),
+              f"{prefix}/recurrent_kernel": (units, columns)}
     if options.get("useBias", True):
-        shapes[f"{prefix}/bias"] = (2, 3 * units) if options.get("resetAfter", True) \
-            else (3 * units,)
+        two = kind == "gru" and options.get("resetAfter", True)
+        shapes[f"{prefix}/bias"] = (2, columns) if two else (columns,)
     return shapes
 
 
@@ -71,14 +81,14 @@ def parameter_shapes(description):
     for node in description["layers"]:
         kind, name, options = node["kind"], node["name"], node["options"]
         features = width[node["inputs"][0]]
-        if kind == "gru":
-            width[name] = width[f"{name}:1"] = options["units"]
-            shapes[name] = gru_shapes(name, features, options)
+        if kind in GATES:
+            width |= {n: options["units"] for n in (name, f"{name}:1", f"{name}:2")}
+            shapes[name] = cell_shapes(name, features, kind, options)
         elif kind == "bidirectional":
-            units = gru_options(node)["units"]
+            units = cell_of(node)[1]["units"]
             width[name] = units * (2 if options["mergeMode"] == "concat" else 1)
-            shapes[name] = {**gru_shapes(f"{name}/forward", features, gru_options(node)),
-                            **gru_shapes(f"{name}/backward", features, gru_options(node))}
+            shapes[name] = {**cell_shapes(f"{name}/forward", features, *cell_of(node)),
+                            **cell_shapes(f"{name}/backward", features, *cell_of(node))}
         elif kind == "dense":
             width[name] = options["units"]
             shapes[name] = {f"{name}/kernel": (features, options["units"]),

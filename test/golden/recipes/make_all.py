@@ -1,6 +1,7 @@
 """Makes every golden file again, bit for bit, and verifies what is stored."""
 import shutil
 
+import cells
 import keras_activations
 import keras_bidirectional
 import keras_gru
@@ -16,7 +17,7 @@ import verify
 from common import GOLDEN
 
 TOPICS = [torch_gru, torch_lengths, torch_bidirectional, keras_gru, keras_masks,
-          keras_bidirectional, keras_activations, keras_models, update_gate, losses, optimizers]
+          keras_bidirectional, keras_activations, keras_models, update_gate, cells, losses, optimizers]
 
 for topic in TOPICS:
     shutil.rmtree(GOLDEN / topic.__name__.replace("_", "-"), ignore_errors=True)

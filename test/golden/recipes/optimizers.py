@@ -90,7 +90,7 @@ def with_torch_optimizer(options, initial, x, y):
     cell, head = torch.nn.GRU(3, 5, batch_first=True), torch.nn.Linear(5, 2)
     parameters = list(cell.parameters()) + list(head.parameters())
     start = {n: double(w) for n, w in initial.items()}
-    values = with_torch.to_torch("gru", start) + [start["dense/kernel"].T, start["dense/bias"]]
+    values = with_torch.to_torch("gru", "gru", start) + [start["dense/kernel"].T, start["dense/bias"]]
     with torch.no_grad():
         for parameter, value in zip(parameters, values, strict=True):
             parameter.copy_(value)
@@ -108,7 +108,7 @@ def with_torch_optimizer(options, initial, x, y):
             p.grad *= scale
         optimizer.step()
     final = [p.detach() for p in parameters]
-    return ({**with_torch.from_torch("gru", final[:4]), "dense/kernel": final[4].T,
+    return ({**with_torch.from_torch("gru", "gru", final[:4]), "dense/kernel": final[4].T,
              "dense/bias": final[5]}, losses, clipped)
 
 

@@ -5,7 +5,7 @@ Checked here by an identity: z and 1 - z change places when the signs of W_z, R_
 (the sigmoid is symmetric), so Keras with those signs turned must give the same to 1e-12.
 """
 import with_keras
-from common import bidirectional, gru, gru_options, model, torch, write_case
+from common import bidirectional, cell_of, gru, model, torch, write_case
 from keras_masks import MIXED
 from with_equations import FRAMEWORK, evaluate
 
@@ -26,7 +26,7 @@ def keras_with_turned_signs(description, weights, inputs, masks, lengths):
 
 def case(name, seed, *arguments, **options):
     description = arguments[0]
-    symmetric = "recurrentActivation" not in gru_options(description["layers"][0])
+    symmetric = "recurrentActivation" not in cell_of(description["layers"][0])[1]
     write_case("update-gate", name, FRAMEWORK, seed, evaluate, *arguments, **options,
                check=[keras_with_turned_signs] if symmetric else [])
 

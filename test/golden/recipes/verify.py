@@ -12,7 +12,7 @@ from safetensors import safe_open
 import with_equations
 from common import GOLDEN, double, torch, vjp
 
-LIMIT = 1_500_000
+LIMIT = 2_500_000
 
 
 def read(path):

@@ -3,9 +3,10 @@
 z = s(x W_z + b_z + h R_z + c_z)    r = s(x W_r + b_r + h R_r + c_r)
 n = a(x W_h + b_h + r (h R_h + c_h))   reset after;   a(x W_h + b_h + (r h) R_h)   reset before
 h' = z h + (1 - z) n   update gate 'keep';   (1 - z) h + z n   'replace'
-A masked step keeps the state and answers zero, or ('repeat') the previous output.
+LSTM: `lstm_step`; simple RNN: h' = a(x W + h R + b).
+A masked step keeps the states and answers zero, or ('repeat') the previous output.
 """
-from common import gru_options, torch, trainable
+from common import STATES, cell_of, torch, trainable
 
 FRAMEWORK = f"equations (torch {torch.__version__.split('+')[0]} autograd)"
 
@@ -30,7 +31,8 @@ def activation(value):
     return lambda x: ACTIVATIONS[value["name"]](x, **parameters)
 
 
-def step(x, h, kernel, recurrent, bias, options):
+def gru_step(x, states, kernel, recurrent, bias, options):
+    h, = states
     units = options["units"]
     gate = activation(options.get("recurrentActivation", "sigmoid"))
     candidate = activation(options.get("activation", "tanh"))
@@ -47,49 +49,67 @@ def step(x, h, kernel, recurrent, bias, options):
     else:
         n = candidate(input_part[:, 2 * units:] + (r * h) @ recurrent[:, 2 * units:])
     if options.get("updateGate", "keep") == "replace":
-        return (1 - z) * h + z * n
-    return z * h + (1 - z) * n
+        return [(1 - z) * h + z * n]
+    return [z * h + (1 - z) * n]
 
 
-def run_gru(prefix, x, h0, mask, weights, options, backwards):
-    """-> the outputs in the order of time, and the final state."""
+def lstm_step(x, states, kernel, recurrent, bias, options):
+    """c' = f c + i g, h' = o a(c') with the gates i, f, o and g = a(...), columns i, f, g, o."""
+    h, c = states
+    gate = activation(options.get("recurrentActivation", "sigmoid"))
+    act = activation(options.get("activation", "tanh"))
+    i, f, g, o = (x @ kernel + h @ recurrent + (0 if bias is None else bias)).chunk(4, dim=1)
+    c = gate(f) * c + gate(i) * act(g)
+    return [gate(o) * act(c), c]
+
+
+def simple_rnn_step(x, states, kernel, recurrent, bias, options):
+    act = activation(options.get("activation", "tanh"))
+    return [act(x @ kernel + states[0] @ recurrent + (0 if bias is None else bias))]
+
+
+STEPS = {"gru": gru_step, "lstm": lstm_step, "simpleRnn": simple_rnn_step}
+
+
+def run(prefix, x, initial, mask, weights, kind, options, backwards):
+    """-> the outputs in the order of time, and the final states."""
     batch, steps, _ = x.shape
-    h = torch.zeros(batch, options["units"]) if h0 is None else h0
+    states = list(initial) or [torch.zeros(batch, options["units"])] * STATES[kind]
     previous, outputs = torch.zeros(batch, options["units"]), [None] * steps
     parameters = (weights[f"{prefix}/kernel"], weights[f"{prefix}/recurrent_kernel"],
                   weights.get(f"{prefix}/bias"))
     for t in reversed(range(steps)) if backwards else range(steps):
-        new = step(x[:, t], h, *parameters, options)
+        new = STEPS[kind](x[:, t], states, *parameters, options)
         if mask is None:
-            h = outputs[t] = new
+            states, outputs[t] = new, new[0]
             continue
         valid = mask[:, t, None]
-        h = torch.where(valid, new, h)
-        previous = torch.where(valid, new, previous)
+        states = [torch.where(valid, n, s) for n, s in zip(new, states, strict=True)]
+        previous = torch.where(valid, new[0], previous)
         repeat = options.get("maskedOutput", "zero") == "repeat"
-        outputs[t] = previous if repeat else torch.where(valid, new, 0.0)
-    return torch.stack(outputs, dim=1), h
+        outputs[t] = previous if repeat else torch.where(valid, new[0], 0.0)
+    return torch.stack(outputs, dim=1), states
 
 
-def gru(node, inputs, mask, weights):
-    options = node["options"]
+def recurrent(node, inputs, mask, weights):
+    kind, options = cell_of(node)
     backwards = options.get("goBackwards", False)
-    sequence, state = run_gru(node["name"], inputs[0], inputs[1] if len(inputs) > 1 else None,
-                              mask, weights, options, backwards)
+    sequence, states = run(node["name"], inputs[0], inputs[1:], mask, weights, kind, options,
+                           backwards)
     if backwards:
         sequence = sequence.flip(1)  # in the order of processing, as Keras answers it
-    return [sequence if options.get("returnSequences") else state, state]
+    return [sequence if options.get("returnSequences") else states[0], *states]
 
 
 def bidirectional(node, inputs, mask, weights):
-    options, merge = gru_options(node), node["options"]["mergeMode"]
-    h0 = inputs[1:] or [None, None]
-    runs = [run_gru(f"{node['name']}/{side}", inputs[0], h0[k], mask, weights, options, k == 1)
-            for k, side in enumerate(["forward", "backward"])]
-    a, b = [run[0 if options.get("returnSequences") else 1] for run in runs]
+    (kind, options), merge = cell_of(node), node["options"]["mergeMode"]
+    count = STATES[kind]
+    runs = [run(f"{node['name']}/{side}", inputs[0], inputs[1 + k * count:][:count], mask, weights,
+                kind, options, k == 1) for k, side in enumerate(["forward", "backward"])]
+    a, b = [r[0] if options.get("returnSequences") else r[1][0] for r in runs]
     merged = {"concat": lambda: [torch.cat([a, b], dim=-1)], "sum": lambda: [a + b],
               "ave": lambda: [(a + b) / 2], "mul": lambda: [a * b], "none": lambda: [a, b]}
-    return merged[merge]() + [run[1] for run in runs]
+    return merged[merge]() + [state for r in runs for state in r[1]]
 
 
 def dense(node, inputs, mask, weights):
@@ -102,7 +122,7 @@ def normalization(node, inputs, mask, weights):
     return [(inputs[0] - weights[f"{node['name']}/mean"]) / deviation]
 
 
-LAYERS = {"gru": gru, "bidirectional": bidirectional, "dense": dense,
+LAYERS = {"gru": recurrent, "lstm": recurrent, "simpleRnn": recurrent, "bidirectional": bidirectional, "dense": dense,
           "normalization": normalization}
 
 

@@ -1,5 +1,5 @@
 """Evaluates a model description with Keras 3 (backend torch, float64, the generic RNN loop)."""
-from common import as_list, gru_options, parameter_shapes, torch
+from common import STATES, as_list, cell_of, parameter_shapes, torch
 
 import keras
 from keras.src.backend.common import dtypes
@@ -31,41 +31,48 @@ def activation(value):
     raise ValueError(name)
 
 
-def gru_layer(options):
+def recurrent_layer(kind, options):
     sequences = options.get("returnSequences", False)
-    return keras.layers.GRU(
+    own = {}
+    if kind != "simpleRnn":
+        own = {"use_cudnn": False, "recurrent_activation": activation(
+            options.get("recurrentActivation", "sigmoid"))}
+    if kind == "gru":
+        own["reset_after"] = options.get("resetAfter", True)
+    layer = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM,
+             "simpleRnn": keras.layers.SimpleRNN}[kind]
+    return layer(
         options["units"],
         activation=activation(options.get("activation", "tanh")),
-        recurrent_activation=activation(options.get("recurrentActivation", "sigmoid")),
         use_bias=options.get("useBias", True),
-        reset_after=options.get("resetAfter", True),
         return_sequences=sequences,
         return_state=True,
         go_backwards=options.get("goBackwards", False),
         # Ours by default; Keras' own default is to repeat the previous output.
         zero_output_for_mask=sequences and options.get("maskedOutput", "zero") == "zero",
-        use_cudnn=False)
+        **own)
 
 
 def build(node):
     kind, options = node["kind"], node["options"]
-    if kind == "gru":
-        return gru_layer(options)
+    if kind in STATES:
+        return recurrent_layer(kind, options)
     if kind == "bidirectional":
         merge = options["mergeMode"]
-        return keras.layers.Bidirectional(gru_layer(gru_options(node)),
+        return keras.layers.Bidirectional(recurrent_layer(*cell_of(node)),
                                           merge_mode=None if merge == "none" else merge)
     return keras.layers.Dense(options["units"], activation=activation(
         options.get("activation", "linear")), use_bias=options.get("useBias", True))
 
 
 def call_recurrent(node, layer, inputs, mask):
-    options = gru_options(node)
+    kind, options = cell_of(node)
     states = list(inputs[1:]) or None
     result = as_list(layer(inputs[0], initial_state=states, mask=mask))
-    count = 1 if node["kind"] == "gru" else 2
+    one = node["kind"] in STATES
+    count = STATES[kind] * (1 if one else 2)
     outputs, states = result[:-count], result[-count:]
-    if node["kind"] == "gru" and not options.get("returnSequences") and mask is not None:
+    if one and not options.get("returnSequences") and mask is not None:
         # The final state. It is Keras' last output too, but for an empty row with an initial
         # state, where Keras' loop answers zeros and its state is the initial state.
         valid = mask.any(dim=1)

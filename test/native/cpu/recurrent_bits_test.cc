@@ -1,5 +1,5 @@
-// What may not change a bit of the CPU backend's GRU: threads, batch mates, the cut of a sequence,
-// padding, training.
+// What may not change a bit of the CPU backend's recurrences: threads, batch mates, the cut of a
+// sequence, padding, training.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -22,12 +22,22 @@ RecurrentSizes sizesOf(int64_t B, int64_t T, int64_t I, int64_t H) {
   return sizes;
 }
 
-TEST(CpuGruBits, ThreadsDoNotMatter) {
+// Every cell, and the two forms of a GRU.
+std::vector<RecurrentSizes> cellsOf(int64_t B, int64_t T, int64_t I, int64_t H) {
+  std::vector<RecurrentSizes> all;
+  for (const Op op : kRecurrentOps) {
+    all.push_back(sizesOf(B, T, I, H));
+    all.back().op = op;
+  }
+  all.push_back(sizesOf(B, T, I, H));
+  all.back().attributes.resetAfter = 0;
+  return all;
+}
+
+TEST(CpuRecurrentBits, ThreadsDoNotMatter) {
   uint64_t seed = 1;
   for (const auto& [B, H] : {std::pair<int64_t, int64_t>{2, 200}, {7, 64}, {33, 70}, {64, 130}}) {
-    for (const int resetAfter : {0, 1}) {
-      RecurrentSizes sizes = sizesOf(B, 30, 37, H);
-      sizes.attributes.resetAfter = resetAfter;
+    for (RecurrentSizes sizes : cellsOf(B, 30, 37, H)) {
       sizes.mask = B == 7 ? MaskKind::Holes : MaskKind::None;
       Random random(seed++);
       Case forward = recurrentForward(random, sizes, DType::Float32);
@@ -39,13 +49,13 @@ TEST(CpuGruBits, ThreadsDoNotMatter) {
 }
 
 // Rows shared out among groups of threads, units among the members of a group.
-TEST(CpuGruBits, GridsDoNotMatter) {
+TEST(CpuRecurrentBits, GridsDoNotMatter) {
   onEveryTarget([] {
     uint64_t seed = 1;
     for (const auto& [B, H] : {std::pair<int64_t, int64_t>{1, 70}, {2, 33}, {7, 64}, {33, 130}}) {
       for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
         for (const int recompute : {0, 1}) {
-          RecurrentSizes sizes = sizesOf(B, 13, 37, H);
+          RecurrentSizes sizes = cellsOf(B, 13, 37, H)[seed % 4];
           sizes.mask = mask;
           sizes.attributes.recompute = recompute;
           sizes.attributes.repeatMasked = seed & 1;
@@ -67,7 +77,8 @@ TEST(CpuGruBits, GridsDoNotMatter) {
               launch(cpu(), *c);
             }
             cpu::forceRecurrentGrid({0, 0});
-            for (const size_t i : {recurrent::kSequence, recurrent::kFinalState})
+            for (const size_t i :
+                 {recurrent::kSequence, recurrent::kFinalState, recurrent::kFinalCell})
               ASSERT_TRUE(sameBits(one.out[i], many.out[i])) << "output " << i;
             for (size_t i = 0; i < manyBackward.out.size(); ++i)
               ASSERT_TRUE(sameBits(oneBackward.out[i], manyBackward.out[i])) << "gradient " << i;
@@ -79,13 +90,14 @@ TEST(CpuGruBits, GridsDoNotMatter) {
 }
 
 // The two directions of a layer, and a layer with the one that follows it.
-TEST(CpuGruBits, PairsDoNotMatter) {
+TEST(CpuRecurrentBits, PairsDoNotMatter) {
   uint64_t seed = 1;
   for (const bool follows : {false, true}) {
     for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
       for (const auto& [B, T] : {std::pair<int64_t, int64_t>{1, 300}, {5, 90}, {70, 20}, {0, 3}}) {
         SCOPED_TRACE("case " + std::to_string(seed));
         RecurrentSizes lower = sizesOf(B, T, 21, 40), upper = sizesOf(B, T, follows ? 40 : 21, 50);
+        lower.op = upper.op = kRecurrentOps[seed % 3];
         lower.mask = upper.mask = mask;
         upper.attributes.reverse = !follows;
         upper.attributes.recompute = seed & 1;
@@ -101,7 +113,8 @@ TEST(CpuGruBits, PairsDoNotMatter) {
         for (Case* c : {&firstPaired, &secondPaired}) c->context.threads = 4;
         launchPair(cpu(), firstPaired, secondPaired, follows);
         cpu::forceRecurrentGrid({0, 0});
-        for (const size_t i : {recurrent::kSequence, recurrent::kFinalState}) {
+        for (const size_t i :
+             {recurrent::kSequence, recurrent::kFinalState, recurrent::kFinalCell}) {
           ASSERT_TRUE(sameBits(first.out[i], firstPaired.out[i])) << "output " << i;
           ASSERT_TRUE(sameBits(second.out[i], secondPaired.out[i])) << "output " << i;
         }
@@ -125,13 +138,12 @@ TEST(CpuGruBits, PairsDoNotMatter) {
   }
 }
 
-TEST(CpuGruBits, RecomputedGatesGiveTheSameGradients) {
+TEST(CpuRecurrentBits, RecomputedGatesGiveTheSameGradients) {
   onEveryTarget([] {
     uint64_t seed = 1;
-    for (const int resetAfter : {0, 1}) {
+    for (size_t cell = 0; cell < 4; ++cell) {
       for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
-        RecurrentSizes sizes = sizesOf(19, 41, 6, 50);
-        sizes.attributes.resetAfter = resetAfter;
+        RecurrentSizes sizes = cellsOf(19, 41, 6, 50)[cell];
         sizes.mask = mask;
         Random random(seed++);
         Case forward = recurrentForward(random, sizes, DType::Float32);
@@ -141,7 +153,10 @@ TEST(CpuGruBits, RecomputedGatesGiveTheSameGradients) {
         Random again(seed - 1);
         Case low = recurrentForward(again, lowSizes, DType::Float32);
         launch(cpu(), low);
-        ASSERT_LT(low.out[recurrent::kReserve].size(), forward.out[recurrent::kReserve].size() / 4);
+        // States alone are kept: of five or six planes one or two, of a simple RNN all there is.
+        if (sizes.op != Op::SimpleRnn)
+          ASSERT_LT(low.out[recurrent::kReserve].size(),
+                    forward.out[recurrent::kReserve].size() * 0.4);
         ASSERT_TRUE(sameBits(forward.out[recurrent::kSequence], low.out[recurrent::kSequence]));
         Case backward = recurrentBackwardOf(random, sizes, forward);
         Case lowBackward = recurrentBackwardOf(again, lowSizes, low);
@@ -154,10 +169,8 @@ TEST(CpuGruBits, RecomputedGatesGiveTheSameGradients) {
   });
 }
 
-TEST(CpuGruBits, InferenceGivesTheBitsOfTraining) {
-  for (const int resetAfter : {0, 1}) {
-    RecurrentSizes sizes = sizesOf(9, 20, 5, 40);
-    sizes.attributes.resetAfter = resetAfter;
+TEST(CpuRecurrentBits, InferenceGivesTheBitsOfTraining) {
+  for (RecurrentSizes sizes : cellsOf(9, 20, 5, 40)) {
     Random random(3);
     Case training = recurrentForward(random, sizes, DType::Float32);
     Case inference = training;
@@ -184,20 +197,20 @@ Tensor rowsOf(const Tensor& tensor, int64_t row, int64_t count) {
 
 Case rowsOfCase(const Case& c, int64_t row, int64_t count) {
   Case part = c;
-  for (const int i : {recurrent::kX, recurrent::kMask, recurrent::kInitialState})
+  for (const int i :
+       {recurrent::kX, recurrent::kMask, recurrent::kInitialState, recurrent::kInitialCell})
     part.in[static_cast<size_t>(i)] = rowsOf(c.in[static_cast<size_t>(i)], row, count);
   for (Tensor& out : part.out) out = rowsOf(out, row, count);
   return part;
 }
 
-TEST(CpuGruBits, RowsDoNotDependOnTheirBatch) {
+TEST(CpuRecurrentBits, RowsDoNotDependOnTheirBatch) {
   onEveryTarget([] {
-    for (const int resetAfter : {0, 1}) {
+    for (size_t cell = 0; cell < 4; ++cell) {
       for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
-        RecurrentSizes sizes = sizesOf(21, 11, 7, 53);
+        RecurrentSizes sizes = cellsOf(21, 11, 7, 53)[cell];
         sizes.mask = mask;
         sizes.reserve = false;
-        sizes.attributes.resetAfter = resetAfter;
         Random random(5);
         Case all = recurrentForward(random, sizes, DType::Float32);
         all.context.threads = 2;
@@ -209,8 +222,8 @@ TEST(CpuGruBits, RowsDoNotDependOnTheirBatch) {
             launch(cpu(), some);
             ASSERT_TRUE(sameBits(some.out[recurrent::kSequence],
                                  rowsOf(all.out[recurrent::kSequence], row, count)));
-            ASSERT_TRUE(sameBits(some.out[recurrent::kFinalState],
-                                 rowsOf(all.out[recurrent::kFinalState], row, count)));
+            for (const size_t i : {recurrent::kFinalState, recurrent::kFinalCell})
+              ASSERT_TRUE(sameBits(some.out[i], rowsOf(all.out[i], row, count)));
           }
         }
       }
@@ -233,42 +246,43 @@ Tensor stepsOf(const Tensor& tensor, int64_t t, int64_t count) {
   return part;
 }
 
-TEST(CpuGruBits, PushingPiecesGivesTheBitsOfTheSequence) {
+TEST(CpuRecurrentBits, PushingPiecesGivesTheBitsOfTheSequence) {
   onEveryTarget([] {
-    for (const int resetAfter : {0, 1}) {
+    for (size_t cell = 0; cell < 4; ++cell) {
       for (const int64_t B : {1, 3, 8, 12}) {
-        RecurrentSizes sizes = sizesOf(B, 24, 9, 70);
+        RecurrentSizes sizes = cellsOf(B, 24, 9, 70)[cell];
         sizes.reserve = false;
         sizes.mask = B == 3 ? MaskKind::Holes : MaskKind::None;
-        sizes.attributes.resetAfter = resetAfter;
         Random random(6);
         Case whole = recurrentForward(random, sizes, DType::Float32);
         launch(cpu(), whole);
         for (const int64_t piece : {1, 2, 3, 8}) {
           Tensor state = whole.in[recurrent::kInitialState];
+          Tensor cellState = whole.in[recurrent::kInitialCell];
           for (int64_t t = 0; t < sizes.T; t += piece) {
             Case part = whole;
             part.in[recurrent::kX] = stepsOf(whole.in[recurrent::kX], t, piece);
             part.in[recurrent::kMask] = stepsOf(whole.in[recurrent::kMask], t, piece);
             part.in[recurrent::kInitialState] = state;
+            part.in[recurrent::kInitialCell] = cellState;
             part.out[recurrent::kSequence] = stepsOf(whole.out[recurrent::kSequence], t, piece);
             launch(cpu(), part);
             ASSERT_TRUE(sameBits(part.out[recurrent::kSequence],
                                  stepsOf(whole.out[recurrent::kSequence], t, piece)));
             state = part.out[recurrent::kFinalState];
+            cellState = part.out[recurrent::kFinalCell];
           }
           ASSERT_TRUE(sameBits(state, whole.out[recurrent::kFinalState]));
+          ASSERT_TRUE(sameBits(cellState, whole.out[recurrent::kFinalCell]));
         }
       }
     }
   });
 }
 
-TEST(CpuGruBits, PaddingDoesNotMatter) {
-  for (const int resetAfter : {0, 1}) {
-    RecurrentSizes sizes = sizesOf(6, 12, 5, 33);
+TEST(CpuRecurrentBits, PaddingDoesNotMatter) {
+  for (RecurrentSizes sizes : cellsOf(6, 12, 5, 33)) {
     sizes.mask = MaskKind::Right;
-    sizes.attributes.resetAfter = resetAfter;
     Random random(8);
     Case forward = recurrentForward(random, sizes, DType::Float32);
     Case other = forward;

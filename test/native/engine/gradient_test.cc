@@ -190,6 +190,43 @@ TEST(LayerGradients, GruActivations) {
                       {{"gru", 0}}));
 }
 
+TEST(LayerGradients, OtherCells) {
+  for (const bool sequences : {true, false})
+    for (const bool backwards : {true, false})
+      for (const char* output : {"zero", "repeat"}) {
+        const Members changes{{"returnSequences", Value::boolean(sequences)},
+                              {"returnState", yes()},
+                              {"goBackwards", Value::boolean(backwards)},
+                              {"maskedOutput", Value::string(output)},
+                              {"useBias", Value::boolean(sequences)}};
+        const Value h = inputNode("h", {2}), c = inputNode("c", {2});
+        check("lstm", description({x(), h, c,
+                                   node("lstm", "lstm", {{"x", 0}, {"h", 0}, {"c", 0}},
+                                        lstmOptions(2, changes))},
+                                  {{"lstm", 0}, {"lstm", 1}, {"lstm", 2}}));
+        check("simpleRnn", description({x(), h,
+                                        node("simpleRnn", "rnn", {{"x", 0}, {"h", 0}},
+                                             simpleRnnOptions(2, changes))},
+                                       {{"rnn", 0}, {"rnn", 1}}));
+      }
+  // The cell's state alone is looked at.
+  check(
+      "lstm c",
+      description({x(), node("lstm", "lstm", {{"x", 0}}, lstmOptions(2, {{"returnState", yes()}}))},
+                  {{"lstm", 2}}));
+  check("lstm activations",
+        description({x(), node("lstm", "lstm", {{"x", 0}},
+                               lstmOptions(2, {{"activation", activationValue("softsign")},
+                                               {"recurrentActivation",
+                                                activationValue("hardSigmoid", 0.1, 0.5)}}))},
+                    {{"lstm", 0}}));
+  check("lstm in both directions",
+        description({x(), node("bidirectional", "b", {{"x", 0}},
+                               bidirectionalOptions(lstmOptions(2, {{"returnSequences", yes()}}),
+                                                    "concat", "lstm"))},
+                    {{"b", 0}}));
+}
+
 TEST(LayerGradients, Bidirectional) {
   for (const char* merge : {"concat", "sum", "ave", "mul"})
     for (const bool sequences : {true, false})

@@ -55,6 +55,22 @@ inline Members gruOptions(int64_t units, const Members& changes = {}) {
               changes);
 }
 
+// Of an LSTM or, without the gates' options, a simple RNN.
+inline Members lstmOptions(int64_t units, const Members& changes = {}) {
+  Members options = gruOptions(units, {{"unitForgetBias", Value::boolean(true)}});
+  std::erase_if(options, [](const auto& member) {
+    return member.first == "resetAfter" || member.first == "updateGate";
+  });
+  return with(options, changes);
+}
+inline Members simpleRnnOptions(int64_t units, const Members& changes = {}) {
+  Members options = lstmOptions(units);
+  std::erase_if(options, [](const auto& member) {
+    return member.first == "recurrentActivation" || member.first == "unitForgetBias";
+  });
+  return with(options, changes);
+}
+
 inline Members denseOptions(int64_t units, const Members& changes = {}) {
   return with({{"units", Value::number(static_cast<double>(units))},
                {"activation", activationValue("linear")},
@@ -66,8 +82,9 @@ inline Members denseOptions(int64_t units, const Members& changes = {}) {
               changes);
 }
 
-inline Members bidirectionalOptions(Members layer, const std::string& mergeMode) {
-  return {{"layer", Value::object({{"kind", Value::string("gru")},
+inline Members bidirectionalOptions(Members layer, const std::string& mergeMode,
+                                    const std::string& kind = "gru") {
+  return {{"layer", Value::object({{"kind", Value::string(kind)},
                                    {"options", Value::object(std::move(layer))}})},
           {"backwardLayer", Value()},
           {"mergeMode", Value::string(mergeMode)},
