@@ -14,6 +14,14 @@ const ofKind = (kind, group, rows) =>
 /** Not what the kernels were developed on: odd sizes, many rows, few units. */
 const others = shapes([7, 37, 19, 100], [256, 30, 16, 32], [40, 25, 72, 300]);
 
+/** An LSTM and a simple RNN at sizes at which the GRU is measured as well. */
+const cells = ['lstm', 'simpleRnn'].flatMap((cell) =>
+  ofKind('training', 'cells', shapes([32, 100, 10, 64], [64, 50, 128, 256])).map((row) => ({
+    ...row,
+    cell,
+  })),
+);
+
 /**
  * The GRU's kernels against those of other libraries.
  * - training: forward, then backward with the gradients of inputs, initial state and all weights
@@ -47,6 +55,7 @@ export const kernels = [
     ),
   ),
   ...ofKind('inference', 'other', others),
+  ...cells,
 ];
 
 /** What the machine can do at most, a thread. */
@@ -76,12 +85,14 @@ export const trainStep = [
 
 export const threads = [1, 2];
 
-/** "B32 T100 I10 H64" */
-export const shapeOf = ({ batch, steps, features, units }) =>
-  `B${batch} T${steps} I${features} H${units}`;
+/** "B32 T100 I10 H64", with the cell where it is no GRU. */
+export const shapeOf = ({ batch, steps, features, units, cell }) =>
+  `${cell ? `${cell} ` : ''}B${batch} T${steps} I${features} H${units}`;
+
+const GATES = { gru: 3, lstm: 4, simpleRnn: 1 };
 
 /** Of the matrix products, a multiplication and an addition being two; backward has twice forward's. */
-export function flopOf({ kind, batch, steps, features, units }) {
-  const forward = 6 * batch * steps * units * (features + units);
+export function flopOf({ kind, batch, steps, features, units, cell = 'gru' }) {
+  const forward = 2 * GATES[cell] * batch * steps * units * (features + units);
   return kind === 'inference' ? forward : 3 * forward;
 }

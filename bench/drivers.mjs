@@ -12,6 +12,7 @@ const INSTALL = 'run npm run bench -- --peers';
  * @typedef {object} Driver
  * @property {string} label
  * @property {string[]} kinds of cases that it can run
+ * @property {string[]} [cells] that it knows beside the GRU
  * @property {string[]} command
  * @property {() => { version: string } | { missing: string }} find
  * @property {Record<string, string | number>} [options] further values of its cases
@@ -62,6 +63,7 @@ export const drivers = {
   native: {
     label: 'Sluice, native',
     kinds: ['training', 'inference', 'fma', 'sgemm', 'tile'],
+    cells: ['lstm', 'simpleRnn'],
     command: [path('../build/bench/sluice_bench')],
     find: ownProgram,
     own: true,
@@ -82,6 +84,7 @@ export const drivers = {
   pytorch: {
     label: 'PyTorch',
     kinds: ['training', 'inference', 'step'],
+    cells: ['lstm', 'simpleRnn'],
     command: [python, path('drivers/pytorch.py')],
     find: pythonPackage('torch'),
   },
@@ -121,6 +124,11 @@ export const drivers = {
     unlike: true,
   },
 };
+
+/** Whether a driver can run a case. */
+export const canRun = (name, { kind, cell }) =>
+  drivers[name].kinds.includes(kind) &&
+  (cell === undefined || (drivers[name].cells ?? []).includes(cell));
 
 export const resetAfterOf = (name) => drivers[name].options?.resetAfter ?? 1;
 

@@ -11,7 +11,7 @@ const GROUPS = { usual: 'usual sizes', other: 'other sizes' };
 export function kernelTables(result) {
   const { rounds, rows } = result;
   return [
-    "## The GRU's kernels",
+    '## The kernels',
     `${on(result)} Sluice's kernels: ${result.device}.`,
     `Every library computes the same numbers from the same weights (checked before it is timed, to 1e-4), in a process of its own for each case and for one and two threads, in the layout that it likes best. ${rounds} rounds alternate between the processes; the time is the median of the better number of threads, in brackets the median of the rounds' ratios to the native kernels of Sluice. B rows, T steps, I features, H units. TF.js has another GRU, which resets before the product.`,
     '### Training',
@@ -20,6 +20,9 @@ export function kernelTables(result) {
     '### Inference',
     'All outputs of a sequence, weights packed before. Sluice from JavaScript: `model.predict`, and for one step `session.push`, where the others are called with a sequence of one step. ONNX Runtime is called through its package for Node.',
     ...comparisonOf(result, 'inference'),
+    '### Other cells',
+    'Training as above, of an LSTM and a simple RNN; the GRU at these sizes is in the first table.',
+    comparison(result, ofGroup(result, 'cells'), shapeOf),
     ...reasons(result),
     ...limitTables(rows),
     ...scalingParts(result),
@@ -29,8 +32,10 @@ export function kernelTables(result) {
   ];
 }
 
+const ofGroup = ({ rows }, group) => rows.filter((row) => row.group === group);
+
 function comparisonOf(result, kind) {
-  const rows = result.rows.filter((row) => row.kind === kind);
+  const rows = result.rows.filter((row) => row.kind === kind && row.group in GROUPS);
   if (rows.length === 0) return ['No case was measured.'];
   const own = driversIn(rows).filter((name) => drivers[name].own);
   const means = own.flatMap((name) =>

@@ -1,9 +1,9 @@
-// The GRU's kernels against those of other libraries, against what the machine can do at most, and by
+// The kernels of recurrences against those of other libraries, against what the machine can do at most, and by
 // the size of the case. Every driver and number of threads is a process of its own for every case.
 import os from 'node:os';
 import { devices } from 'sluice';
 import * as cases from './cases.mjs';
-import { drivers, findDrivers } from './drivers.mjs';
+import { canRun, findDrivers } from './drivers.mjs';
 import { expectedOf, inProcesses, measureInRounds } from './rounds.mjs';
 import { median, round3 } from './statistics.mjs';
 import { describe, summarize } from './summary.mjs';
@@ -36,7 +36,7 @@ export async function measureKernels(report, { rounds = kRounds, only = '' } = {
 const nameOf = (benchCase) => `${benchCase.kind} ${cases.shapeOf(benchCase)}`;
 
 async function measureCase(benchCase, names, settings) {
-  const able = names.filter((name) => drivers[name].kinds.includes(benchCase.kind));
+  const able = names.filter((name) => canRun(name, benchCase));
   const { group, ...sizes } = benchCase;
   const entries = inProcesses(able, sizes);
   if (isLarge(benchCase)) {

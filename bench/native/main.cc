@@ -11,8 +11,8 @@ namespace {
 
 bench::Work workOf(const bench::Case& c) {
   const std::string& kind = c.text("kind");
-  if (kind == "inference") return bench::gruInference(c);
-  if (kind == "training") return bench::gruTraining(c);
+  if (kind == "inference") return bench::recurrentInference(c);
+  if (kind == "training") return bench::recurrentTraining(c);
   if (kind == "fma") return bench::fusedMultiplyAdds(c);
   if (kind == "sgemm") return bench::sgemm(c);
   if (kind == "tile") return bench::registerTile(c);

@@ -32,6 +32,9 @@ class Case {
     if (found == values_.end()) throw std::invalid_argument("no " + name + "=... was given");
     return found->second;
   }
+  std::string text(const std::string& name, const std::string& otherwise) const {
+    return values_.count(name) ? text(name) : otherwise;
+  }
   int64_t number(const std::string& name) const { return std::atoll(text(name).c_str()); }
   int64_t number(const std::string& name, int64_t otherwise) const {
     return values_.count(name) ? number(name) : otherwise;

@@ -5,8 +5,8 @@
 
 namespace bench {
 
-Work gruInference(const Case& c);  // the kernel alone, weights packed before
-Work gruTraining(const Case& c);   // packing, forward, backward with all gradients
+Work recurrentInference(const Case& c);  // the kernel alone, weights packed before
+Work recurrentTraining(const Case& c);   // packing, forward, backward with all gradients
 
 // Each of threads=N threads by itself; one iteration is the arithmetic that bench/cases.mjs names.
 Work fusedMultiplyAdds(const Case& c);
