@@ -20,9 +20,7 @@ export function kernelTables(result) {
     '### Inference',
     'All outputs of a sequence, weights packed before. Sluice from JavaScript: `model.predict`, and for one step `session.push`, where the others are called with a sequence of one step. ONNX Runtime is called through its package for Node.',
     ...comparisonOf(result, 'inference'),
-    '### Other cells',
-    'Training as above, of an LSTM and a simple RNN; the GRU at these sizes is in the first table.',
-    comparison(result, ofGroup(result, 'cells'), shapeOf),
+    ...otherCells(result),
     ...reasons(result),
     ...limitTables(rows),
     ...scalingParts(result),
@@ -32,7 +30,15 @@ export function kernelTables(result) {
   ];
 }
 
-const ofGroup = ({ rows }, group) => rows.filter((row) => row.group === group);
+function otherCells(result) {
+  const rows = result.rows.filter(({ group }) => group === 'cells');
+  if (rows.length === 0) return [];
+  return [
+    '### Other cells',
+    'Training as above, of an LSTM and a simple RNN; the GRU at these sizes is in the first table.',
+    comparison(result, rows, shapeOf),
+  ];
+}
 
 function comparisonOf(result, kind) {
   const rows = result.rows.filter((row) => row.kind === kind && row.group in GROUPS);

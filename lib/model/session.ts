@@ -17,8 +17,9 @@ import { layoutOf, type SessionSnapshot, snapshotOf, stateOf } from './sessionSn
  * - 'int8': a quarter, and the fastest from some dozens of units on. One scale a column of a matrix, 127
  *   steps from zero to its largest weight; the activations that meet them are rounded to 16 bits.
  *
- * These hold for the default cell. A GRU with `resetAfter: false` or other activations gets its weights
- * rounded likewise and computes with them in float32: the same results, no less memory and no more speed.
+ * These hold for the default GRU. One with `resetAfter: false` or other activations, and other recurrent
+ * layers, get their weights rounded likewise and compute with them in float32: the same results, no less
+ * memory and no more speed.
  * The weights are brought into this form by the first step after they changed.
  */
 export type StreamWeights = 'float32' | 'float16' | 'bfloat16' | 'int8';

@@ -1,6 +1,6 @@
 // The gradients of one direction of a recurrence. Chunk by chunk from the last turn to the first:
-// the threads take their rows and units back through the chunk's turns (gru_grid.h); then all of
-// them share out the gradients of the weights by blocks of units, whose edges and order of sums
+// the threads take their rows and units back through the chunk's turns (recurrent_grid.h); then all
+// of them share out the gradients of the weights by blocks of units, whose edges and order of sums
 // follow from the shape and the mask alone.
 #include "cpu/arguments.h"
 #include "cpu/gemm.h"

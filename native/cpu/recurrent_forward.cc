@@ -1,5 +1,5 @@
 // One direction of a recurrence over a sequence. A thread takes its rows through all steps, or
-// shares them with a few others, each for its own units (gru_grid.h). Every product is
+// shares them with a few others, each for its own units (recurrent_grid.h). Every product is
 // row-invariant (gemm.h), so how rows, units and steps are cut into pieces leaves no trace in the
 // result: a sequence fed step by step gives the same bits.
 #include "cpu/arguments.h"

@@ -24,7 +24,8 @@ struct RecurrentGrid {
 constexpr double kRecurrentForwardPasses = 1;
 constexpr double kRecurrentBackwardPasses = 2;
 
-// The fastest for this shape by a model of the machine (gru_grid.cc), of at most so many threads.
+// The fastest for this shape by a model of the machine (recurrent_grid.cc), of at most so many
+// threads.
 RecurrentGrid chooseRecurrentGrid(const RecurrentExtents& e, bool fused, int threads,
                                   double passes) noexcept;
 // How long a grid takes by the same model.

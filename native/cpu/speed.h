@@ -1,5 +1,5 @@
 // How fast the kernels are on one thread of this machine: what predictions are made of, and how a
-// GRU's threads share its work (gru_grid.h).
+// recurrence's threads share its work (recurrent_grid.h).
 #pragma once
 
 #include <cstdint>

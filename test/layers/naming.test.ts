@@ -77,6 +77,25 @@ describe('parameters', () => {
     ]);
   });
 
+  it('of an lstm, whose forget gates start open, and of a simpleRnn', () => {
+    const built = sequential([layers.lstm({ units: 2 })], { inputShape: [null, 3] });
+    expect(built.weights.map(({ name, shape }) => [name, shape])).toEqual([
+      ['lstm/kernel', [3, 8]],
+      ['lstm/recurrent_kernel', [2, 8]],
+      ['lstm/bias', [8]],
+    ]);
+    expect([...(built.getWeights()['lstm/bias']?.data ?? [])]).toEqual([0, 0, 1, 1, 0, 0, 0, 0]);
+    const shut = layers.lstm({ units: 2, unitForgetBias: false, biasInitializer: 'ones' });
+    const bias = sequential([shut], { inputShape: [null, 3] }).getWeights()['lstm/bias'];
+    expect(new Set(bias?.data)).toEqual(new Set([1]));
+    const simple = sequential([layers.simpleRnn({ units: 2 })], { inputShape: [null, 3] });
+    expect(simple.weights.map(({ name, shape }) => [name, shape])).toEqual([
+      ['simpleRnn/kernel', [3, 2]],
+      ['simpleRnn/recurrent_kernel', [2, 2]],
+      ['simpleRnn/bias', [2]],
+    ]);
+  });
+
   it('of a bidirectional layer have the direction in their names', () => {
     const layer = layers.bidirectional({ layer: layers.gru({ units: 2 }), name: 'both' });
     expect(parameters(sequential([layer], { inputShape: [null, 3] }))).toEqual([

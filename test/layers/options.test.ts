@@ -11,6 +11,8 @@ type Options = Record<string, unknown>;
 /** Every function that takes options of a layer, with options that it accepts. */
 const LAYERS: Record<string, { make: (options?: unknown) => unknown; valid: Options }> = {
   gru: { make: layers.gru as never, valid: { units: 3 } },
+  lstm: { make: layers.lstm as never, valid: { units: 3 } },
+  simpleRnn: { make: layers.simpleRnn as never, valid: { units: 3 } },
   dense: { make: layers.dense as never, valid: { units: 3 } },
   dropout: { make: layers.dropout as never, valid: { rate: 0.5 } },
   activation: { make: layers.activation as never, valid: { activation: 'relu' } },
@@ -37,13 +39,10 @@ const WRONG = {
 const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
   units: WRONG.units,
   activation: WRONG.activation,
-  recurrentActivation: WRONG.activation,
   useBias: WRONG.boolean,
   kernelInitializer: WRONG.initializer,
   recurrentInitializer: WRONG.initializer,
   biasInitializer: WRONG.initializer,
-  resetAfter: WRONG.boolean,
-  updateGate: ['Keep', '', true, 0, null],
   returnSequences: WRONG.boolean,
   returnState: WRONG.boolean,
   goBackwards: WRONG.boolean,
@@ -54,7 +53,18 @@ const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
 };
 
 const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
-  gru: RECURRENT_OPTIONS,
+  gru: {
+    ...RECURRENT_OPTIONS,
+    recurrentActivation: WRONG.activation,
+    resetAfter: WRONG.boolean,
+    updateGate: ['Keep', '', true, 0, null],
+  },
+  lstm: {
+    ...RECURRENT_OPTIONS,
+    recurrentActivation: WRONG.activation,
+    unitForgetBias: WRONG.boolean,
+  },
+  simpleRnn: RECURRENT_OPTIONS,
   dense: {
     units: WRONG.units,
     activation: WRONG.activation,

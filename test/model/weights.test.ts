@@ -204,6 +204,16 @@ describe('states', () => {
     expect((await model.predict(part(2, 6))).data).toEqual(whole.data);
   });
 
+  it('of an lstm are its state and its cell', async () => {
+    const layer = layers.lstm({ units: 3, stateful: true });
+    const model = sequential([layer], { inputShape: [null, 3], seed: 1 });
+    const y = await model.predict(sequences(2, 6));
+    const states = model.getStates();
+    expect(Object.keys(states)).toEqual(['lstm/state', 'lstm/cell']);
+    expect(states['lstm/state']?.data).toEqual(y.data);
+    expect(states['lstm/cell']?.data).not.toEqual(y.data);
+  });
+
   it('of another number of rows are refused when they are used', async () => {
     const model = stateful();
     await model.predict(sequences(2));

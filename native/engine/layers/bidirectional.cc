@@ -45,9 +45,8 @@ class BidirectionalLayer final : public Layer {
     for (int d = 0, input = 1; d < 2; ++d) {
       core_[d]->declare(build, d == 0 ? "forward/" : "backward/", build.inputs[0].shape[2]);
       for (int s = 0; s < core_[d]->stateCount(); ++s, ++input) {
-        build.states.push_back(
-            {cat(d == 0 ? "forward" : "backward", "/state", s == 0 ? "" : cat("_", s)),
-             core_[d]->units(), use_[0].stateful});
+        build.states.push_back({cat(d == 0 ? "forward/" : "backward/", stateName(s)),
+                                core_[d]->units(), use_[0].stateful});
         if (!fromGraph_) continue;
         build.expectRank(static_cast<size_t>(input), 2, "initialState [batch,units]");
         const int64_t received = build.inputs[static_cast<size_t>(input)].shape[1];

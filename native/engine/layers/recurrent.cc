@@ -37,7 +37,7 @@ class RecurrentLayer final : public Layer {
     }
     core_->declare(build, "", build.inputs[0].shape[2]);
     for (size_t s = 0; s < states; ++s)
-      build.states.push_back({s == 0 ? "state" : cat("state_", s), units, use_.stateful});
+      build.states.push_back({stateName(static_cast<int>(s)), units, use_.stateful});
 
     NodeOutput state{makeShape(kBatchExtent, units), DType::Float32, false, false};
     NodeOutput sequence = build.inputs[0];

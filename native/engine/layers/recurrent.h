@@ -52,6 +52,9 @@ struct RecurrentUse {
 std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options,
                                                  RecurrentUse& use);
 
+// "state" or an LSTM's "cell".
+inline const char* stateName(int state) { return state == 0 ? "state" : "cell"; }
+
 // The sum of two gradients either of which may be absent.
 ValueId sumOf(NodeContext& node, ValueId a, ValueId b);
 

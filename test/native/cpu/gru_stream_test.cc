@@ -102,6 +102,13 @@ TEST(CpuGruStream, CellsThatAreNotFusedGetRoundedWeights) {
           if (resetAfter) sizes.attributes.activation.kind = ActivationKind::Softsign;
           expectAsRounded(sizes, seed++, 2e-6);
         }
+    for (const WeightsType weights : kReduced)
+      for (const Op op : {Op::Lstm, Op::SimpleRnn})
+        for (const int64_t B : {1, 3}) {
+          RecurrentSizes sizes = stepOf(B, 7, 33, weights);
+          sizes.op = op;
+          expectAsRounded(sizes, seed++, 2e-6);
+        }
   });
 }
 
