@@ -8,6 +8,7 @@ import {
   custom,
   integer,
   layerName,
+  number,
   oneOf,
   parseOptions,
   withDefault,
@@ -35,6 +36,21 @@ export interface RecurrentOptions {
   stateful?: boolean;
   /** Output at masked steps: 'zero' (default) or 'repeat', the output of the step before. */
   maskedOutput?: 'zero' | 'repeat';
+  /**
+   * Rate, from 0 to below 1, at which features are zeroed in training, the rest scaled by 1 / (1 - rate):
+   * drawn once a sequence and used at all of its steps, as in Keras. Default 0.
+   */
+  dropout?: number;
+  /**
+   * Likewise of the state where it enters the products, with masks of its own for each gate (and then of
+   * the features as well), as in Keras; what the update gate carries on is not dropped. Default 0.
+   */
+  recurrentDropout?: number;
+  /**
+   * Probability, from 0 to below 1, that a unit keeps its state in a step of training (an LSTM its h);
+   * outside of training h' = zoneout h + (1 - zoneout) new h (Krueger et al. 2016). Default 0.
+   */
+  zoneout?: number;
   /** false: training leaves the weights as they are. */
   trainable?: boolean;
   name?: string;
@@ -48,9 +64,6 @@ export interface GatedOptions extends RecurrentOptions {
 
 /** Options that Keras has and a later release will have. */
 export const LATER_RECURRENT_OPTIONS = [
-  'dropout',
-  'recurrentDropout',
-  'zoneout',
   'recurrentDropConnect',
   'layerNorm',
   'clip',
@@ -76,6 +89,9 @@ export const RECURRENT_FIELDS = {
   goBackwards: withDefault(boolean(), false),
   stateful: withDefault(boolean(), false),
   maskedOutput: withDefault(oneOf('zero', 'repeat'), 'zero'),
+  dropout: withDefault(number({ min: 0, below: 1 }), 0),
+  recurrentDropout: withDefault(number({ min: 0, below: 1 }), 0),
+  zoneout: withDefault(number({ min: 0, below: 1 }), 0),
   trainable: withDefault(boolean(), true),
   name: layerName(),
 };

@@ -29,6 +29,7 @@ KernelTable float32Kernels() {
   set(Op::Merge, cpu::kMerge);
   set(Op::MergeBackward, cpu::kMergeBackward);
   set(Op::Dropout, cpu::kDropout);
+  set(Op::ScaleSteps, cpu::kScaleSteps);
   set(Op::Normalize, cpu::kNormalize);
   set(Op::NormalizeBackward, cpu::kNormalizeBackward);
   set(Op::MaskAnd, cpu::kMaskAnd);

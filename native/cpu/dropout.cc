@@ -119,12 +119,14 @@ int32_t run(const OpCall& call) noexcept {
   common.key = randomKey(context.seed, attr.stream);
   common.step = context.step;
   common.threshold = static_cast<int32_t>(std::ceil(attr.rate * 0x1p24));
-  common.scale = static_cast<float>(1 / (1 - attr.rate));
+  common.scale = attr.unscaled ? 1.0f : static_cast<float>(1 / (1 - attr.rate));
   parallelFor(context.threads, rows, grainOf(width), [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
       DropoutRow row = common;
       row.row = static_cast<uint64_t>(context.rowOffset + b);
-      dropRow(row, x + b * width, y + b * width, width);
+      float* to = y + b * width;
+      if (!x) std::fill_n(to, width, 1.0f);
+      dropRow(row, x ? x + b * width : to, to, width);
     }
   });
   return 0;

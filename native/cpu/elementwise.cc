@@ -186,6 +186,22 @@ int32_t runNormalizeBackward(const OpCall& call) noexcept {
   return 0;
 }
 
+int32_t runScaleSteps(const OpCall& call) noexcept {
+  const Shape& shape = call.out[scaleSteps::kY].shape;
+  const int64_t T = shape[1], F = shape[2], rows = shape[0] * T;
+  const float* x = input(call, scaleSteps::kX);
+  const float* factor = input(call, scaleSteps::kFactor);
+  float* y = output(call, scaleSteps::kY);
+  const auto multiplyRange = HWY_DYNAMIC_DISPATCH(MultiplyRange);
+  parallelFor(call.context->threads, rows,
+              std::max<int64_t>(1, kCheapGrain / std::max<int64_t>(F, 1)),
+              [&](int64_t begin, int64_t end) {
+                for (int64_t row = begin; row < end; ++row)
+                  multiplyRange(x + row * F, factor + row / T * F, y + row * F, F);
+              });
+  return 0;
+}
+
 }  // namespace
 
 const Kernel kMerge = {
@@ -195,6 +211,8 @@ const Kernel kMergeBackward = {.name = "cpu.mergeBackward",
                                .describe = describeElements<kCheapGrain>};
 const Kernel kAdd = {
     .name = "cpu.add", .launch = runAdd, .describe = describeElements<kCheapGrain>};
+const Kernel kScaleSteps = {
+    .name = "cpu.scaleSteps", .launch = runScaleSteps, .describe = describeElements<kCheapGrain>};
 const Kernel kMaskAnd = {.name = "cpu.maskAnd", .launch = runMaskAnd};
 const Kernel kNormalize = {.name = "cpu.normalize",
                            .scratchBytes = normalizeScratch,

@@ -55,8 +55,9 @@ void BeforeCandidate(const PlaneArgs& args) {
   for (int64_t row = 0; row < args.rows; ++row) {
     const float* r = args.gates + row * args.ldGates + args.width;
     for (int64_t i = 0; i < args.width; i += static_cast<int64_t>(hn::Lanes(d)))
-      hn::StoreU(hn::Mul(hn::LoadU(d, r + i), hn::LoadU(d, args.h + row * args.ldH + i)), d,
-                 args.q + row * args.ldQ + i);
+      hn::StoreU(
+          hn::Mul(hn::LoadU(d, r + i), hn::LoadU(d, args.candidateH + row * args.ldCandidateH + i)),
+          d, args.q + row * args.ldQ + i);
   }
 }
 
@@ -97,8 +98,8 @@ void Candidate(const PlaneArgs& args) {
                  });
 }
 
-bool IsFused(const RecurrentAttributes& attributes) {
-  return attributes.resetAfter != 0 && IsTanhAndSigmoid(attributes);
+bool GruIsFused(const RecurrentAttributes& attributes) {
+  return attributes.resetAfter != 0 && IsTanhAndSigmoid(attributes) && !attributes.gateMasks;
 }
 
 const RecurrentCell* GruCell() {
@@ -107,7 +108,7 @@ const RecurrentCell* GruCell() {
                                           .saved = 4,
                                           .gradients = 4,
                                           .inputPlane = 1,
-                                          .isFused = IsFused,
+                                          .isFused = GruIsFused,
                                           .fused = FusedGates,
                                           .beforeCandidate = BeforeCandidate,
                                           .planes = Candidate,

@@ -254,7 +254,8 @@ const char* gruWhyNotReduced(const OpCall& call) noexcept {
 
 bool gruStreams(const OpCall& call) noexcept {
   const auto& attributes = call.attr<RecurrentAttributes>();
-  if (call.op != Op::Gru || !gruCell().isFused(attributes) || !isOneStep(call)) return false;
+  if (call.op != Op::Gru || !gruCell().isFused(attributes) || attributes.zoneout > 0) return false;
+  if (!isOneStep(call)) return false;
   // Many rows of float32 may be worth several threads, which are not for streams.
   return gruIsReduced(attributes) || !call.context || call.context->threads <= 1;
 }

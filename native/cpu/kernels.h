@@ -5,12 +5,12 @@
 
 namespace sluice::cpu {
 
-extern const Kernel kDense, kDenseBackward;                           // dense.cc
-extern const Kernel kActivation, kActivationBackward;                 // activation.cc
-extern const Kernel kGru, kLstm, kSimpleRnn;                          // recurrent_forward.cc
-extern const Kernel kGruBackward, kLstmBackward, kSimpleRnnBackward;  // recurrent_backward.cc
-extern const Kernel kReverse, kConcat, kSplit, kMaskSteps;            // layout.cc
-extern const Kernel kMerge, kMergeBackward, kMaskAnd, kAdd;           // elementwise.cc
+extern const Kernel kDense, kDenseBackward;                               // dense.cc
+extern const Kernel kActivation, kActivationBackward;                     // activation.cc
+extern const Kernel kGru, kLstm, kSimpleRnn;                              // recurrent_forward.cc
+extern const Kernel kGruBackward, kLstmBackward, kSimpleRnnBackward;      // recurrent_backward.cc
+extern const Kernel kReverse, kConcat, kSplit, kMaskSteps;                // layout.cc
+extern const Kernel kMerge, kMergeBackward, kMaskAnd, kAdd, kScaleSteps;  // elementwise.cc
 extern const Kernel kNormalize, kNormalizeBackward;
 extern const Kernel kDropout;   // dropout.cc
 extern const Kernel kLoss;      // loss.cc

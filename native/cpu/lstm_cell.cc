@@ -126,13 +126,17 @@ void LstmGradients(const GateGradientArgs& args, const RecurrentAttributes& attr
   });
 }
 
+bool LstmIsFused(const RecurrentAttributes& attributes) {
+  return IsTanhAndSigmoid(attributes) && !attributes.gateMasks;
+}
+
 const RecurrentCell* LstmCell() {
   static constexpr RecurrentCell kCell = {.gates = 4,
                                           .states = 2,
                                           .saved = 4,
                                           .gradients = 4,
                                           .inputPlane = 0,
-                                          .isFused = IsTanhAndSigmoid,
+                                          .isFused = LstmIsFused,
                                           .fused = LstmFused,
                                           .planes = LstmPlanes,
                                           .gateGradients = LstmGradients};

@@ -42,6 +42,8 @@ struct Scratch {
   int64_t gradients;  // [rows of a chunk][planes][P]
   int64_t dh;         // [B][states][P] by position
   int64_t dq;         // [B,P], GRU without resetAfter: dn R_h^T
+  int64_t masked;     // [B,P], with masks of the gates: a gate's part of dh
+  int64_t kept;       // [B,P], with zoneout: what goes to h without passing the cell
   int64_t input;      // RecurrentInputGradients'
   int64_t schedule;   // RecurrentSchedule's
   int64_t recompute;  // RecurrentRecompute's
@@ -54,7 +56,9 @@ struct Scratch {
     gradients = 0;
     dh = chunkRows(e) * e.cell->gradients * e.P;
     dq = dh + e.B * e.state();
-    input = dq + (attributes.resetAfter ? 0 : e.B * e.P);
+    masked = dq + (attributes.resetAfter ? 0 : e.B * e.P);
+    kept = masked + (e.stateMasks ? e.B * e.P : 0);
+    input = kept + (attributes.zoneout > 0 ? e.B * e.P : 0);
     schedule = roundUp(input + RecurrentInputGradients::scratchFloats(e), kMaxLanes);
     recompute = schedule + roundUp(RecurrentSchedule::scratchInts(e), kMaxLanes);
     weights = recompute + RecurrentRecompute::scratchFloats(e, attributes);
@@ -83,11 +87,12 @@ class Backward {
                   output(call, recurrentBackward::kDInitialCell)},
         recomputes_(RecurrentRecompute::recomputes(e_, attributes_)),
         packed_(static_cast<const float*>(call.packed)),
-        input_(e_, schedule_, packed_ + packedLayout_.kernel, output(call, recurrentBackward::kDx),
-               scratch_ + scratchLayout_.input),
-        recompute_(e_, attributes_, schedule_, x_, packed_ + packedLayout_.forward, reserve_,
-                   scratch_ + scratchLayout_.recompute),
-        weights_(call, e_, scratch_ + scratchLayout_.weights, chunkRows(e_)) {
+        masks_(call, e_, schedule_),
+        input_(e_, schedule_, masks_, packed_ + packedLayout_.kernel,
+               output(call, recurrentBackward::kDx), scratch_ + scratchLayout_.input),
+        recompute_(e_, attributes_, schedule_, masks_, x_, packed_ + packedLayout_.forward,
+                   reserve_, scratch_ + scratchLayout_.recompute),
+        weights_(call, e_, masks_, scratch_ + scratchLayout_.weights, chunkRows(e_)) {
     weights_.clear();
   }
 
@@ -99,8 +104,8 @@ class Backward {
     return dSequence_ != nullptr && dSequence_ == other.input_.dx();
   }
   bool canFollow(const Backward& other) const {  // turns are the same steps in both
-    return !schedule_.masked() && !other.schedule_.masked() &&
-           attributes_.reverse == other.attributes_.reverse;
+    return !schedule_.masked() && !other.schedule_.masked() && !attributes_.gateMasks &&
+           !other.attributes_.gateMasks && attributes_.reverse == other.attributes_.reverse;
   }
   void lead(RecurrentProgress* progress) { leading_ = progress; }
   void follow(const RecurrentProgress* progress) { following_ = progress; }
@@ -145,6 +150,10 @@ class Backward {
   }
   float* dh(int64_t position) const { return scratch_ + scratchLayout_.dh + position * e_.state(); }
   float* dq(int64_t position) const { return scratch_ + scratchLayout_.dq + position * e_.P; }
+  float* masked(int64_t position) const {
+    return scratch_ + scratchLayout_.masked + position * e_.P;
+  }
+  float* kept(int64_t position) const { return scratch_ + scratchLayout_.kept + position * e_.P; }
 
   // A GRU whose candidate waits for r h: its way back takes two products.
   bool resetsBefore() const {
@@ -192,7 +201,7 @@ class Backward {
     for (int64_t turn = end - 1; turn >= chunk.first; --turn) {
       if (following_) following_->await(e_.T - turn);
       step(member, chunk, turn);
-      if (!input_.wanted() || schedule_.masked()) continue;
+      if (!input_.wanted() || input_.byTurn()) continue;
       if (turn > chunk.first && end - turn < piece) continue;
       input_.add(member.share, turn, end - turn, gradients(rowOf(chunk, turn, 0)));
       end = turn;
@@ -209,16 +218,25 @@ class Backward {
     for (int64_t i = 0; i < active; ++i) {
       const int64_t position = share.rows.position(i);
       if (attributes_.repeatMasked && schedule_.masked()) addRepeated(share, position, turn);
-      e_.cell->gateGradients(gateArgs(share, chunk, turn, position), attributes_);
+      GateGradientArgs args = gateArgs(share, chunk, turn, position);
+      if (attributes_.zoneout > 0) {
+        zoneOut(share, position, turn, args.dy);
+        args.dy = nullptr;
+      }
+      e_.cell->gateGradients(args, attributes_);
     }
     member.wait();
-    throughRecurrentKernel(share, chunk, turn, active);
-    if (input_.wanted() && schedule_.masked())
+    if (e_.stateMasks)
+      throughMaskedKernel(share, chunk, turn, active);
+    else
+      throughRecurrentKernel(share, chunk, turn, active);
+    if (attributes_.zoneout > 0) addKept(share, active);
+    if (input_.wanted() && input_.byTurn())
       input_.add(share, turn, 1, gradients(rowOf(chunk, turn, 0)));
     for (int64_t i = share.member; i < active && weights_.wanted(); i += share.members) {
       const int64_t position = share.rows.position(i);
-      weights_.keep(rowOf(chunk, turn, position), x_ + schedule_.cell(position, turn) * e_.I,
-                    state(turn, position),
+      weights_.keep(rowOf(chunk, turn, position), position,
+                    x_ + schedule_.cell(position, turn) * e_.I, state(turn, position),
                     resetsBefore() ? saved(turn, position) + 3 * e_.P : nullptr);
     }
   }
@@ -250,6 +268,63 @@ class Backward {
     for (int64_t s = end - 1; s > schedule_.step(position, turn); --s) {
       const float* dy = dSequence_ + (row * e_.T + schedule_.time(s)) * e_.H;
       for (int64_t i = units.begin; i < units.begin + units.count; ++i) dh(position)[i] += dy[i];
+    }
+  }
+
+  // What a unit's gradient gives to its new state stays in dh, the rest waits for addKept.
+  void zoneOut(const RecurrentShare& share, int64_t position, int64_t turn, const float* dy) const {
+    const Units units = unitsOf(share);
+    const float* updates = masks_.updates(position, turn);
+    float* to = dh(position) + units.begin;
+    float* rest = kept(position) + units.begin;
+    for (int64_t j = 0; j < units.count; ++j) {
+      const float total = to[j] + (dy ? dy[j] : 0.0f);
+      const float update = updates ? updates[units.begin + j] : masks_.update();
+      to[j] = update * total;
+      rest[j] = total - to[j];
+    }
+  }
+  void addKept(const RecurrentShare& share, int64_t active) const {
+    const Units units = unitsOf(share);
+    for (int64_t i = 0; i < active; ++i) {
+      const int64_t position = share.rows.position(i);
+      for (int64_t j = units.begin; j < units.begin + units.count; ++j)
+        dh(position)[j] += kept(position)[j];
+    }
+  }
+
+  // The same gate by gate, each with its mask.
+  void throughMaskedKernel(const RecurrentShare& share, const Chunk& chunk, int64_t turn,
+                           int64_t active) const {
+    const float* planes = gradients(rowOf(chunk, turn, share.rows.first));
+    Product product;
+    product.rows = active;
+    product.lda = share.rows.stride * e_.cell->gradients * e_.P;
+    product.k = product.n = e_.P;
+    product.c = masked(share.rows.first);
+    product.ldc = share.rows.stride * e_.P;
+    const auto multiplyGate = [&](int64_t gate, int64_t plane) {
+      product.a = planes + plane * e_.P;
+      product.b = packed_ + packedLayout_.recurrentOf(e_, gate);
+      multiply(product);
+    };
+    if (resetsBefore()) {
+      multiplyGate(2, 3);
+      for (int64_t i = 0; i < active; ++i) {
+        const int64_t position = share.rows.position(i);
+        masks_.scaleState(2, position, masked(position), dq(position));
+        e_.cell->resetGradients(gateArgs(share, chunk, turn, position), attributes_);
+      }
+    }
+    for (int64_t i = 0; i < active && !e_.cell->addsToGradient; ++i)
+      std::fill_n(dh(share.rows.position(i)), e_.P, 0.0f);
+    for (int64_t gate = 0; gate < e_.cell->gates - (resetsBefore() ? 1 : 0); ++gate) {
+      // A GRU's planes are dq dz dr dn.
+      multiplyGate(gate, e_.cell->beforeCandidate ? (gate + 1) % 3 : gate);
+      for (int64_t i = 0; i < active; ++i) {
+        const int64_t position = share.rows.position(i);
+        masks_.addState(gate, position, masked(position), dh(position));
+      }
     }
   }
 
@@ -296,6 +371,7 @@ class Backward {
   float* dInitial_[2];
   const bool recomputes_;
   const float* packed_;
+  const RecurrentMasks masks_;
   const RecurrentInputGradients input_;
   RecurrentRecompute recompute_;
   RecurrentWeightGradients weights_;

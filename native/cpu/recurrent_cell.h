@@ -41,6 +41,8 @@ struct PlaneArgs {
   float* q;  // GRU: with resetAfter h R + c of the candidate, else r h
   int64_t ldQ;
   const float* h;
+  const float* candidateH;  // h with the mask of the candidate
+  int64_t ldCandidateH;
   float* next;
   int64_t ldH;
   float* saved;
@@ -61,30 +63,32 @@ struct GateGradientArgs {
   const float* next;
   float* dh;
   float* gradients;
-  const float* dq;  // GRU without resetAfter, second part: dn R_h^T
+  // GRU without resetAfter, second part: dn R_h^T, with the mask of the candidate.
+  const float* dq;
 };
 
 struct RecurrentCell {
-  int64_t gates;       // vectors of kernel columns for each vector of units
-  int64_t states;      // planes of a state; the first is h
-  int64_t saved;       // planes that forward saves of a step
-  int64_t gradients;   // planes of gate gradients
-  int64_t inputPlane;  // the first of `gates` planes of them, which meet the kernel
+  int64_t gates = 0;       // vectors of kernel columns for each vector of units
+  int64_t states = 0;      // planes of a state; the first is h
+  int64_t saved = 0;       // planes that forward saves of a step
+  int64_t gradients = 0;   // planes of gate gradients
+  int64_t inputPlane = 0;  // the first of `gates` planes of them, which meet the kernel
 
   // Whether the gates are computed from the registers that hold the product: the packed columns
-  // then put the gates of the same units side by side. Otherwise plane by plane.
-  bool (*isFused)(const RecurrentAttributes&);
-  void (*fused)(const FusedGatesArgs&);
+  // then put the gates of the same units side by side. Otherwise, and with masks of the gates,
+  // plane by plane.
+  bool (*isFused)(const RecurrentAttributes&) = nullptr;
+  void (*fused)(const FusedGatesArgs&) = nullptr;
   // Plane by plane: what is done between the product of most gates and that of the candidate, which
   // waits for it (GRU alone); null: all gates are in the first product. Then the new states.
-  void (*beforeCandidate)(const PlaneArgs&);
-  void (*planes)(const PlaneArgs&);
+  void (*beforeCandidate)(const PlaneArgs&) = nullptr;
+  void (*planes)(const PlaneArgs&) = nullptr;
   // Gate gradients before their way through the recurrent kernel.
-  void (*gateGradients)(const GateGradientArgs&, const RecurrentAttributes&);
+  void (*gateGradients)(const GateGradientArgs&, const RecurrentAttributes&) = nullptr;
   // GRU without resetAfter: dr and what dh gets through r, once dn R_h^T is there; else null.
-  void (*resetGradients)(const GateGradientArgs&, const RecurrentAttributes&);
+  void (*resetGradients)(const GateGradientArgs&, const RecurrentAttributes&) = nullptr;
   // Whether dh then is that way's product alone, or what gateGradients left in dh is added to it.
-  bool addsToGradient;
+  bool addsToGradient = false;
 };
 
 const RecurrentCell& gruCell() noexcept;

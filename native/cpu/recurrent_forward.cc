@@ -28,6 +28,7 @@ struct Scratch {
   int64_t gathered;    // [turns][rows][I] likewise, with a mask
   int64_t states;      // two of [B][states][P], in inference
   int64_t q;           // [B,P], where a candidate waits
+  int64_t masked;      // [B,P], with masks of the gates
   int64_t schedule;    // RecurrentSchedule's
   int64_t size;
 
@@ -36,7 +37,8 @@ struct Scratch {
     gathered = turnsAtOnce(e) * e.B * e.columns();
     states = gathered + RecurrentInput::gatheredFloats(e, turnsAtOnce(e));
     q = states + (training ? 0 : 2 * e.B * e.state());
-    schedule = roundUp(q + (fused ? 0 : e.B * e.P), kMaxLanes);
+    masked = q + (fused ? 0 : e.B * e.P);
+    schedule = roundUp(masked + (e.stateMasks ? e.B * e.P : 0), kMaxLanes);
     size = schedule + RecurrentSchedule::scratchInts(e);
   }
 };
@@ -59,8 +61,9 @@ class Forward {
                   reinterpret_cast<int32_t*>(scratch_ + scratchLayout_.schedule)),
         packed_(static_cast<const float*>(call.packed)),
         x_(input(call, recurrent::kX)),
-        input_(e_, schedule_, x_, packed_),
-        step_(e_, attributes_),
+        masks_(call, e_, schedule_),
+        input_(e_, schedule_, masks_, x_, packed_),
+        step_(e_, attributes_, masks_),
         initial_{input(call, recurrent::kInitialState), input(call, recurrent::kInitialCell)},
         sequence_(output(call, recurrent::kSequence)),
         final_{output(call, recurrent::kFinalState), output(call, recurrent::kFinalCell)},
@@ -73,9 +76,9 @@ class Forward {
   bool follows(const Forward& other) const { return x_ != nullptr && x_ == other.sequence_; }
   // Turns are the same steps in both, and no thread has several blocks of rows.
   bool canFollow(const Forward& other) const {
-    return !schedule_.masked() && !other.schedule_.masked() &&
-           attributes_.reverse == other.attributes_.reverse && e_.B <= blockRows(e_) &&
-           e_.B <= blockRows(other.e_);
+    return !schedule_.masked() && !other.schedule_.masked() && !attributes_.gateMasks &&
+           !other.attributes_.gateMasks && attributes_.reverse == other.attributes_.reverse &&
+           e_.B <= blockRows(e_) && e_.B <= blockRows(other.e_);
   }
   void lead(RecurrentProgress* progress) { leading_ = progress; }
   void follow(const RecurrentProgress* progress) { following_ = progress; }
@@ -114,7 +117,7 @@ class Forward {
       }
       const int64_t count = std::min(most, turns - turn);
       if (following_) following_->await(turn + count);
-      if (schedule_.masked()) {
+      if (input_.gathers()) {
         if (member.share.first()) input_.gather(rows, turn, count, gathered);
         member.wait();
       }
@@ -146,9 +149,10 @@ class Forward {
   void step(const RecurrentShare& share, const RecurrentRows& rows, int64_t active, int64_t turn,
             float* projection, int64_t slot) const {
     const bool scattered = sequence_ && schedule_.masked();
-    const bool saves = reserve_ && !attributes_.recompute && e_.cell->saved > 0;
+    const bool saves = reserve_ && !attributes_.recompute && e_.saved > 0;
     float* next = state(turn + 1, rows.first);
     step_.run({.rows = active,
+               .positions = rows,
                .projection = projection,
                .h = state(turn, rows.first),
                .next = next,
@@ -156,17 +160,37 @@ class Forward {
                .y = sequence_ && !scattered ? outputAt(rows.first, turn) : nullptr,
                .ldY = rows.stride * e_.T * e_.H,
                .saved = saves ? reserve_ + reserveLayout_.gatesAt(turn, rows.first) : nullptr,
-               .ldSaved = rows.stride * e_.cell->saved * e_.P,
+               .ldSaved = rows.stride * e_.saved * e_.P,
                .q = scratch_ + scratchLayout_.q + slot * e_.P,
+               .masked = scratch_ + scratchLayout_.masked + slot * e_.P,
                .packed = packed_,
                .blockBegin = share.blockBegin,
                .blockEnd = share.blockEnd});
-    if (!scattered) return;
     const int64_t unit = share.blockBegin * e_.lanes;
     const int64_t units = std::min(share.blockEnd * e_.lanes, e_.H) - unit;
+    if (attributes_.zoneout > 0) {
+      for (int64_t i = 0; i < active; ++i) {
+        const int64_t at = i * rows.stride * e_.state() + unit;
+        const int64_t position = rows.position(i);
+        zoneOut(position, turn, unit, units, state(turn, rows.first) + at, next + at);
+        if (sequence_ && !scattered) std::copy_n(next + at, units, outputAt(position, turn) + unit);
+      }
+    }
+    if (!scattered) return;
     for (int64_t i = 0; i < active; ++i)
       std::copy_n(next + i * rows.stride * e_.state() + unit, units,
                   outputAt(rows.position(i), turn) + unit);
+  }
+
+  // h' = h + k (h' - h)
+  void zoneOut(int64_t position, int64_t turn, int64_t unit, int64_t units, const float* h,
+               float* next) const {
+    const float* updates = masks_.updates(position, turn);
+    if (updates) {
+      for (int64_t j = 0; j < units; ++j) next[j] = updates[unit + j] != 0 ? next[j] : h[j];
+    } else {
+      for (int64_t j = 0; j < units; ++j) next[j] = h[j] + masks_.update() * (next[j] - h[j]);
+    }
   }
 
   void finish(const RecurrentRows& rows) const {
@@ -201,6 +225,7 @@ class Forward {
   const RecurrentSchedule schedule_;
   const float* packed_;
   const float* x_;
+  const RecurrentMasks masks_;
   const RecurrentInput input_;
   const RecurrentStep step_;
   const float* initial_[2];

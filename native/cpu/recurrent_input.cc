@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "cpu/gemm.h"
-
 namespace sluice::cpu {
 
 void RecurrentInput::gather(const RecurrentRows& rows, int64_t turn, int64_t turns,
@@ -16,7 +14,7 @@ void RecurrentInput::gather(const RecurrentRows& rows, int64_t turn, int64_t tur
 }
 
 void RecurrentInput::project(const RecurrentRows& rows, int64_t turn, int64_t turns,
-                             const float* gathered, int64_t blockBegin, int64_t blockEnd,
+                             float* gathered, int64_t blockBegin, int64_t blockEnd,
                              float* projection) const {
   const int64_t ofBlock = e_.cell->gates * e_.lanes;
   Product product;
@@ -26,6 +24,7 @@ void RecurrentInput::project(const RecurrentRows& rows, int64_t turn, int64_t tu
   product.ldc = e_.columns();
   product.k = e_.I;
   product.n = e_.columns();
+  if (e_.inputMasks) return projectMasked(rows, turn, turns, product, gathered);
   product = product.columns({blockBegin * ofBlock, blockEnd * ofBlock});
   if (schedule_.masked()) {
     for (int64_t t = turn; t < turn + turns; ++t) product.rows += rows.before(schedule_.active(t));
@@ -47,6 +46,24 @@ void RecurrentInput::project(const RecurrentRows& rows, int64_t turn, int64_t tu
     std::swap(product.ldc, product.outerC);
   }
   multiply(product);
+}
+
+void RecurrentInput::projectMasked(const RecurrentRows& rows, int64_t turn, int64_t turns,
+                                   Product product, float* gathered) const {
+  product.a = gathered;
+  product.lda = e_.I;
+  for (int64_t gate = 0; gate < e_.cell->gates; ++gate) {
+    float* to = gathered;
+    for (int64_t t = turn; t < turn + turns; ++t) {
+      const int64_t count = rows.before(schedule_.active(t));
+      for (int64_t i = 0; i < count; ++i, to += e_.I) {
+        const int64_t position = rows.position(i);
+        masks_.scaleInput(gate, position, x_ + schedule_.cell(position, t) * e_.I, to);
+      }
+    }
+    product.rows = (to - gathered) / e_.I;
+    multiply(product.columns({gate * e_.P, (gate + 1) * e_.P}));
+  }
 }
 
 }  // namespace sluice::cpu

@@ -24,6 +24,7 @@ void RecurrentInputGradients::add(const RecurrentShare& share, int64_t turn, int
   product.b = kernel_;
   product.k = e_.columns();
   product.n = e_.I;
+  if (e_.inputMasks) return addMasked(product, share, turn);
   if (schedule_.masked()) return scatter(product, share, turn);
   product.c = dx_ + schedule_.cell(rows.first, turn) * e_.I;
   product.ldc = rows.stride * e_.T * e_.I;
@@ -50,6 +51,26 @@ void RecurrentInputGradients::scatter(Product product, const RecurrentShare& sha
   for (int64_t i = 0; i < product.rows; ++i, dx += e_.I)
     std::copy(dx + columns.begin, dx + columns.end,
               dx_ + schedule_.cell(share.rows.position(i), turn) * e_.I + columns.begin);
+}
+
+void RecurrentInputGradients::addMasked(Product product, const RecurrentShare& share,
+                                        int64_t turn) const {
+  const float* planes = product.a;
+  product.c = scratch_ + share.rowsBefore * e_.I;
+  product.ldc = e_.I;
+  product.rows = share.rows.before(schedule_.active(turn));
+  product.k = e_.P;
+  const auto dxOf = [&](int64_t position) { return dx_ + schedule_.cell(position, turn) * e_.I; };
+  for (int64_t i = 0; i < product.rows; ++i) std::fill_n(dxOf(share.rows.position(i)), e_.I, 0.0f);
+  for (int64_t gate = 0; gate < e_.cell->gates; ++gate) {
+    product.a = planes + gate * e_.P;
+    product.b = kernel_ + gate * e_.P * roundUp(e_.I, e_.lanes);
+    multiply(product);
+    for (int64_t i = 0; i < product.rows; ++i) {
+      const int64_t position = share.rows.position(i);
+      masks_.addInput(gate, position, product.c + i * e_.I, dxOf(position));
+    }
+  }
 }
 
 }  // namespace sluice::cpu

@@ -19,6 +19,8 @@ struct RecurrentExtents {
   int64_t P;
   int64_t blocks;  // vectors of units
   bool masked;
+  bool inputMasks, stateMasks;  // gate by gate (recurrent_masks.h)
+  int64_t saved;                // planes that forward saves of a step
 
   int64_t columns() const { return cell->gates * P; }  // of the packed kernel
   int64_t state() const { return cell->states * P; }   // floats of a row of states
@@ -37,6 +39,11 @@ inline RecurrentExtents recurrentExtents(const OpCall& call) {
   e.P = roundUp(e.H, e.lanes);
   e.blocks = e.P / e.lanes;
   e.masked = call.in[recurrent::kMask].present();
+  e.inputMasks = call.in[recurrent::kInputMasks].present();
+  e.stateMasks = call.in[recurrent::kStateMasks].present();
+  // Where a cell takes its gradients from its new state, zoneout makes it keep that.
+  const bool zonesOut = call.attr<RecurrentAttributes>().zoneout > 0;
+  e.saved = e.cell->saved + (zonesOut && e.cell->saved == 0 ? 1 : 0);
   return e;
 }
 
@@ -62,6 +69,7 @@ struct RecurrentPacked {
 };
 
 // The weights of backward are the transposed ones: k runs over planes of a row of gate gradients.
+// With masks of the gates each of these is a matrix of its own.
 struct RecurrentPackedBackward {
   int64_t kernel = 0;     // [gates P, I]
   int64_t recurrent = 0;  // [gates P, P]; GRU without resetAfter [2P of dz dr, P]
@@ -75,6 +83,13 @@ struct RecurrentPackedBackward {
     candidate = forward - e.P * e.P;
     size = forward + (attributes.recompute ? RecurrentPacked(e).size : 0);
   }
+  // Of one gate, with masks.
+  int64_t kernelOf(const RecurrentExtents& e, int64_t gate) const {
+    return kernel + gate * e.P * roundUp(e.I, e.lanes);
+  }
+  int64_t recurrentOf(const RecurrentExtents& e, int64_t gate) const {
+    return recurrent + gate * e.P * e.P;
+  }
 };
 
 // By turn and position (recurrent_schedule.h); the positions of one turn lie together.
@@ -84,7 +99,7 @@ struct RecurrentReserve {
   int64_t size;
 
   RecurrentReserve(const RecurrentExtents& e, const RecurrentAttributes& attributes)
-      : B(e.B), state(e.state()), saved(e.cell->saved * e.P) {
+      : B(e.B), state(e.state()), saved(e.saved * e.P) {
     gates = (e.T + 1) * e.B * state;
     size = gates + (attributes.recompute ? 0 : e.T * e.B * saved);
   }
@@ -98,7 +113,7 @@ struct RecurrentReserve {
 // Kernel::packedBytes and Kernel::pack of the two kernels (recurrent_pack.cc).
 size_t recurrentPackedBytes(const OpCall& call) noexcept;
 void recurrentPack(const OpCall& call, void* packed) noexcept;
-int32_t recurrentPackedForm(const OpCall& call) noexcept;  // the type of the weights
+int32_t recurrentPackedForm(const OpCall& call) noexcept;  // the type of the weights, masks
 size_t recurrentPackedBackwardBytes(const OpCall& call) noexcept;
 void recurrentPackBackward(const OpCall& call, void* packed) noexcept;
 

@@ -104,7 +104,8 @@ void recurrentPack(const OpCall& call, void* packed) noexcept {
 }
 
 int32_t recurrentPackedForm(const OpCall& call) noexcept {
-  return static_cast<int32_t>(call.attr<RecurrentAttributes>().weights);
+  const auto& attributes = call.attr<RecurrentAttributes>();
+  return 4 * static_cast<int32_t>(attributes.weights) + attributes.gateMasks;
 }
 
 size_t recurrentPackedBackwardBytes(const OpCall& call) noexcept {
@@ -118,10 +119,19 @@ void recurrentPackBackward(const OpCall& call, void* packed) noexcept {
   const RecurrentExtents e = recurrentExtents(call);
   const RecurrentPackedBackward at(e, attributes);
   float* out = static_cast<float*>(packed);
+  const float* kernel = input(call, recurrent::kKernel);
   const float* recurrent = input(call, recurrent::kRecurrentKernel);
 
-  packGates(e, e.I, input(call, recurrent::kKernel), out + at.kernel);
-  if (e.cell->beforeCandidate == nullptr) {
+  if (attributes.gateMasks & 1) {
+    for (int64_t gate = 0; gate < e.cell->gates; ++gate)
+      packGates(e, {gate}, e.I, kernel, out + at.kernelOf(e, gate));
+  } else {
+    packGates(e, e.I, kernel, out + at.kernel);
+  }
+  if (attributes.gateMasks & 2) {
+    for (int64_t gate = 0; gate < e.cell->gates; ++gate)
+      packGates(e, {gate}, e.H, recurrent, out + at.recurrentOf(e, gate));
+  } else if (e.cell->beforeCandidate == nullptr) {
     packGates(e, e.H, recurrent, out + at.recurrent);
   } else if (attributes.resetAfter) {
     packGates(e, {2, 0, 1}, e.H, recurrent, out + at.recurrent);

@@ -12,27 +12,29 @@ int64_t RecurrentRecompute::scratchFloats(const RecurrentExtents& e,
                                           const RecurrentAttributes& attributes) {
   if (!recomputes(e, attributes)) return 0;
   const int64_t rows = turnsAtOnce(e) * e.B;
-  return rows * (e.columns() + e.cell->saved * e.P) + e.B * (e.state() + e.P) +
+  return rows * (e.columns() + e.saved * e.P) + e.B * (e.state() + 2 * e.P) +
          RecurrentInput::gatheredFloats(e, turnsAtOnce(e));
 }
 
 RecurrentRecompute::RecurrentRecompute(const RecurrentExtents& e,
                                        const RecurrentAttributes& attributes,
-                                       const RecurrentSchedule& schedule, const float* x,
+                                       const RecurrentSchedule& schedule,
+                                       const RecurrentMasks& masks, const float* x,
                                        const float* packed, const float* reserve, float* scratch)
     : e_(e),
       schedule_(schedule),
       reserveLayout_(e, attributes),
-      input_(e, schedule, x, packed),
-      step_(e, attributes),
+      input_(e, schedule, masks, x, packed),
+      step_(e, attributes, masks),
       turns_(turnsAtOnce(e)),
       packed_(packed),
       reserve_(reserve),
       projection_(scratch),
       saved_(projection_ + turns_ * e.B * e.columns()),
-      gathered_(saved_ + turns_ * e.B * e.cell->saved * e.P),
+      gathered_(saved_ + turns_ * e.B * e.saved * e.P),
       next_(gathered_ + RecurrentInput::gatheredFloats(e, turns_)),
-      q_(next_ + e.B * e.state()) {}
+      q_(next_ + e.B * e.state()),
+      masked_(q_ + e.B * e.P) {}
 
 void RecurrentRecompute::run(const RecurrentMember& member, int64_t turn) const {
   if (turn != schedule_.turns() - 1 && turn % turns_ != turns_ - 1) return;
@@ -40,7 +42,7 @@ void RecurrentRecompute::run(const RecurrentMember& member, int64_t turn) const 
   const RecurrentRows& rows = share.rows;
   const int64_t first = turn - turn % turns_;
   const int64_t slot = share.rowsBefore * turns_;
-  if (schedule_.masked()) {
+  if (input_.gathers()) {
     if (share.first()) input_.gather(rows, first, turn + 1 - first, gathered_ + slot * e_.I);
     member.wait();
   }
@@ -50,15 +52,17 @@ void RecurrentRecompute::run(const RecurrentMember& member, int64_t turn) const 
   for (int64_t t = first; t <= turn; ++t) {
     const int64_t active = rows.before(schedule_.active(t));
     step_.run({.rows = active,
+               .positions = rows,
                .projection = projection,
                .h = reserve_ + reserveLayout_.stateAt(t, rows.first),
                .next = next_ + rows.first * e_.state(),
                .ldH = rows.stride * e_.state(),
                .y = nullptr,
                .ldY = 0,
-               .saved = saved_ + (t % turns_ * e_.B + rows.first) * e_.cell->saved * e_.P,
-               .ldSaved = rows.stride * e_.cell->saved * e_.P,
+               .saved = saved_ + (t % turns_ * e_.B + rows.first) * e_.saved * e_.P,
+               .ldSaved = rows.stride * e_.saved * e_.P,
                .q = q_ + share.rowsBefore * e_.P,
+               .masked = masked_ + share.rowsBefore * e_.P,
                .packed = packed_,
                .blockBegin = share.blockBegin,
                .blockEnd = share.blockEnd});

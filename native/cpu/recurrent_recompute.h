@@ -12,20 +12,20 @@ class RecurrentRecompute {
  public:
   // Whether there is anything to compute: a cell may save nothing.
   static bool recomputes(const RecurrentExtents& e, const RecurrentAttributes& attributes) {
-    return attributes.recompute != 0 && e.cell->saved > 0;
+    return attributes.recompute != 0 && e.saved > 0;
   }
   static int64_t scratchFloats(const RecurrentExtents& e, const RecurrentAttributes& attributes);
 
   // packed: the forward pass's; reserve: its states.
   RecurrentRecompute(const RecurrentExtents& e, const RecurrentAttributes& attributes,
-                     const RecurrentSchedule& schedule, const float* x, const float* packed,
-                     const float* reserve, float* scratch);
+                     const RecurrentSchedule& schedule, const RecurrentMasks& masks, const float* x,
+                     const float* packed, const float* reserve, float* scratch);
 
   // For a member's rows and units. Turns come in falling order, each of them once.
   void run(const RecurrentMember& member, int64_t turn) const;
   // What forward saves of the turn that run() has last been called with.
   const float* saved(int64_t turn, int64_t position) const {
-    return saved_ + (turn % turns_ * e_.B + position) * e_.cell->saved * e_.P;
+    return saved_ + (turn % turns_ * e_.B + position) * e_.saved * e_.P;
   }
 
  private:
@@ -42,6 +42,7 @@ class RecurrentRecompute {
   float* gathered_;    // [turns][B][I], with a mask
   float* next_;        // [B][states][P]: states that are there already
   float* q_;           // [B,P], where a candidate waits
+  float* masked_;      // [B,P], with masks of the gates
 };
 
 }  // namespace sluice::cpu

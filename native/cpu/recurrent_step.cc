@@ -1,7 +1,5 @@
 #include "cpu/recurrent_step.h"
 
-#include "cpu/gemm.h"
-
 namespace sluice::cpu {
 
 void RecurrentStep::run(const RecurrentStepArgs& args) const {
@@ -92,6 +90,19 @@ void RecurrentStep::oneRow(const RecurrentStepArgs& args) const {
   }
 }
 
+// Gate by gate, as each has a mask of its own: that of the last one remains in args.masked.
+void RecurrentStep::multiplyMasked(const RecurrentStepArgs& args, Product product) const {
+  product.a = args.masked;
+  product.lda = e_.P;
+  for (int64_t gate = 0; gate < e_.cell->gates; ++gate) {
+    for (int64_t i = 0; i < args.rows; ++i)
+      masks_.scaleState(gate, args.positions.position(i), args.h + i * args.ldH,
+                        args.masked + i * e_.P);
+    const Range columns{gate * e_.P, (gate + 1) * e_.P};
+    if (columns.begin < product.n) multiply(product.columns(columns));
+  }
+}
+
 // Any activations, and the candidate after the reset: one plane of gates after the other.
 void RecurrentStep::inPlanes(const RecurrentStepArgs& args) const {
   PlaneArgs planes{};
@@ -102,6 +113,8 @@ void RecurrentStep::inPlanes(const RecurrentStepArgs& args) const {
   planes.q = args.q;
   planes.ldQ = e_.P;
   planes.h = args.h;
+  planes.candidateH = e_.stateMasks ? args.masked : args.h;
+  planes.ldCandidateH = e_.stateMasks ? e_.P : args.ldH;
   planes.next = args.next;
   planes.ldH = args.ldH;
   planes.saved = args.saved;
@@ -120,9 +133,14 @@ void RecurrentStep::inPlanes(const RecurrentStepArgs& args) const {
   product.k = e_.H;
   product.n = e_.columns() - (waits ? e_.P : 0);
   product.accumulate = true;
-  multiply(product);
+  if (e_.stateMasks)
+    multiplyMasked(args, product);
+  else
+    multiply(product);
   if (waits) {
     e_.cell->beforeCandidate(planes);
+    product.a = planes.candidateH;
+    product.lda = planes.ldCandidateH;
     product.b = args.packed + packed_.candidate;
     product.n = e_.P;
     if (attributes_.resetAfter) {

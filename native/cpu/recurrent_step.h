@@ -2,12 +2,14 @@
 // states.
 #pragma once
 
-#include "cpu/recurrent_layout.h"
+#include "cpu/gemm.h"
+#include "cpu/recurrent_masks.h"
 
 namespace sluice::cpu {
 
 struct RecurrentStepArgs {
   int64_t rows;
+  RecurrentRows positions;  // of these rows
   float* projection;  // [rows][gates][P], x W + b in the column order of RecurrentPacked; used up
   const float* h;     // rows of states; all units, also where only some blocks are stepped
   float* next;        // likewise
@@ -16,7 +18,8 @@ struct RecurrentStepArgs {
   int64_t ldY;
   float* saved;  // rows of planes; null: inference
   int64_t ldSaved;
-  float* q;  // [rows,P] to work in, where a candidate waits
+  float* q;       // [rows,P] to work in, where a candidate waits
+  float* masked;  // [rows,P] likewise, with masks
   const float* packed;
   // The vectors of units to step; all of them where the gates are not fused.
   int64_t blockBegin;
@@ -26,9 +29,11 @@ struct RecurrentStepArgs {
 // Runs the steps of one call.
 class RecurrentStep {
  public:
-  RecurrentStep(const RecurrentExtents& extents, const RecurrentAttributes& attributes)
+  RecurrentStep(const RecurrentExtents& extents, const RecurrentAttributes& attributes,
+                const RecurrentMasks& masks)
       : e_(extents),
         attributes_(attributes),
+        masks_(masks),
         packed_(extents),
         fused_(extents.cell->isFused(attributes)) {}
   void run(const RecurrentStepArgs& args) const;
@@ -37,6 +42,7 @@ class RecurrentStep {
   void inTiles(const RecurrentStepArgs& args) const;
   void oneRow(const RecurrentStepArgs& args) const;
   void inPlanes(const RecurrentStepArgs& args) const;
+  void multiplyMasked(const RecurrentStepArgs& args, Product product) const;
   TileArgs products(const RecurrentStepArgs& args, int64_t row, int64_t block, bool acrossRows,
                     float* out) const;
   void gates(const RecurrentStepArgs& args, int64_t row, int64_t block, int64_t groups,
@@ -44,6 +50,7 @@ class RecurrentStep {
 
   const RecurrentExtents& e_;
   const RecurrentAttributes& attributes_;
+  const RecurrentMasks& masks_;
   const RecurrentPacked packed_;
   const bool fused_;
 };

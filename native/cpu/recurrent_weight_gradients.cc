@@ -92,7 +92,9 @@ bool meetsReset(const OpCall& call, const RecurrentExtents& e) {
   return e.cell->beforeCandidate != nullptr && call.attr<RecurrentAttributes>().resetAfter == 0;
 }
 int64_t tilesOf(const OpCall& call, const RecurrentExtents& e) {
-  return tilesOf(e.I) + (meetsReset(call, e) ? 2 : 1) * tilesOf(e.H);
+  const int64_t gates = e.cell->gates;
+  const int64_t ofState = e.stateMasks ? gates : meetsReset(call, e) ? 2 : 1;
+  return (e.inputMasks ? gates : 1) * tilesOf(e.I) + ofState * tilesOf(e.H);
 }
 // Blocks of units in a panel.
 int64_t blocksAPanel(const RecurrentExtents& e) { return e.cell->gates == 1 ? 4 : 1; }
@@ -124,9 +126,11 @@ int64_t RecurrentWeightGradients::scratchFloats(const OpCall& call, const Recurr
 }
 
 RecurrentWeightGradients::RecurrentWeightGradients(const OpCall& call,
-                                                   const RecurrentExtents& extents, float* scratch,
+                                                   const RecurrentExtents& extents,
+                                                   const RecurrentMasks& masks, float* scratch,
                                                    int64_t rows)
     : e_(extents),
+      masks_(masks),
       ownBias_(e_.cell->beforeCandidate != nullptr && !meetsReset(call, e_)),
       rows_(rows),
       dKernel_(output(call, recurrentBackward::kDKernel)),
@@ -139,21 +143,43 @@ RecurrentWeightGradients::RecurrentWeightGradients(const OpCall& call,
   // A GRU's panel is [dn dz dr dq], so that both kernels have neighbours of it; all others have
   // their gates in order.
   const int gates = static_cast<int>(e_.cell->gates);
+  const auto ofInput = [&](int first, int vectors, std::array<int64_t, kMostVectors> order) {
+    return Factor{Source::Input, e_.I, nullptr, dKernel_, first, vectors, order};
+  };
+  const auto ofState = [&](Source source, int first, int vectors,
+                           std::array<int64_t, kMostVectors> order) {
+    return Factor{source, e_.H, nullptr, dRecurrent_, first, vectors, order};
+  };
   if (e_.cell->beforeCandidate == nullptr) {
-    addFactor({e_.I, nullptr, dKernel_, 0, gates, {0, 1, 2, 3}});
-    addFactor({e_.H, nullptr, dRecurrent_, 0, gates, {0, 1, 2, 3}});
+    biases_[0] = ofInput(0, gates, {0, 1, 2, 3});
+    addFactor(biases_[0], e_.inputMasks);
+    addFactor(ofState(Source::State, 0, gates, {0, 1, 2, 3}), e_.stateMasks);
     return;
   }
-  addFactor({e_.I, nullptr, dKernel_, 0, 3, {2, 0, 1}});
+  biases_[0] = ofInput(0, 3, {2, 0, 1});
+  biases_[1] = ofInput(1, 3, {0, 1, 2});
+  addFactor(biases_[0], e_.inputMasks);
   if (!meetsReset(call, e_)) {
-    addFactor({e_.H, nullptr, dRecurrent_, 1, 3, {0, 1, 2}});
+    addFactor(ofState(Source::State, 1, 3, {0, 1, 2}), e_.stateMasks);
   } else {
-    addFactor({e_.H, nullptr, dRecurrent_, 1, 2, {0, 1}});
-    addFactor({e_.H, nullptr, dRecurrent_, 0, 1, {2}});
+    addFactor(ofState(Source::State, 1, 2, {0, 1}), e_.stateMasks);
+    addFactor(ofState(Source::ResetState, 0, 1, {2}), false);  // r h has its mask already
   }
 }
 
-void RecurrentWeightGradients::addFactor(Factor factor) {
+void RecurrentWeightGradients::addFactor(Factor factor, bool masked) {
+  if (!masked) return addPart(factor);
+  for (int v = 0; v < factor.vectors; ++v) {
+    Factor part = factor;
+    part.first = factor.first + v;
+    part.vectors = 1;
+    part.gate = {factor.gate[static_cast<size_t>(v)]};
+    part.masked = true;
+    addPart(part);
+  }
+}
+
+void RecurrentWeightGradients::addPart(Factor factor) {
   factor.tiles = tiles_;
   tiles_ += tilesOf(factor.columns) * rows_ * kMaxTileRows;
   tileCount_ += tilesOf(factor.columns);
@@ -167,18 +193,25 @@ void RecurrentWeightGradients::clear() const {
   if (dBias_) std::fill_n(dBias_, (ownBias_ ? 2 : 1) * columns, 0.0f);
 }
 
-void RecurrentWeightGradients::keep(int64_t k, const float* x, const float* h,
+void RecurrentWeightGradients::keep(int64_t k, int64_t position, const float* x, const float* h,
                                     const float* rh) const {
   const float* rows[] = {x, h, rh};
   for (int i = 0; i < factorCount_; ++i) {
     const Factor& factor = factors_[i];
+    const float* row = rows[static_cast<int>(factor.source)];
+    const float* mask = nullptr;
+    if (factor.masked)
+      mask = factor.source == Source::Input ? masks_.input(factor.gate[0], position)
+                                            : masks_.state(factor.gate[0], position);
     float* out = const_cast<float*>(factor.tiles) + k * kMaxTileRows;
     for (int64_t c = 0; c < factor.columns; c += kMaxTileRows, out += rows_ * kMaxTileRows) {
       const int64_t count = std::min(kMaxTileRows, factor.columns - c);
-      if (count == kMaxTileRows)
-        std::memcpy(out, rows[i] + c, kMaxTileRows * sizeof(float));
+      if (mask)
+        for (int64_t j = 0; j < count; ++j) out[j] = row[c + j] * mask[c + j];
+      else if (count == kMaxTileRows)
+        std::memcpy(out, row + c, kMaxTileRows * sizeof(float));
       else
-        std::copy_n(rows[i] + c, count, out);
+        std::copy_n(row + c, count, out);
     }
   }
 }
@@ -218,8 +251,8 @@ void RecurrentWeightGradients::addTask(int64_t task, float* data, const float* g
     HWY_DYNAMIC_DISPATCH(Gather)
     (panel.vectors, gradients + k * stride, stride, offsets, depth, data, sums);
     if (dBias_ && segment == 0) {
-      addBias(factors_[0], panel, sums, dBias_);
-      if (ownBias_) addBias(factors_[1], panel, sums, dBias_ + e_.cell->gates * e_.H);
+      addBias(biases_[0], panel, sums, dBias_);
+      if (ownBias_) addBias(biases_[1], panel, sums, dBias_ + e_.cell->gates * e_.H);
     }
     int64_t base = 0;
     for (int i = 0; i < factorCount_; ++i) {
@@ -271,7 +304,7 @@ void RecurrentWeightGradients::addVector(const Factor& factor, const Panel& pane
                                          float* out) const {
   const bool ofOneGate = e_.cell->gates == 1;
   const int64_t unit = (panel.block + (ofOneGate ? v : 0)) * e_.lanes;
-  const int64_t column = (ofOneGate ? 0 : factor.gate[v]) * e_.H + unit;
+  const int64_t column = (ofOneGate ? 0 : factor.gate[static_cast<size_t>(v)]) * e_.H + unit;
   HWY_DYNAMIC_DISPATCH(AddTo)
   (out + column, e_.cell->gates * e_.H, sums, ldSums, rows, std::min(e_.lanes, e_.H - unit));
 }

@@ -5,9 +5,10 @@
 // follows from the shape; which thread does which, and how many there are, does not matter.
 #pragma once
 
+#include <array>
 #include <atomic>
 
-#include "cpu/recurrent_layout.h"
+#include "cpu/recurrent_masks.h"
 
 namespace sluice::cpu {
 
@@ -16,13 +17,14 @@ class RecurrentWeightGradients {
   static int64_t scratchFloats(const OpCall& call, const RecurrentExtents& extents, int64_t rows);
 
   // `rows`: the most that a chunk has.
-  RecurrentWeightGradients(const OpCall& call, const RecurrentExtents& extents, float* scratch,
-                           int64_t rows);
+  RecurrentWeightGradients(const OpCall& call, const RecurrentExtents& extents,
+                           const RecurrentMasks& masks, float* scratch, int64_t rows);
 
   bool wanted() const { return dKernel_ != nullptr; }
   void clear() const;
-  // Row k of the chunk: its input, its state before the step, and for a GRU without resetAfter r h.
-  void keep(int64_t k, const float* x, const float* h, const float* rh) const;
+  // Row k of the chunk, which is the step of a position: its input, its state before the step, and
+  // for a GRU without resetAfter r h.
+  void keep(int64_t k, int64_t position, const float* x, const float* h, const float* rh) const;
   // Adds a chunk of `rows` rows of gate gradients. Every thread of the region calls it once a
   // chunk, after all rows have been kept; chunks are counted from 0.
   void add(int thread, int64_t chunk, const float* gradients, int64_t rows);
@@ -30,20 +32,25 @@ class RecurrentWeightGradients {
  private:
   static constexpr int kMostVectors = 4;  // of a panel
   // What the gate gradients are multiplied with, in tiles of kMaxTileRows columns: [tile][k][8].
+  enum class Source { Input, State, ResetState };
   struct Factor {
+    Source source;
     int64_t columns;
     const float* tiles;
-    float* out;                  // [columns, gates H]
-    int first;                   // of the vectors of a panel, from this one
-    int vectors;                 // so many
-    int64_t gate[kMostVectors];  // where they go in out
+    float* out;                              // [columns, gates H]
+    int first;                               // of the vectors of a panel, from this one
+    int vectors;                             // so many
+    std::array<int64_t, kMostVectors> gate;  // where they go in out
+    bool masked = false;                     // with the mask of gate[0]
   };
   struct Panel {
     int64_t block;
     int vectors;
     float* data;
   };
-  void addFactor(Factor factor);
+  // Cut into one factor a gate where these have masks.
+  void addFactor(Factor factor, bool masked);
+  void addPart(Factor factor);
   void addTask(int64_t task, float* data, const float* gradients, int64_t rows);
   void addTile(const Factor& factor, int64_t tile, const Panel& panel, int64_t k,
                int64_t depth) const;
@@ -57,6 +64,7 @@ class RecurrentWeightGradients {
   }
 
   const RecurrentExtents& e_;
+  const RecurrentMasks& masks_;
   const bool ownBias_;  // the recurrent product has a bias of its own
   const int64_t rows_;
   float* dKernel_;
@@ -65,7 +73,8 @@ class RecurrentWeightGradients {
   float* panels_;
   float* tiles_;  // of the next factor
   int factorCount_ = 0;
-  Factor factors_[3]{};  // the first is the input's
+  Factor factors_[8]{};
+  Factor biases_[2]{};  // where the sums of a panel go, as factors of a column
   int64_t tileCount_ = 0;
   const int64_t segments_;        // of the tiles; each is a task for each panel
   const int64_t slots_;           // threads that can work at a time

@@ -26,6 +26,7 @@ KernelTable makeTable() {
   set(Op::Merge, mergeKernel<Real>());
   set(Op::MergeBackward, mergeBackwardKernel<Real>());
   set(Op::Dropout, dropoutKernel<Real>());
+  set(Op::ScaleSteps, scaleStepsKernel<Real>());
   set(Op::Normalize, normalizeKernel<Real>());
   set(Op::NormalizeBackward, normalizeBackwardKernel<Real>());
   set(Op::MaskAnd, maskAndKernel());

@@ -1,4 +1,4 @@
-// Merge, Add, MaskAnd, Normalize and Dropout.
+// Merge, Add, MaskAnd, ScaleSteps, Normalize and Dropout.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -103,9 +103,10 @@ int32_t runDropout(const OpCall& call) noexcept {
   const Shape& shape = call.out[dropout::kY].shape;
   const int64_t B = shape[0], perRow = B ? shape.elements() / B : 0;
   const uint64_t key = randomKey(context.seed, attr.stream);
-  const Real scale = static_cast<Real>(1 / (1 - attr.rate));
+  const Real scale = attr.unscaled ? Real(1) : static_cast<Real>(1 / (1 - attr.rate));
   for (int64_t b = 0; b < B; ++b) {
-    const Real* x = input<Real>(call, dropout::kX) + b * perRow;
+    const Real* x = input<Real>(call, dropout::kX);
+    if (x) x += b * perRow;
     Real* y = output<Real>(call, dropout::kY) + b * perRow;
     RandomBlock random{};
     for (int64_t e = 0; e < perRow; ++e) {
@@ -114,9 +115,20 @@ int32_t runDropout(const OpCall& call) noexcept {
                            static_cast<uint64_t>(e / 4));
       }
       const double u = static_cast<double>(unitFloat(random[static_cast<size_t>(e % 4)]));
-      y[e] = u >= attr.rate ? x[e] * scale : Real(0);
+      y[e] = u >= attr.rate ? (x ? x[e] : Real(1)) * scale : Real(0);
     }
   }
+  return 0;
+}
+
+template <typename Real>
+int32_t runScaleSteps(const OpCall& call) noexcept {
+  const Shape& shape = call.out[scaleSteps::kY].shape;
+  const int64_t B = shape[0], T = shape[1], F = shape[2];
+  const Real* x = input<Real>(call, scaleSteps::kX);
+  const Real* factor = input<Real>(call, scaleSteps::kFactor);
+  Real* y = output<Real>(call, scaleSteps::kY);
+  for (int64_t i = 0; i < B * T * F; ++i) y[i] = x[i] * factor[i / (T * F) * F + i % F];
   return 0;
 }
 
@@ -146,6 +158,10 @@ template <typename Real>
 Kernel dropoutKernel() {
   return {.name = "reference.dropout", .launch = runDropout<Real>};
 }
+template <typename Real>
+Kernel scaleStepsKernel() {
+  return {.name = "reference.scaleSteps", .launch = runScaleSteps<Real>};
+}
 Kernel maskAndKernel() { return {.name = "reference.maskAnd", .launch = runMaskAnd}; }
 
 template Kernel mergeKernel<float>();
@@ -160,5 +176,7 @@ template Kernel normalizeBackwardKernel<float>();
 template Kernel normalizeBackwardKernel<double>();
 template Kernel dropoutKernel<float>();
 template Kernel dropoutKernel<double>();
+template Kernel scaleStepsKernel<float>();
+template Kernel scaleStepsKernel<double>();
 
 }  // namespace sluice::reference

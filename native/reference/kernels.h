@@ -32,6 +32,8 @@ Kernel mergeBackwardKernel();
 template <typename Real>
 Kernel dropoutKernel();
 template <typename Real>
+Kernel scaleStepsKernel();
+template <typename Real>
 Kernel normalizeKernel();
 template <typename Real>
 Kernel normalizeBackwardKernel();

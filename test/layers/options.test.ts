@@ -48,6 +48,9 @@ const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
   goBackwards: WRONG.boolean,
   stateful: WRONG.boolean,
   maskedOutput: ['Zero', '', 0, false, null],
+  dropout: WRONG.rate,
+  recurrentDropout: WRONG.rate,
+  zoneout: WRONG.rate,
   trainable: WRONG.boolean,
   name: WRONG.name,
 };
@@ -191,9 +194,6 @@ describe.each(Object.keys(LAYERS))('%s', (kind) => {
 
 describe('options that a later release will have', () => {
   const later: [string, (options: never) => unknown, Options][] = [
-    ['dropout', layers.gru, { units: 1 }],
-    ['recurrentDropout', layers.gru, { units: 1 }],
-    ['zoneout', layers.gru, { units: 1 }],
     ['layerNorm', layers.gru, { units: 1 }],
     ['clip', layers.gru, { units: 1 }],
     ['kernelRegularizer', layers.gru, { units: 1 }],
@@ -227,6 +227,9 @@ describe('what a layer describes', () => {
       goBackwards: false,
       stateful: false,
       maskedOutput: 'zero',
+      dropout: 0,
+      recurrentDropout: 0,
+      zoneout: 0,
       trainable: true,
     });
   });

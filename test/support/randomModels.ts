@@ -25,6 +25,9 @@ export interface CellSpec {
   resetAfter: boolean;
   updateGate: 'keep' | 'replace';
   maskedOutput: 'zero' | 'repeat';
+  dropout: number;
+  recurrentDropout: number;
+  zoneout: number;
   returnState: boolean;
   goBackwards: boolean;
   /** The initial state comes from a second input. */
@@ -147,6 +150,7 @@ function recurrent(kinds: ModelKinds): fc.Arbitrary<RecurrentSpec> {
 
 function cell({ isSmooth, isStreamable, units }: ModelKinds): fc.Arbitrary<CellSpec> {
   const never = fc.constant(false);
+  const rates = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.constantFrom(0.2, 0.5));
   return fc.record({
     kind: fc.constantFrom('gru' as const, 'lstm' as const, 'simpleRnn' as const),
     units: units ?? UNITS,
@@ -156,6 +160,9 @@ function cell({ isSmooth, isStreamable, units }: ModelKinds): fc.Arbitrary<CellS
     resetAfter: fc.boolean(),
     updateGate: fc.constantFrom('keep' as const, 'replace' as const),
     maskedOutput: fc.constantFrom('zero' as const, 'repeat' as const),
+    dropout: rates,
+    recurrentDropout: rates,
+    zoneout: rates,
     returnState: fc.boolean(),
     goBackwards: isStreamable ? never : fc.boolean(),
     isGivenState: isStreamable ? never : fc.boolean(),

@@ -5,18 +5,31 @@
 namespace sluice {
 
 const char* opName(Op op) {
-  static constexpr const char* kNames[] = {"dense",         "denseBackward",
-                                           "activation",    "activationBackward",
-                                           "gru",           "gruBackward",
-                                           "lstm",          "lstmBackward",
-                                           "simpleRnn",     "simpleRnnBackward",
-                                           "reverse",       "concat",
-                                           "split",         "merge",
-                                           "mergeBackward", "dropout",
-                                           "normalize",     "normalizeBackward",
-                                           "maskAnd",       "maskSteps",
-                                           "add",           "loss",
-                                           "metric",        "optimize"};
+  static constexpr const char* kNames[] = {"dense",
+                                           "denseBackward",
+                                           "activation",
+                                           "activationBackward",
+                                           "gru",
+                                           "gruBackward",
+                                           "lstm",
+                                           "lstmBackward",
+                                           "simpleRnn",
+                                           "simpleRnnBackward",
+                                           "reverse",
+                                           "concat",
+                                           "split",
+                                           "merge",
+                                           "mergeBackward",
+                                           "dropout",
+                                           "scaleSteps",
+                                           "normalize",
+                                           "normalizeBackward",
+                                           "maskAnd",
+                                           "maskSteps",
+                                           "add",
+                                           "loss",
+                                           "metric",
+                                           "optimize"};
   static_assert(std::size(kNames) == static_cast<size_t>(Op::Count));
   return op < Op::Count ? kNames[static_cast<size_t>(op)] : "unknown";
 }

@@ -31,6 +31,7 @@ enum class Op : int32_t {
   Merge,
   MergeBackward,
   Dropout,
+  ScaleSteps,
   Normalize,
   NormalizeBackward,
   MaskAnd,
@@ -108,6 +109,8 @@ struct RecurrentAttributes {
   int32_t replace = 0;     // Gru: h' = (1-z)h + zn, else h' = zh + (1-z)n
   int32_t reverse = 0;
   int32_t repeatMasked = 0;
+  int32_t gateMasks = 0;  // 1 where kInputMasks are there, plus 2 where kStateMasks are
+  double zoneout = 0;  // h' = (1-k)h + k(new h), k being kZoneout, or 1-zoneout where it is absent
   int32_t recompute = 0;  // training: keep the states alone and compute the gates again in backward
   WeightsType weights = WeightsType::Float32;  // of kernel and recurrent kernel; Gru alone
 };
@@ -120,6 +123,9 @@ enum In {
   kMask,             // Bool [B,T]; optional
   kInitialState,     // [B,H]; optional, zeros
   kInitialCell,      // likewise, of c
+  kInputMasks,       // [B,GI], what x is multiplied with before it meets the columns of each gate;
+  kStateMasks,       // [B,GH], likewise h (or r h); both optional. The h that z keeps has no mask
+  kZoneout,          // [B,T,H], 1 where a unit is updated, else 0; optional
   kInCount
 };
 enum Out {
@@ -140,6 +146,9 @@ enum In {
   kMask,
   kInitialState,
   kInitialCell,
+  kInputMasks,
+  kStateMasks,
+  kZoneout,
   kReserve,
   kDSequence,    // [B,T,H], optional; its values at masked steps count only with repeatMasked
   kDFinalState,  // [B,H], optional
@@ -187,15 +196,17 @@ enum In { kA, kB, kDy, kInCount };
 enum Out { kDa /*optional*/, kDb /*optional*/, kOutCount };
 }  // namespace mergeBackward
 
-// y = x * keep / (1-rate), keep from rowRandom(randomKey(seed, stream), step, rowOffset + b,
-// e/4)[e%4]: kept where unitFloat(bits) >= rate; e is the element's index within row b. Backward is
-// the same op applied to dy. Only in training plans.
+// y = x * keep / (1-rate), or keep alone where unscaled; x absent: of ones. keep from
+// rowRandom(randomKey(seed, stream), step, rowOffset + b, e/4)[e%4]: kept where unitFloat(bits) >=
+// rate; e is the element's index within row b. Backward is the same op applied to dy. Only in
+// training plans.
 struct DropoutAttributes {
   double rate = 0;
   uint64_t stream = 0;
+  int32_t unscaled = 0;
 };
 namespace dropout {
-enum In { kX, kInCount };
+enum In { kX /*optional*/, kInCount };
 enum Out { kY, kOutCount };
 }  // namespace dropout
 
@@ -212,6 +223,12 @@ namespace normalizeBackward {
 enum In { kVariance, kDy, kInCount };
 enum Out { kDx, kOutCount };
 }  // namespace normalizeBackward
+
+// y = x * factor, the same for all steps of a row. Its own adjoint.
+namespace scaleSteps {
+enum In { kX /*[B,T,F]*/, kFactor /*[B,F]*/, kInCount };
+enum Out { kY, kOutCount };
+}  // namespace scaleSteps
 
 namespace maskAnd {  // Bool [B,T] each
 enum In { kA, kB, kInCount };

@@ -170,6 +170,7 @@ class BidirectionalLayer final : public Layer {
                                         : node.stateIn(firstState(d) + s));
     call.reverse = d == 1;
     call.firstParameter = d == 0 ? 0 : core_[0]->parameterCount();
+    call.prefix = d == 0 ? "forward/" : "backward/";
     return call;
   }
 

@@ -18,6 +18,7 @@ struct RecurrentCall {
   std::vector<ValueId> initial;  // one a state; kNoValue is zeros
   bool reverse = false;          // from the last step to the first; outputs at their own steps
   int firstParameter = 0;        // in the node
+  const char* prefix = "";       // of its parameters, "forward/"
 };
 
 class RecurrentCore {

@@ -1,4 +1,5 @@
 // The kinds of recurrent cells: their options, parameters and ops. Equations: docs/semantics.md.
+#include "engine/core/random.h"
 #include "engine/layers/recurrent.h"
 
 namespace sluice {
@@ -30,6 +31,9 @@ class CellCore final : public RecurrentCore {
     kernel_ = options.initializer("kernelInitializer");
     recurrent_ = options.initializer("recurrentInitializer");
     bias_ = options.initializer("biasInitializer");
+    dropout_ = rate(options, "dropout");
+    recurrentDropout_ = rate(options, "recurrentDropout");
+    attributes_.zoneout = rate(options, "zoneout");
     if (kind.forward == Op::Gru) {
       attributes_.resetAfter = options.boolean("resetAfter");
       attributes_.replace = options.choice("updateGate", {"keep", "replace"});
@@ -43,7 +47,6 @@ class CellCore final : public RecurrentCore {
   int64_t units() const override { return units_; }
   int parameterCount() const override { return useBias_ ? 3 : 2; }
   int stateCount() const override { return kind_.states; }
-  int savedCount() const override { return 1; }
 
   void declare(LayerBuild& build, const std::string& prefix, int64_t features) const override {
     const int64_t columns = kind_.gates * units_;
@@ -56,29 +59,46 @@ class CellCore final : public RecurrentCore {
           {prefix + "bias", twoBiases ? makeShape(2, columns) : makeShape(columns), bias_, true});
   }
 
+  // saved(): the reserve, x as the cell got it, and the masks.
+  int savedCount() const override { return 6; }
+
   void forward(NodeContext& node, const RecurrentCall& call, ValueId sequence,
                const std::vector<ValueId>& final) const override {
+    const Masks masks = makeMasks(node, call);
+    ValueId x = call.x;
+    if (masks.steps != kNoValue) {
+      x = node.newValue(node.shapeOf(call.x));
+      node.emit(Op::ScaleSteps, nullptr, {call.x, masks.steps}, {x});
+    }
     const ValueId reserve = node.keepsForBackward() ? node.newOpaque() : kNoValue;
     const int p = call.firstParameter;
-    node.emit(kind_.forward, attributes(with(call, node)),
-              {call.x, node.parameter(p), node.parameter(p + 1),
-               useBias_ ? node.parameter(p + 2) : kNoValue, call.mask, call.initial[0],
-               second(call.initial)},
-              {sequence, final[0], reserve, second(final)});
-    node.saved().push_back(reserve);
+    node.emit(
+        kind_.forward, attributes(with(call, node, masks)),
+        {x, node.parameter(p), node.parameter(p + 1), useBias_ ? node.parameter(p + 2) : kNoValue,
+         call.mask, call.initial[0], second(call.initial), masks.input, masks.state, masks.zoneout},
+        {sequence, final[0], reserve, second(final)});
+    for (const ValueId value : {reserve, x, masks.steps, masks.input, masks.state})
+      node.saved().push_back(value);
+    node.saved().push_back(masks.zoneout);
   }
 
   void backward(NodeContext& node, const RecurrentCall& call, size_t saved, ValueId dSequence,
                 const std::vector<ValueId>& dFinal, ValueId dx,
                 const std::vector<ValueId>& dInitial) const override {
     const int p = call.firstParameter;
-    const ValueId reserve = node.saved()[saved];
+    const ValueId* kept = &node.saved()[saved];
+    const ValueId reserve = kept[0], x = kept[1];
+    const Masks masks{kept[2], kept[3], kept[4], kept[5]};
     const ValueId bias = useBias_ ? node.parameter(p + 2) : kNoValue;
-    node.emit(kind_.backward, attributes(with(call, node)),
-              {call.x, node.parameter(p), node.parameter(p + 1), bias, call.mask, call.initial[0],
-               second(call.initial), reserve, dSequence, dFinal[0], second(dFinal)},
-              {dx, node.gradParameter(p), node.gradParameter(p + 1),
+    const bool scales = masks.steps != kNoValue && dx != kNoValue;
+    const ValueId dScaled = scales ? node.newValue(node.shapeOf(x)) : dx;
+    node.emit(kind_.backward, attributes(with(call, node, masks)),
+              {x, node.parameter(p), node.parameter(p + 1), bias, call.mask, call.initial[0],
+               second(call.initial), masks.input, masks.state, masks.zoneout, reserve, dSequence,
+               dFinal[0], second(dFinal)},
+              {dScaled, node.gradParameter(p), node.gradParameter(p + 1),
                useBias_ ? node.gradParameter(p + 2) : kNoValue, dInitial[0], second(dInitial)});
+    if (scales) node.emit(Op::ScaleSteps, nullptr, {dScaled, masks.steps}, {dx});
   }
 
  private:
@@ -86,8 +106,51 @@ class CellCore final : public RecurrentCore {
     return states.size() > 1 ? states[1] : kNoValue;
   }
 
-  RecurrentAttributes with(const RecurrentCall& call, const NodeContext& node) const {
+  // A probability below 1.
+  static double rate(OptionReader& options, const char* name) {
+    const double value = options.number(name, 0, 1);
+    if (value == 1)
+      fail(Code::Config, cat(options.layer(), ": option ", name, " must be below 1, received 1"),
+           {.layer = options.layer(), .option = name});
+    return value;
+  }
+
+  // Drawn once a call and used at every step, as in Keras: one for all gates of x, or where the
+  // state has masks as well one for each gate; zoneout's for each step. kNoValue where there is
+  // none.
+  struct Masks {
+    ValueId steps = kNoValue;    // [B,I]
+    ValueId input = kNoValue;    // [B,GI]
+    ValueId state = kNoValue;    // [B,GH]
+    ValueId zoneout = kNoValue;  // [B,T,H]
+  };
+  Masks makeMasks(NodeContext& node, const RecurrentCall& call) const {
+    Masks masks;
+    if (!node.training()) return masks;
+    const Shape x = node.shapeOf(call.x);
+    const auto draw = [&](const char* what, double rate, const Shape& shape, bool unscaled) {
+      const ValueId mask = node.newValue(shape);
+      const DropoutAttributes dropout{
+          rate, randomStream(cat(node.node().name, "/", call.prefix, what)), unscaled ? 1 : 0};
+      node.emit(Op::Dropout, attributes(dropout), {kNoValue}, {mask});
+      return mask;
+    };
+    if (recurrentDropout_ > 0)
+      masks.state =
+          draw("recurrentDropout", recurrentDropout_, makeShape(x[0], kind_.gates * units_), false);
+    if (dropout_ > 0 && (recurrentDropout_ > 0 && kind_.gates > 1))
+      masks.input = draw("dropout", dropout_, makeShape(x[0], kind_.gates * x[2]), false);
+    else if (dropout_ > 0)
+      masks.steps = draw("dropout", dropout_, makeShape(x[0], x[2]), false);
+    if (attributes_.zoneout > 0)
+      masks.zoneout = draw("zoneout", attributes_.zoneout, makeShape(x[0], x[1], units_), true);
+    return masks;
+  }
+
+  RecurrentAttributes with(const RecurrentCall& call, const NodeContext& node,
+                           const Masks& masks) const {
     RecurrentAttributes attributes = attributes_;
+    attributes.gateMasks = (masks.input != kNoValue ? 1 : 0) + (masks.state != kNoValue ? 2 : 0);
     attributes.reverse = call.reverse;
     attributes.weights = node.weights();
     attributes.recompute = node.keepsForBackward() && node.savesMemory();
@@ -98,6 +161,7 @@ class CellCore final : public RecurrentCore {
   int64_t units_ = 0;
   RecurrentAttributes attributes_;
   bool useBias_ = true;
+  double dropout_ = 0, recurrentDropout_ = 0;
   Initializer kernel_, recurrent_, bias_;
 };
 

@@ -22,7 +22,8 @@ RecurrentSizes sizesOf(int64_t B, int64_t T, int64_t I, int64_t H) {
   return sizes;
 }
 
-// Every cell, and the two forms of a GRU.
+// Every cell, the two forms of a GRU, and masks and zoneout.
+constexpr size_t kCells = 6;
 std::vector<RecurrentSizes> cellsOf(int64_t B, int64_t T, int64_t I, int64_t H) {
   std::vector<RecurrentSizes> all;
   for (const Op op : kRecurrentOps) {
@@ -31,6 +32,8 @@ std::vector<RecurrentSizes> cellsOf(int64_t B, int64_t T, int64_t I, int64_t H) 
   }
   all.push_back(sizesOf(B, T, I, H));
   all.back().attributes.resetAfter = 0;
+  all.push_back(all[1].regularised(true, true, true));
+  all.push_back(all[0].regularised(false, false, true));
   return all;
 }
 
@@ -55,7 +58,7 @@ TEST(CpuRecurrentBits, GridsDoNotMatter) {
     for (const auto& [B, H] : {std::pair<int64_t, int64_t>{1, 70}, {2, 33}, {7, 64}, {33, 130}}) {
       for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
         for (const int recompute : {0, 1}) {
-          RecurrentSizes sizes = cellsOf(B, 13, 37, H)[seed % 4];
+          RecurrentSizes sizes = cellsOf(B, 13, 37, H)[seed % kCells];
           sizes.mask = mask;
           sizes.attributes.recompute = recompute;
           sizes.attributes.repeatMasked = seed & 1;
@@ -141,7 +144,7 @@ TEST(CpuRecurrentBits, PairsDoNotMatter) {
 TEST(CpuRecurrentBits, RecomputedGatesGiveTheSameGradients) {
   onEveryTarget([] {
     uint64_t seed = 1;
-    for (size_t cell = 0; cell < 4; ++cell) {
+    for (size_t cell = 0; cell < kCells; ++cell) {
       for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
         RecurrentSizes sizes = cellsOf(19, 41, 6, 50)[cell];
         sizes.mask = mask;
@@ -198,7 +201,8 @@ Tensor rowsOf(const Tensor& tensor, int64_t row, int64_t count) {
 Case rowsOfCase(const Case& c, int64_t row, int64_t count) {
   Case part = c;
   for (const int i :
-       {recurrent::kX, recurrent::kMask, recurrent::kInitialState, recurrent::kInitialCell})
+       {recurrent::kX, recurrent::kMask, recurrent::kInitialState, recurrent::kInitialCell,
+        recurrent::kInputMasks, recurrent::kStateMasks, recurrent::kZoneout})
     part.in[static_cast<size_t>(i)] = rowsOf(c.in[static_cast<size_t>(i)], row, count);
   for (Tensor& out : part.out) out = rowsOf(out, row, count);
   return part;
@@ -206,7 +210,7 @@ Case rowsOfCase(const Case& c, int64_t row, int64_t count) {
 
 TEST(CpuRecurrentBits, RowsDoNotDependOnTheirBatch) {
   onEveryTarget([] {
-    for (size_t cell = 0; cell < 4; ++cell) {
+    for (size_t cell = 0; cell < kCells; ++cell) {
       for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
         RecurrentSizes sizes = cellsOf(21, 11, 7, 53)[cell];
         sizes.mask = mask;
@@ -248,7 +252,7 @@ Tensor stepsOf(const Tensor& tensor, int64_t t, int64_t count) {
 
 TEST(CpuRecurrentBits, PushingPiecesGivesTheBitsOfTheSequence) {
   onEveryTarget([] {
-    for (size_t cell = 0; cell < 4; ++cell) {
+    for (size_t cell = 0; cell < kCells; ++cell) {
       for (const int64_t B : {1, 3, 8, 12}) {
         RecurrentSizes sizes = cellsOf(B, 24, 9, 70)[cell];
         sizes.reserve = false;
@@ -263,6 +267,7 @@ TEST(CpuRecurrentBits, PushingPiecesGivesTheBitsOfTheSequence) {
             Case part = whole;
             part.in[recurrent::kX] = stepsOf(whole.in[recurrent::kX], t, piece);
             part.in[recurrent::kMask] = stepsOf(whole.in[recurrent::kMask], t, piece);
+            part.in[recurrent::kZoneout] = stepsOf(whole.in[recurrent::kZoneout], t, piece);
             part.in[recurrent::kInitialState] = state;
             part.in[recurrent::kInitialCell] = cellState;
             part.out[recurrent::kSequence] = stepsOf(whole.out[recurrent::kSequence], t, piece);

@@ -135,6 +135,32 @@ TEST(CpuRecurrent, EveryOption) {
   });
 }
 
+TEST(CpuRecurrent, MasksOfTheGatesAndZoneout) {
+  onEveryTargetAndCell([](Op op) {
+    uint64_t seed = 1;
+    for (int bits = 1; bits < 8; ++bits) {
+      for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
+        for (const int64_t H : {5, 16, 33}) {
+          RecurrentSizes sizes =
+              sizesOf(op, 4, 6, 3, H).regularised(bits & 1, bits >> 1 & 1, bits >> 2 & 1);
+          sizes.mask = mask;
+          sizes.attributes.resetAfter = op != Op::Gru || seed % 2 != 0;
+          sizes.attributes.reverse = seed % 3 == 0;
+          sizes.attributes.repeatMasked = seed % 4 == 0;
+          sizes.attributes.recompute = seed % 5 == 0;
+          if (seed % 7 == 0) sizes.attributes.activation.kind = ActivationKind::Softsign;
+          expectAsReference(sizes, seed, 1 + static_cast<int>(seed % 2));
+          ++seed;
+        }
+      }
+    }
+    // Inference, and gradients outside of training, take the expectation.
+    RecurrentSizes sizes = sizesOf(op, 5, 7, 4, 20);
+    sizes.attributes.zoneout = 0.3;
+    expectAsReference(sizes, 99, 2);
+  });
+}
+
 TEST(CpuRecurrent, EveryActivation) {
   using Kind = ActivationKind;
   const ActivationSpec specs[] = {

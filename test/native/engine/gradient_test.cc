@@ -227,6 +227,36 @@ TEST(LayerGradients, OtherCells) {
                     {{"b", 0}}));
 }
 
+TEST(LayerGradients, DropoutAndZoneout) {
+  const auto options = [](const char* kind, const Members& changes) {
+    const std::string name = kind;
+    return name == "gru"    ? gruOptions(2, changes)
+           : name == "lstm" ? lstmOptions(2, changes)
+                            : simpleRnnOptions(2, changes);
+  };
+  const Value rate = Value::number(0.4);
+  for (const char* kind : {"gru", "lstm", "simpleRnn"})
+    for (const Members& changes : {Members{{"dropout", rate}}, Members{{"recurrentDropout", rate}},
+                                   Members{{"zoneout", rate}},
+                                   Members{{"dropout", rate},
+                                           {"recurrentDropout", rate},
+                                           {"zoneout", rate},
+                                           {"returnSequences", yes()}}}) {
+      check(std::string(kind) + " " + changes.front().first,
+            description({x(), node(kind, "r", {{"x", 0}}, options(kind, changes))}, {{"r", 0}}));
+      check(std::string("both ") + kind,
+            description({x(), node("bidirectional", "b", {{"x", 0}},
+                                   bidirectionalOptions(options(kind, changes), "concat", kind))},
+                        {{"b", 0}}));
+    }
+  check("gru reset before",
+        description({x(), node("gru", "r", {{"x", 0}},
+                               gruOptions(2, {{"dropout", rate},
+                                              {"recurrentDropout", rate},
+                                              {"resetAfter", Value::boolean(false)}}))},
+                    {{"r", 0}}));
+}
+
 TEST(LayerGradients, Bidirectional) {
   for (const char* merge : {"concat", "sum", "ave", "mul"})
     for (const bool sequences : {true, false})

@@ -51,6 +51,9 @@ inline Members gruOptions(int64_t units, const Members& changes = {}) {
                {"goBackwards", Value::boolean(false)},
                {"stateful", Value::boolean(false)},
                {"maskedOutput", Value::string("zero")},
+               {"dropout", Value::number(0)},
+               {"recurrentDropout", Value::number(0)},
+               {"zoneout", Value::number(0)},
                {"trainable", Value::boolean(true)}},
               changes);
 }

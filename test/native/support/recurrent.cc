@@ -37,6 +37,15 @@ Case recurrentForward(Random& random, const RecurrentSizes& s, DType real) {
   if (s.initialState) c.in[recurrent::kInitialState] = random.tensor(real, makeShape(s.B, s.H));
   if (s.initialState && s.hasCell())
     c.in[recurrent::kInitialCell] = random.tensor(real, makeShape(s.B, s.H));
+  const auto keeps = [&](Shape shape, double scale) {
+    Tensor mask(real, shape);
+    for (int64_t i = 0; i < mask.size(); ++i) mask.set(i, random.uniform(0, 1) < 0.7 ? scale : 0);
+    return mask;
+  };
+  const int64_t gates = s.columns() / std::max<int64_t>(s.H, 1);
+  if (s.inputMasks) c.in[recurrent::kInputMasks] = keeps(makeShape(s.B, gates * s.I), 1 / 0.7);
+  if (s.stateMasks) c.in[recurrent::kStateMasks] = keeps(makeShape(s.B, gates * s.H), 1 / 0.7);
+  if (s.zoneoutMask) c.in[recurrent::kZoneout] = keeps(makeShape(s.B, s.T, s.H), 1);
   if (s.sequence) c.out[recurrent::kSequence] = Tensor(real, makeShape(s.B, s.T, s.H));
   c.out[recurrent::kFinalState] = Tensor(real, makeShape(s.B, s.H));
   if (s.hasCell()) c.out[recurrent::kFinalCell] = Tensor(real, makeShape(s.B, s.H));

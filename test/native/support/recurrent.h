@@ -21,9 +21,22 @@ struct RecurrentSizes {
   bool initialState = true;
   bool sequence = true;
   bool reserve = true;
+  bool inputMasks = false;
+  bool stateMasks = false;
+  bool zoneoutMask = false;
 
   int64_t columns() const { return (op == Op::Gru ? 3 : op == Op::Lstm ? 4 : 1) * H; }
   bool hasCell() const { return op == Op::Lstm; }
+  // With what training draws: masks of the gates, and zoneout's.
+  RecurrentSizes regularised(bool input, bool state, bool zoneout) const {
+    RecurrentSizes sizes = *this;
+    sizes.inputMasks = input;
+    sizes.stateMasks = state;
+    sizes.zoneoutMask = zoneout;
+    sizes.attributes.gateMasks = (input ? 1 : 0) + (state ? 2 : 0);
+    sizes.attributes.zoneout = zoneout ? 0.3 : 0;
+    return sizes;
+  }
 };
 
 // Bool [B, T]; absent for None. EmptyRow: the first row has no valid step, the others have holes.
