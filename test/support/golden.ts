@@ -12,6 +12,7 @@ const ROOT = join(__dirname, '..', 'golden');
 export const CONSUMERS = {
   'layers/gru': ['torch-gru', 'keras-gru', 'keras-masks', 'keras-activations', 'update-gate'],
   'layers/cells': ['cells'],
+  'layers/dropout': ['dropout'],
   'layers/lengths': ['torch-lengths'],
   'layers/bidirectional': ['torch-bidirectional', 'keras-bidirectional'],
   'layers/models': ['keras-models'],
@@ -165,6 +166,7 @@ export function maskedCases(consumer: Consumer): string[] {
 export function build(
   { inputs, layers: nodes, outputs }: Description,
   weights: Record<string, Tensor>,
+  seed?: number,
 ): Model<Tensor<'float32'>[]> {
   const values = new Map<string, SymbolicTensor[]>();
   const find = (reference: string): SymbolicTensor => {
@@ -181,6 +183,7 @@ export function build(
   const built = model({
     inputs: inputs.map(({ name }) => find(name)),
     outputs: outputs.map(find) as SymbolicTensor[],
+    ...(seed === undefined ? {} : { seed }),
   });
   expect(built.weights.map(({ name }) => name).sort()).toEqual(Object.keys(weights).sort());
   built.setWeights(weights);

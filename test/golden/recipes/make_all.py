@@ -2,6 +2,7 @@
 import shutil
 
 import cells
+import dropout
 import keras_activations
 import keras_bidirectional
 import keras_gru
@@ -17,7 +18,7 @@ import verify
 from common import GOLDEN
 
 TOPICS = [torch_gru, torch_lengths, torch_bidirectional, keras_gru, keras_masks,
-          keras_bidirectional, keras_activations, keras_models, update_gate, cells, losses, optimizers]
+          keras_bidirectional, keras_activations, keras_models, update_gate, cells, dropout, losses, optimizers]
 
 for topic in TOPICS:
     shutil.rmtree(GOLDEN / topic.__name__.replace("_", "-"), ignore_errors=True)

@@ -9,6 +9,7 @@ import json
 import numpy as np
 from safetensors import safe_open
 
+import dropout
 import with_equations
 from common import GOLDEN, double, torch, vjp
 
@@ -180,6 +181,17 @@ def optimizer_case(path, case, tensors):
     return max((moved[n] - w[n]).abs().max().item() for n in w)
 
 
+def dropout_case(path, case, tensors):
+    (node,) = case["model"]["layers"]
+    names = [f"{node['name']}/{n}" for n in ("kernel", "recurrent_kernel", "bias")]
+    weights = {n: tensors[f"weight/{n}"] for n in names}
+    loss, *gradients = dropout.gradients(dropout.by_equations, node["kind"], node["options"],
+                                         weights.values(), tensors["input/x"], tensors["target"])
+    check((path, "loss"), loss.reshape(1), tensors["loss"], 1e-12)
+    for name, gradient in zip(weights, gradients, strict=True):
+        check((path, name), gradient, tensors[f"gradient/{name}"])
+
+
 def main():
     total, worst = 0, [0.0, 0.0]
     paths = sorted(GOLDEN.glob("*/*.safetensors"))
@@ -193,6 +205,8 @@ def main():
             moved = optimizer_case(path, case, tensors)
             if moved:
                 print(f"{path.stem}: {moved:.1e} from its other form")
+        elif path.parent.name == "dropout":
+            dropout_case(path, case, tensors)
         elif "model" in case:
             errors = layer_case(path, case, tensors)
             worst = np.maximum(worst, errors)
