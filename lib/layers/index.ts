@@ -6,6 +6,7 @@ export { dense } from './dense.js';
 export { dropout } from './dropout.js';
 export { gru } from './gru.js';
 export { lstm } from './lstm.js';
+export { minGru } from './minGru.js';
 export { normalization } from './normalization.js';
 export { reverse } from './reverse.js';
 export { simpleRnn } from './simpleRnn.js';

@@ -23,6 +23,8 @@ KernelTable float32Kernels() {
   set(Op::LstmBackward, cpu::kLstmBackward);
   set(Op::SimpleRnn, cpu::kSimpleRnn);
   set(Op::SimpleRnnBackward, cpu::kSimpleRnnBackward);
+  set(Op::MinGru, cpu::kMinGru);
+  set(Op::MinGruBackward, cpu::kMinGruBackward);
   set(Op::Reverse, cpu::kReverse);
   set(Op::Concat, cpu::kConcat);
   set(Op::Split, cpu::kSplit);

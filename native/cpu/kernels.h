@@ -9,6 +9,7 @@ extern const Kernel kDense, kDenseBackward;                               // den
 extern const Kernel kActivation, kActivationBackward;                     // activation.cc
 extern const Kernel kGru, kLstm, kSimpleRnn;                              // recurrent_forward.cc
 extern const Kernel kGruBackward, kLstmBackward, kSimpleRnnBackward;      // recurrent_backward.cc
+extern const Kernel kMinGru, kMinGruBackward;                             // min_gru.cc
 extern const Kernel kReverse, kConcat, kSplit, kMaskSteps;                // layout.cc
 extern const Kernel kMerge, kMergeBackward, kMaskAnd, kAdd, kScaleSteps;  // elementwise.cc
 extern const Kernel kNormalize, kNormalizeBackward;

@@ -390,6 +390,7 @@ constexpr Kernel backward(const char* name) {
           .scratchBytes = scratchBytes,
           .packedBytes = recurrentPackedBackwardBytes,
           .pack = recurrentPackBackward,
+          .packedForm = recurrentPackedForm,
           .launch = launchRecurrent<Backward>,
           .launchPair = launchRecurrentPair<Backward>,
           .pairOutput = recurrentBackward::kDx,

@@ -20,6 +20,8 @@ KernelTable makeTable() {
   set(Op::LstmBackward, lstmBackwardKernel<Real>());
   set(Op::SimpleRnn, simpleRnnKernel<Real>());
   set(Op::SimpleRnnBackward, simpleRnnBackwardKernel<Real>());
+  set(Op::MinGru, minGruKernel<Real>());
+  set(Op::MinGruBackward, minGruBackwardKernel<Real>());
   set(Op::Reverse, reverseKernel());
   set(Op::Concat, concatKernel());
   set(Op::Split, splitKernel());

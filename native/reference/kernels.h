@@ -26,6 +26,10 @@ Kernel simpleRnnKernel();
 template <typename Real>
 Kernel simpleRnnBackwardKernel();
 template <typename Real>
+Kernel minGruKernel();
+template <typename Real>
+Kernel minGruBackwardKernel();
+template <typename Real>
 Kernel mergeKernel();
 template <typename Real>
 Kernel mergeBackwardKernel();

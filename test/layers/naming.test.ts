@@ -77,7 +77,7 @@ describe('parameters', () => {
     ]);
   });
 
-  it('of an lstm, whose forget gates start open, and of a simpleRnn', () => {
+  it('of an lstm, whose forget gates start open, of a minGru and of a simpleRnn', () => {
     const built = sequential([layers.lstm({ units: 2 })], { inputShape: [null, 3] });
     expect(built.weights.map(({ name, shape }) => [name, shape])).toEqual([
       ['lstm/kernel', [3, 8]],
@@ -88,6 +88,11 @@ describe('parameters', () => {
     const shut = layers.lstm({ units: 2, unitForgetBias: false, biasInitializer: 'ones' });
     const bias = sequential([shut], { inputShape: [null, 3] }).getWeights()['lstm/bias'];
     expect(new Set(bias?.data)).toEqual(new Set([1]));
+    const minimal = sequential([layers.minGru({ units: 2 })], { inputShape: [null, 3] });
+    expect(minimal.weights.map(({ name, shape }) => [name, shape])).toEqual([
+      ['minGru/kernel', [3, 4]],
+      ['minGru/bias', [4]],
+    ]);
     const simple = sequential([layers.simpleRnn({ units: 2 })], { inputShape: [null, 3] });
     expect(simple.weights.map(({ name, shape }) => [name, shape])).toEqual([
       ['simpleRnn/kernel', [3, 2]],

@@ -13,6 +13,7 @@ const LAYERS: Record<string, { make: (options?: unknown) => unknown; valid: Opti
   gru: { make: layers.gru as never, valid: { units: 3 } },
   lstm: { make: layers.lstm as never, valid: { units: 3 } },
   simpleRnn: { make: layers.simpleRnn as never, valid: { units: 3 } },
+  minGru: { make: layers.minGru as never, valid: { units: 3 } },
   dense: { make: layers.dense as never, valid: { units: 3 } },
   dropout: { make: layers.dropout as never, valid: { rate: 0.5 } },
   activation: { make: layers.activation as never, valid: { activation: 'relu' } },
@@ -68,6 +69,11 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
     unitForgetBias: WRONG.boolean,
   },
   simpleRnn: RECURRENT_OPTIONS,
+  minGru: Object.fromEntries(
+    Object.entries(RECURRENT_OPTIONS).filter(
+      ([name]) => !/^(recurrentInitializer|zoneout)$|ropout$/.test(name),
+    ),
+  ),
   dense: {
     units: WRONG.units,
     activation: WRONG.activation,

@@ -292,3 +292,31 @@ describe('gradients', () => {
     await expectFailure(m.gradients(x, y, options), 'INVALID_ARGUMENT', /option 'batchSize'/);
   });
 });
+
+describe('dropout in a recurrent layer', () => {
+  const build = () => {
+    const layer = layers.gru({ units: 5, recurrentDropout: 0.4, dropout: 0.2 });
+    const m = sequential([layer], { inputShape: [null, 3], seed: 4 });
+    m.compile({ optimizer: 'sgd', loss: 'mse' });
+    return m;
+  };
+  const x = tensor(
+    Float32Array.from({ length: 2 * 4 * 3 }, (_, i) => Math.sin(i)),
+    [2, 4, 3],
+  );
+  const y = tensor(
+    Float32Array.from({ length: 2 * 5 }, (_, i) => Math.cos(i)),
+    [2, 5],
+  );
+
+  // Both have weights of one snapshot packed, each in its own way.
+  it('does not reach gradients outside of training, nor these the training', async () => {
+    const [first, second] = [build(), build()];
+    const { gradients } = await first.gradients(x, y);
+    await first.trainOnBatch(x, y);
+    await second.trainOnBatch(x, y);
+    expect(first.getWeights()).toEqual(second.getWeights());
+    const plain = sequential([layers.gru({ units: 5 })], { inputShape: [null, 3], seed: 4 });
+    expect(gradients).toEqual((await plain.gradients(x, y, { loss: 'mse' })).gradients);
+  });
+});

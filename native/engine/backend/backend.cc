@@ -15,6 +15,8 @@ const char* opName(Op op) {
                                            "lstmBackward",
                                            "simpleRnn",
                                            "simpleRnnBackward",
+                                           "minGru",
+                                           "minGruBackward",
                                            "reverse",
                                            "concat",
                                            "split",

@@ -25,6 +25,8 @@ enum class Op : int32_t {
   LstmBackward,
   SimpleRnn,
   SimpleRnnBackward,
+  MinGru,
+  MinGruBackward,
   Reverse,
   Concat,
   Split,
@@ -165,6 +167,24 @@ enum Out {
   kOutCount
 };
 }  // namespace recurrentBackward
+
+// The recurrence of a minGRU (arXiv 2410.01201), whose gates do not depend on the state: of the
+// sums gates = x W + b, computed before, h' = (1-z)h + z act(candidate), z being the sigmoid.
+// Attributes: RecurrentAttributes, of which activation, reverse and repeatMasked count; masks as
+// there.
+namespace minGru {
+enum In { kGates /*[B,T,2H]: z, candidate*/, kMask, kInitialState /*optional*/, kInCount };
+enum Out {
+  kSequence,    // [B,T,H], optional
+  kFinalState,  // [B,H]
+  kStates,      // [B,T,H], present in training: the state after each step
+  kOutCount
+};
+}  // namespace minGru
+namespace minGruBackward {
+enum In { kGates, kMask, kInitialState, kStates, kDSequence, kDFinalState, kInCount };
+enum Out { kDGates /*zero at masked steps*/, kDInitialState /*optional*/, kOutCount };
+}  // namespace minGruBackward
 
 // Reverses the steps of each row among its own valid steps; masked steps stay where they are.
 // Its own inverse and its own adjoint.

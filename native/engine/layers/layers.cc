@@ -11,6 +11,7 @@ std::span<const LayerEntry> layerTable() {
       {"dropout", makeDropoutLayer},
       {"gru", makeGruLayer},
       {"lstm", makeLstmLayer},
+      {"minGru", makeMinGruLayer},
       {"normalization", makeNormalizationLayer},
       {"reverse", makeReverseLayer},
       {"simpleRnn", makeSimpleRnnLayer},

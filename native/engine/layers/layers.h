@@ -21,6 +21,7 @@ std::unique_ptr<Layer> makeDenseLayer();
 std::unique_ptr<Layer> makeDropoutLayer();
 std::unique_ptr<Layer> makeGruLayer();
 std::unique_ptr<Layer> makeLstmLayer();
+std::unique_ptr<Layer> makeMinGruLayer();
 std::unique_ptr<Layer> makeNormalizationLayer();
 std::unique_ptr<Layer> makeReverseLayer();
 std::unique_ptr<Layer> makeSimpleRnnLayer();

@@ -121,6 +121,7 @@ ValueId sumOf(NodeContext& node, ValueId a, ValueId b) {
 
 std::unique_ptr<Layer> makeGruLayer() { return std::make_unique<RecurrentLayer>("gru"); }
 std::unique_ptr<Layer> makeLstmLayer() { return std::make_unique<RecurrentLayer>("lstm"); }
+std::unique_ptr<Layer> makeMinGruLayer() { return std::make_unique<RecurrentLayer>("minGru"); }
 std::unique_ptr<Layer> makeSimpleRnnLayer() {
   return std::make_unique<RecurrentLayer>("simpleRnn");
 }

@@ -1,5 +1,8 @@
 // The kinds of recurrent cells: their options, parameters and ops. Equations: docs/semantics.md.
+#include <algorithm>
+
 #include "engine/core/random.h"
+#include "engine/layers/min_gru.h"
 #include "engine/layers/recurrent.h"
 
 namespace sluice {
@@ -169,13 +172,15 @@ class CellCore final : public RecurrentCore {
 
 std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options,
                                                  RecurrentUse& use) {
-  for (const CellKind& known : kKinds) {
-    if (kind != known.name) continue;
+  const auto found = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                  [&](const CellKind& known) { return kind == known.name; });
+  if (found != std::end(kKinds) || kind == "minGru") {
     use.returnSequences = options.boolean("returnSequences");
     use.returnState = options.boolean("returnState");
     use.goBackwards = options.boolean("goBackwards");
     use.stateful = options.boolean("stateful");
-    return std::make_unique<CellCore>(known, options);
+    if (found == std::end(kKinds)) return makeMinGruCore(options);
+    return std::make_unique<CellCore>(*found, options);
   }
   fail(Code::Unsupported, cat(options.layer(), ": '", kind, "' is not a recurrent layer"),
        {.layer = options.layer(), .received = kind});

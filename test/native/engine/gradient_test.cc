@@ -227,6 +227,23 @@ TEST(LayerGradients, OtherCells) {
                     {{"b", 0}}));
 }
 
+TEST(LayerGradients, MinGru) {
+  for (const bool sequences : {true, false})
+    for (const bool backwards : {true, false})
+      for (const char* output : {"zero", "repeat"}) {
+        const Members changes{{"returnSequences", Value::boolean(sequences)},
+                              {"returnState", yes()},
+                              {"goBackwards", Value::boolean(backwards)},
+                              {"maskedOutput", Value::string(output)},
+                              {"activation", activationValue(sequences ? "tanh" : "linear")},
+                              {"useBias", Value::boolean(backwards)}};
+        check("minGru",
+              description({x(), inputNode("h", {2}),
+                           node("minGru", "m", {{"x", 0}, {"h", 0}}, minGruOptions(2, changes))},
+                          {{"m", 0}, {"m", 1}}));
+      }
+}
+
 TEST(LayerGradients, DropoutAndZoneout) {
   const auto options = [](const char* kind, const Members& changes) {
     const std::string name = kind;

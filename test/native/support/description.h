@@ -74,6 +74,15 @@ inline Members simpleRnnOptions(int64_t units, const Members& changes = {}) {
   return with(options, changes);
 }
 
+inline Members minGruOptions(int64_t units, const Members& changes = {}) {
+  Members options = simpleRnnOptions(units);
+  std::erase_if(options, [](const auto& member) {
+    return member.first == "recurrentInitializer" || member.first == "zoneout" ||
+           member.first.ends_with("ropout");
+  });
+  return with(options, changes);
+}
+
 inline Members denseOptions(int64_t units, const Members& changes = {}) {
   return with({{"units", Value::number(static_cast<double>(units))},
                {"activation", activationValue("linear")},
