@@ -11,13 +11,14 @@ import {
 /** Options of {@link minGru}. */
 export type MinGruOptions = Omit<
   RecurrentOptions,
-  'recurrentInitializer' | 'dropout' | 'recurrentDropout' | 'zoneout'
+  'recurrentInitializer' | 'dropout' | 'recurrentDropout' | 'recurrentDropConnect' | 'zoneout'
 >;
 
 const {
   recurrentInitializer: _matrix,
   dropout: _dropout,
   recurrentDropout: _recurrentDropout,
+  recurrentDropConnect: _recurrentDropConnect,
   zoneout: _zoneout,
   ...COMMON
 } = RECURRENT_FIELDS;

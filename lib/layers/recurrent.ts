@@ -47,6 +47,11 @@ export interface RecurrentOptions {
    */
   recurrentDropout?: number;
   /**
+   * Likewise of the recurrent kernel's elements: one mask for all rows and steps of a batch (DropConnect,
+   * Wan et al. 2013). Default 0.
+   */
+  recurrentDropConnect?: number;
+  /**
    * Probability, from 0 to below 1, that a unit keeps its state in a step of training (an LSTM its h);
    * outside of training h' = zoneout h + (1 - zoneout) new h (Krueger et al. 2016). Default 0.
    */
@@ -64,7 +69,6 @@ export interface GatedOptions extends RecurrentOptions {
 
 /** Options that Keras has and a later release will have. */
 export const LATER_RECURRENT_OPTIONS = [
-  'recurrentDropConnect',
   'layerNorm',
   'clip',
   'kernelRegularizer',
@@ -91,6 +95,7 @@ export const RECURRENT_FIELDS = {
   maskedOutput: withDefault(oneOf('zero', 'repeat'), 'zero'),
   dropout: withDefault(number({ min: 0, below: 1 }), 0),
   recurrentDropout: withDefault(number({ min: 0, below: 1 }), 0),
+  recurrentDropConnect: withDefault(number({ min: 0, below: 1 }), 0),
   zoneout: withDefault(number({ min: 0, below: 1 }), 0),
   trainable: withDefault(boolean(), true),
   name: layerName(),

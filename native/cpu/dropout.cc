@@ -123,7 +123,7 @@ int32_t run(const OpCall& call) noexcept {
   parallelFor(context.threads, rows, grainOf(width), [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
       DropoutRow row = common;
-      row.row = static_cast<uint64_t>(context.rowOffset + b);
+      row.row = static_cast<uint64_t>((attr.ofWeights ? 0 : context.rowOffset) + b);
       float* to = y + b * width;
       if (!x) std::fill_n(to, width, 1.0f);
       dropRow(row, x ? x + b * width : to, to, width);

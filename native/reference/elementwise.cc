@@ -103,6 +103,7 @@ int32_t runDropout(const OpCall& call) noexcept {
   const Shape& shape = call.out[dropout::kY].shape;
   const int64_t B = shape[0], perRow = B ? shape.elements() / B : 0;
   const uint64_t key = randomKey(context.seed, attr.stream);
+  const int64_t firstRow = attr.ofWeights ? 0 : context.rowOffset;
   const Real scale = attr.unscaled ? Real(1) : static_cast<Real>(1 / (1 - attr.rate));
   for (int64_t b = 0; b < B; ++b) {
     const Real* x = input<Real>(call, dropout::kX);
@@ -111,7 +112,7 @@ int32_t runDropout(const OpCall& call) noexcept {
     RandomBlock random{};
     for (int64_t e = 0; e < perRow; ++e) {
       if (e % 4 == 0) {
-        random = rowRandom(key, context.step, static_cast<uint64_t>(context.rowOffset + b),
+        random = rowRandom(key, context.step, static_cast<uint64_t>(firstRow + b),
                            static_cast<uint64_t>(e / 4));
       }
       const double u = static_cast<double>(unitFloat(random[static_cast<size_t>(e % 4)]));

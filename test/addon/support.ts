@@ -45,6 +45,7 @@ export function gruNode(
       maskedOutput: 'zero',
       dropout: 0,
       recurrentDropout: 0,
+      recurrentDropConnect: 0,
       zoneout: 0,
       trainable: true,
       ...options,

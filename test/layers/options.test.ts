@@ -51,6 +51,7 @@ const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
   maskedOutput: ['Zero', '', 0, false, null],
   dropout: WRONG.rate,
   recurrentDropout: WRONG.rate,
+  recurrentDropConnect: WRONG.rate,
   zoneout: WRONG.rate,
   trainable: WRONG.boolean,
   name: WRONG.name,
@@ -71,7 +72,7 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
   simpleRnn: RECURRENT_OPTIONS,
   minGru: Object.fromEntries(
     Object.entries(RECURRENT_OPTIONS).filter(
-      ([name]) => !/^(recurrentInitializer|zoneout)$|ropout$/.test(name),
+      ([name]) => !/^(recurrentInitializer|recurrentDropConnect|zoneout)$|ropout$/.test(name),
     ),
   ),
   dense: {
@@ -235,6 +236,7 @@ describe('what a layer describes', () => {
       maskedOutput: 'zero',
       dropout: 0,
       recurrentDropout: 0,
+      recurrentDropConnect: 0,
       zoneout: 0,
       trainable: true,
     });

@@ -27,6 +27,7 @@ export interface CellSpec {
   maskedOutput: 'zero' | 'repeat';
   dropout: number;
   recurrentDropout: number;
+  recurrentDropConnect: number;
   zoneout: number;
   returnState: boolean;
   goBackwards: boolean;
@@ -162,6 +163,7 @@ function cell({ isSmooth, isStreamable, units }: ModelKinds): fc.Arbitrary<CellS
     maskedOutput: fc.constantFrom('zero' as const, 'repeat' as const),
     dropout: rates,
     recurrentDropout: rates,
+    recurrentDropConnect: rates,
     zoneout: rates,
     returnState: fc.boolean(),
     goBackwards: isStreamable ? never : fc.boolean(),
@@ -269,7 +271,7 @@ function cellLayer(
     lstm: () => layers.lstm<boolean>(gated),
     simpleRnn: () => layers.simpleRnn<boolean>(options),
     minGru: () => {
-      const { dropout: _, recurrentDropout: __, zoneout: ___, ...rest } = options;
+      const { dropout, recurrentDropout, recurrentDropConnect, zoneout, ...rest } = options;
       return layers.minGru<boolean>(rest);
     },
   }[kind]();

@@ -295,7 +295,12 @@ describe('gradients', () => {
 
 describe('dropout in a recurrent layer', () => {
   const build = () => {
-    const layer = layers.gru({ units: 5, recurrentDropout: 0.4, dropout: 0.2 });
+    const layer = layers.gru({
+      units: 5,
+      recurrentDropout: 0.4,
+      dropout: 0.2,
+      recurrentDropConnect: 0.3,
+    });
     const m = sequential([layer], { inputShape: [null, 3], seed: 4 });
     m.compile({ optimizer: 'sgd', loss: 'mse' });
     return m;

@@ -224,6 +224,7 @@ struct DropoutAttributes {
   double rate = 0;
   uint64_t stream = 0;
   int32_t unscaled = 0;
+  int32_t ofWeights = 0;  // rows are a matrix', the same for every part of a batch
 };
 namespace dropout {
 enum In { kX /*optional*/, kInCount };

@@ -87,6 +87,8 @@ class NodeContext {
   virtual void setOutMask(int output, ValueId mask) = 0;
 
   virtual ValueId newValue(const Shape& shape, DType dtype = DType::Float32) = 0;
+  // Weights that this run makes of a parameter.
+  virtual ValueId newWeights(const Shape& shape) = 0;
   // Bytes in a layout of the kernel that writes them; who reads them runs on the same backend.
   virtual ValueId newOpaque() = 0;
   virtual const Shape& shapeOf(ValueId value) const = 0;

@@ -37,6 +37,7 @@ class CellCore final : public RecurrentCore {
     dropout_ = rate(options, "dropout");
     recurrentDropout_ = rate(options, "recurrentDropout");
     attributes_.zoneout = rate(options, "zoneout");
+    recurrentDropConnect_ = rate(options, "recurrentDropConnect");
     if (kind.forward == Op::Gru) {
       attributes_.resetAfter = options.boolean("resetAfter");
       attributes_.replace = options.choice("updateGate", {"keep", "replace"});
@@ -62,8 +63,8 @@ class CellCore final : public RecurrentCore {
           {prefix + "bias", twoBiases ? makeShape(2, columns) : makeShape(columns), bias_, true});
   }
 
-  // saved(): the reserve, x as the cell got it, and the masks.
-  int savedCount() const override { return 6; }
+  // saved(): the reserve, x and the recurrent kernel as the cell got them, and the masks.
+  int savedCount() const override { return 7; }
 
   void forward(NodeContext& node, const RecurrentCall& call, ValueId sequence,
                const std::vector<ValueId>& final) const override {
@@ -75,14 +76,19 @@ class CellCore final : public RecurrentCore {
     }
     const ValueId reserve = node.keepsForBackward() ? node.newOpaque() : kNoValue;
     const int p = call.firstParameter;
+    ValueId recurrent = node.parameter(p + 1);
+    if (dropsConnections(node)) {
+      recurrent = node.newWeights(node.shapeOf(recurrent));
+      node.emit(Op::Dropout, dropConnect(node, call), {node.parameter(p + 1)}, {recurrent});
+    }
     node.emit(
         kind_.forward, attributes(with(call, node, masks)),
-        {x, node.parameter(p), node.parameter(p + 1), useBias_ ? node.parameter(p + 2) : kNoValue,
-         call.mask, call.initial[0], second(call.initial), masks.input, masks.state, masks.zoneout},
+        {x, node.parameter(p), recurrent, useBias_ ? node.parameter(p + 2) : kNoValue, call.mask,
+         call.initial[0], second(call.initial), masks.input, masks.state, masks.zoneout},
         {sequence, final[0], reserve, second(final)});
-    for (const ValueId value : {reserve, x, masks.steps, masks.input, masks.state})
+    for (const ValueId value :
+         {reserve, x, recurrent, masks.steps, masks.input, masks.state, masks.zoneout})
       node.saved().push_back(value);
-    node.saved().push_back(masks.zoneout);
   }
 
   void backward(NodeContext& node, const RecurrentCall& call, size_t saved, ValueId dSequence,
@@ -90,17 +96,22 @@ class CellCore final : public RecurrentCore {
                 const std::vector<ValueId>& dInitial) const override {
     const int p = call.firstParameter;
     const ValueId* kept = &node.saved()[saved];
-    const ValueId reserve = kept[0], x = kept[1];
-    const Masks masks{kept[2], kept[3], kept[4], kept[5]};
+    const ValueId reserve = kept[0], x = kept[1], recurrent = kept[2];
+    const Masks masks{kept[3], kept[4], kept[5], kept[6]};
     const ValueId bias = useBias_ ? node.parameter(p + 2) : kNoValue;
     const bool scales = masks.steps != kNoValue && dx != kNoValue;
     const ValueId dScaled = scales ? node.newValue(node.shapeOf(x)) : dx;
-    node.emit(kind_.backward, attributes(with(call, node, masks)),
-              {x, node.parameter(p), node.parameter(p + 1), bias, call.mask, call.initial[0],
-               second(call.initial), masks.input, masks.state, masks.zoneout, reserve, dSequence,
-               dFinal[0], second(dFinal)},
-              {dScaled, node.gradParameter(p), node.gradParameter(p + 1),
-               useBias_ ? node.gradParameter(p + 2) : kNoValue, dInitial[0], second(dInitial)});
+    const ValueId dKernel = node.gradParameter(p);
+    const ValueId dRecurrent = node.gradParameter(p + 1);
+    const ValueId dBias = useBias_ ? node.gradParameter(p + 2) : kNoValue;
+    const bool drops = recurrent != node.parameter(p + 1) && dRecurrent != kNoValue;
+    const ValueId dDropped = drops ? node.newValue(node.shapeOf(recurrent)) : dRecurrent;
+    node.emit(
+        kind_.backward, attributes(with(call, node, masks)),
+        {x, node.parameter(p), recurrent, bias, call.mask, call.initial[0], second(call.initial),
+         masks.input, masks.state, masks.zoneout, reserve, dSequence, dFinal[0], second(dFinal)},
+        {dScaled, dKernel, dDropped, dBias, dInitial[0], second(dInitial)});
+    if (drops) node.emit(Op::Dropout, dropConnect(node, call), {dDropped}, {dRecurrent});
     if (scales) node.emit(Op::ScaleSteps, nullptr, {dScaled, masks.steps}, {dx});
   }
 
@@ -116,6 +127,20 @@ class CellCore final : public RecurrentCore {
       fail(Code::Config, cat(options.layer(), ": option ", name, " must be below 1, received 1"),
            {.layer = options.layer(), .option = name});
     return value;
+  }
+
+  bool dropsConnections(const NodeContext& node) const {
+    return node.training() && recurrentDropConnect_ > 0;
+  }
+  // One mask of the recurrent kernel for the whole call.
+  std::shared_ptr<const void> dropConnect(const NodeContext& node,
+                                          const RecurrentCall& call) const {
+    DropoutAttributes dropout{recurrentDropConnect_, streamOf(node, call, "recurrentDropConnect")};
+    dropout.ofWeights = 1;
+    return attributes(dropout);
+  }
+  static uint64_t streamOf(const NodeContext& node, const RecurrentCall& call, const char* what) {
+    return randomStream(cat(node.node().name, "/", call.prefix, what));
   }
 
   // Drawn once a call and used at every step, as in Keras: one for all gates of x, or where the
@@ -164,7 +189,7 @@ class CellCore final : public RecurrentCore {
   int64_t units_ = 0;
   RecurrentAttributes attributes_;
   bool useBias_ = true;
-  double dropout_ = 0, recurrentDropout_ = 0;
+  double dropout_ = 0, recurrentDropout_ = 0, recurrentDropConnect_ = 0;
   Initializer kernel_, recurrent_, bias_;
 };
 

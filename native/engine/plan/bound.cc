@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "engine/core/buffer.h"
 #include "engine/core/memory.h"
@@ -131,6 +132,10 @@ void BoundPlan::chooseKernels() {
     for (const ValueId id : op.in)
       if (id != kNoValue && plan_->values[static_cast<size_t>(id)].storage == Storage::Parameter)
         bound.packed.parameters.push_back(plan_->values[static_cast<size_t>(id)].index);
+    for (const ValueId id : op.in)
+      if (id != kNoValue && plan_->values[static_cast<size_t>(id)].weights &&
+          bound.packed.bytes > 0)
+        bound.ownPackedBytes = std::exchange(bound.packed.bytes, 0);
     for (size_t k = 0; k < op.out.size(); ++k) {
       const ValueId id = op.out[k];
       if (id == kNoValue || !plan_->values[static_cast<size_t>(id)].opaque) continue;
@@ -202,6 +207,10 @@ void BoundPlan::placeInArena() {
   for (size_t i = 0; i < ops_.size(); ++i)
     if (ops_[i].scratchBytes > 0)
       blocks.push_back({alignUp(ops_[i].scratchBytes), begins(i), ends(i), &ops_[i].scratchOffset});
+  for (size_t i = 0; i < ops_.size(); ++i)
+    if (ops_[i].ownPackedBytes > 0)
+      blocks.push_back(
+          {alignUp(ops_[i].ownPackedBytes), begins(i), ends(i), &ops_[i].ownPackedOffset});
   std::stable_sort(blocks.begin(), blocks.end(),
                    [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
   std::vector<const Block*> placed;  // by offset

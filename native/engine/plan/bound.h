@@ -29,7 +29,10 @@ struct BoundOp {
   const Backend* backend = nullptr;
   size_t firstView = 0;  // of inputs, then outputs
   size_t scratchOffset = 0, scratchBytes = 0;
-  PackedKey packed;      // of the form of its parameters that the kernel wants; no bytes: none
+  PackedKey packed;  // of the form of its parameters that the kernel wants; no bytes: none
+  // Where it is packed anew by each run, in the arena, as the weights are this run's.
+  size_t ownPackedBytes = 0;
+  size_t ownPackedOffset = 0;
   std::string fallback;  // why the device's own kernel does not run it
   bool paired = false;   // runs together with the one behind it
 };

@@ -61,6 +61,11 @@ class PlanBuilder::Context final : public NodeContext {
   ValueId newValue(const Shape& shape, DType dtype) override {
     return builder_.add(shape, dtype, Storage::Arena, 0);
   }
+  ValueId newWeights(const Shape& shape) override {
+    const ValueId value = newValue(shape, DType::Float32);
+    builder_.plan_.values[static_cast<size_t>(value)].weights = true;
+    return value;
+  }
   ValueId newOpaque() override {
     const ValueId value = builder_.add(makeShape(0), DType::Bool, Storage::Arena, 0);
     builder_.plan_.values[static_cast<size_t>(value)].opaque = true;

@@ -85,6 +85,11 @@ void Frame::run(const RunMemory& memory, const RunContext& context) {
     if (bound.packed.bytes > 0 && !isPacked)
       call.packed = memory.snapshot->packed(
           bound.packed, [&](void* target) { bound.kernel->pack(call, target); });
+    if (bound.ownPackedBytes > 0) {
+      void* target = static_cast<std::byte*>(memory.arena) + bound.ownPackedOffset;
+      bound.kernel->pack(call, target);
+      call.packed = target;
+    }
     // Of a pair, the second one starts both.
     if (bound.paired) continue;
     const bool isPair = i > 0 && plan_->ops()[i - 1].paired;

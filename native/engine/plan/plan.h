@@ -31,7 +31,8 @@ struct PlanValue {
   DType dtype = DType::Float32;  // Float32 stands for the plan's real type
   Storage storage = Storage::Arena;
   int index = 0;
-  bool opaque = false;  // its size is asked of the kernel that writes it
+  bool opaque = false;   // its size is asked of the kernel that writes it
+  bool weights = false;  // made of a parameter by this run: kernels that pack it do so each time
 };
 
 struct PlanOp {

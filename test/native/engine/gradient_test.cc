@@ -253,12 +253,13 @@ TEST(LayerGradients, DropoutAndZoneout) {
   };
   const Value rate = Value::number(0.4);
   for (const char* kind : {"gru", "lstm", "simpleRnn"})
-    for (const Members& changes : {Members{{"dropout", rate}}, Members{{"recurrentDropout", rate}},
-                                   Members{{"zoneout", rate}},
-                                   Members{{"dropout", rate},
-                                           {"recurrentDropout", rate},
-                                           {"zoneout", rate},
-                                           {"returnSequences", yes()}}}) {
+    for (const Members& changes :
+         {Members{{"dropout", rate}}, Members{{"recurrentDropout", rate}},
+          Members{{"zoneout", rate}}, Members{{"recurrentDropConnect", rate}},
+          Members{{"dropout", rate},
+                  {"recurrentDropout", rate},
+                  {"zoneout", rate},
+                  {"returnSequences", yes()}}}) {
       check(std::string(kind) + " " + changes.front().first,
             description({x(), node(kind, "r", {{"x", 0}}, options(kind, changes))}, {{"r", 0}}));
       check(std::string("both ") + kind,

@@ -54,6 +54,7 @@ inline Members gruOptions(int64_t units, const Members& changes = {}) {
                {"dropout", Value::number(0)},
                {"recurrentDropout", Value::number(0)},
                {"zoneout", Value::number(0)},
+               {"recurrentDropConnect", Value::number(0)},
                {"trainable", Value::boolean(true)}},
               changes);
 }
@@ -78,7 +79,7 @@ inline Members minGruOptions(int64_t units, const Members& changes = {}) {
   Members options = simpleRnnOptions(units);
   std::erase_if(options, [](const auto& member) {
     return member.first == "recurrentInitializer" || member.first == "zoneout" ||
-           member.first.ends_with("ropout");
+           member.first.ends_with("ropout") || member.first == "recurrentDropConnect";
   });
   return with(options, changes);
 }
