@@ -10,6 +10,9 @@ extern const Kernel kActivation, kActivationBackward;                     // act
 extern const Kernel kGru, kLstm, kSimpleRnn;                              // recurrent_forward.cc
 extern const Kernel kGruBackward, kLstmBackward, kSimpleRnnBackward;      // recurrent_backward.cc
 extern const Kernel kMinGru, kMinGruBackward;                             // min_gru.cc
+extern const Kernel kConvolution, kConvolutionBackward;                    // convolution.cc
+extern const Kernel kDepthwiseConvolution, kDepthwiseConvolutionBackward;  // depthwise.cc
+extern const Kernel kPooling, kPoolingBackward;                            // pooling.cc
 extern const Kernel kReverse, kConcat, kSplit, kMaskSteps;                // layout.cc
 extern const Kernel kMerge, kMergeBackward, kMaskAnd, kAdd, kScaleSteps;  // elementwise.cc
 extern const Kernel kNormalize, kNormalizeBackward;

@@ -15,6 +15,7 @@ export const CONSUMERS = {
   'layers/dropout': ['dropout'],
   'layers/lengths': ['torch-lengths'],
   'layers/bidirectional': ['torch-bidirectional', 'keras-bidirectional'],
+  'layers/convolution': ['keras-convolution'],
   'layers/models': ['keras-models'],
   'training/losses': ['losses'],
   'training/optimizers': ['optimizers'],
@@ -217,12 +218,11 @@ function applyNode(
       const both = layers.bidirectional<boolean, 'concat' | 'none'>({ ...rest, layer, name });
       return (both as AnyRecurrent).apply(x, call);
     }
-    case 'dense':
-      return layers.dense({ ...(options as unknown as DenseOptions), name }).apply(x);
-    case 'normalization':
-      return layers.normalization({ ...options, name }).apply(x);
-    default:
-      throw new Error(`no layer ${kind}`);
+    default: {
+      const make = layers[kind as 'dense'];
+      if (!make) throw new Error(`no layer ${kind}`);
+      return make({ ...(options as unknown as DenseOptions), name }).apply(x);
+    }
   }
 }
 

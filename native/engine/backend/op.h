@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/backend/window.h"
 #include "engine/core/tensor.h"
 
 namespace sluice {
@@ -27,6 +28,12 @@ enum class Op : int32_t {
   SimpleRnnBackward,
   MinGru,
   MinGruBackward,
+  Convolution,
+  ConvolutionBackward,
+  DepthwiseConvolution,
+  DepthwiseConvolutionBackward,
+  Pooling,
+  PoolingBackward,
   Reverse,
   Concat,
   Split,
@@ -185,6 +192,59 @@ namespace minGruBackward {
 enum In { kGates, kMask, kInitialState, kStates, kDSequence, kDFinalState, kInCount };
 enum Out { kDGates /*zero at masked steps*/, kDInitialState /*optional*/, kOutCount };
 }  // namespace minGruBackward
+// y = the windows of x times the kernel + b: equations in docs/semantics.md. Attributes:
+// WindowAttributes. One axis: x [B,W,C], y [B,W',F]; two: x [B,H,W,C], y [B,H',W',F]. Row-invariant
+// in inference, windows being the rows.
+namespace convolution {
+enum In {
+  kX,
+  kKernel,  // [size,C,F] or [height,width,C,F]
+  kBias,    // [F], optional
+  kBefore,  // [B,before C], optional: one axis, causal, stride 1: the positions before the first
+            // one, in place of zeros
+  kInCount
+};
+enum Out {
+  kY,
+  kAfter,  // as kBefore, optional: the last positions, for the call that goes on
+  kOutCount
+};
+}  // namespace convolution
+namespace convolutionBackward {
+enum In { kX, kKernel, kDy, kInCount };
+enum Out { kDx /*optional*/, kDKernel /*optional*/, kDBias /*optional*/, kOutCount };
+}  // namespace convolutionBackward
+
+// Each channel by M kernels of its own: y [..., C M], channel c's are c M to c M + M - 1.
+namespace depthwiseConvolution {  // attributes: WindowAttributes
+enum In { kX, kKernel /*[(height,)size,C,M]*/, kBias /*[C M], optional*/, kInCount };
+enum Out { kY, kOutCount };
+}  // namespace depthwiseConvolution
+namespace depthwiseConvolutionBackward {
+enum In { kX, kKernel, kDy, kInCount };
+enum Out { kDx /*optional*/, kDKernel /*optional*/, kDBias /*optional*/, kOutCount };
+}  // namespace depthwiseConvolutionBackward
+
+// The largest or the mean of each window's values, channel by channel, without padding and masked
+// steps; 0 where none are left. Of equal values the first one of a window gets the gradient. NaN
+// is larger than any number.
+enum class PoolingMode : int32_t { Max, Average };
+struct PoolingAttributes {
+  WindowAttributes window;  // of a whole window the output is [B,C]
+  PoolingMode mode = PoolingMode::Max;
+};
+namespace pooling {
+enum In {
+  kX,     // [B,W,C] or [B,H,W,C]
+  kMask,  // Bool [B, first of these axes], optional
+  kInCount
+};
+enum Out { kY, kOutCount };
+}  // namespace pooling
+namespace poolingBackward {
+enum In { kX, kMask, kY /*optional: of a mean it is not read*/, kDy, kInCount };
+enum Out { kDx /*zero at masked steps*/, kOutCount };
+}  // namespace poolingBackward
 
 // Reverses the steps of each row among its own valid steps; masked steps stay where they are.
 // Its own inverse and its own adjoint.

@@ -19,6 +19,12 @@ torch.set_default_dtype(torch.float64)
 GOLDEN = Path(__file__).resolve().parent.parent
 
 
+CONVOLUTIONS = ("conv1d", "conv2d", "depthwiseConv1d", "depthwiseConv2d")
+POOLINGS = tuple(f"{scope}{mode}Pooling{axes}d" for scope in ("", "global")
+                 for mode in ("Max", "Average") for axes in (1, 2))
+POOLINGS = tuple(name[0].lower() + name[1:] for name in POOLINGS)
+
+
 # The model description -------------------------------------------------------------------------
 
 def recurrent(kind, inputs="x", name=None, **options):
@@ -39,6 +45,11 @@ def dense(inputs, name="dense", **options):
     return {"kind": "dense", "name": name, "inputs": as_list(inputs), "options": options}
 
 
+def node(kind, inputs="x", name=None, **options):
+    """Any other layer."""
+    return {"kind": kind, "name": name or kind, "inputs": as_list(inputs), "options": options}
+
+
 def normalization(inputs="x"):
     return {"kind": "normalization", "name": "normalization", "inputs": as_list(inputs),
             "options": {}}
@@ -48,6 +59,10 @@ def model(inputs, layers, outputs=None):
     """inputs: { name: shape without the batch }, None where any length is allowed."""
     return {"inputs": [{"name": n, "shape": list(s)} for n, s in inputs.items()],
             "layers": layers, "outputs": as_list(outputs or layers[-1]["name"])}
+
+
+def pair(value):
+    return tuple(value) if isinstance(value, (list, tuple)) else (value, value)
 
 
 def as_list(value):
@@ -93,6 +108,17 @@ def parameter_shapes(description):
             width[name] = options["units"]
             shapes[name] = {f"{name}/kernel": (features, options["units"]),
                             f"{name}/bias": (options["units"],)}
+        elif kind in CONVOLUTIONS:
+            depthwise = kind.startswith("depthwise")
+            last = options.get("depthMultiplier", 1) if depthwise else options["filters"]
+            width[name] = features * last if depthwise else last
+            size = pair(options["kernelSize"]) if kind.endswith("2d") else (options["kernelSize"],)
+            shapes[name] = {f"{name}/kernel": (*size, features, last)}
+            if options.get("useBias", True):
+                shapes[name][f"{name}/bias"] = (width[name],)
+        elif kind in POOLINGS:
+            width[name] = features
+            shapes[name] = {}
         elif kind == "normalization":
             width[name] = features
             shapes[name] = {f"{name}/mean": (features,), f"{name}/variance": (features,)}
@@ -119,7 +145,9 @@ def random_weights(rng, description, scale=1.0):
         for name, shape in layer.items():
             kind = name.rsplit("/", 1)[1]
             values = rng.standard_normal(shape)
-            if kind == "kernel":
+            if kind == "kernel" and len(shape) > 2:
+                values *= scale / np.sqrt(np.prod(shape[:-1]))
+            elif kind == "kernel":
                 values *= scale * np.sqrt(2 / (shape[0] + shape[1] / 3))
             elif kind == "recurrent_kernel":
                 values *= scale / np.sqrt(shape[0])

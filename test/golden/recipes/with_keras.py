@@ -1,5 +1,5 @@
 """Evaluates a model description with Keras 3 (backend torch, float64, the generic RNN loop)."""
-from common import STATES, as_list, cell_of, parameter_shapes, torch
+from common import CONVOLUTIONS, POOLINGS, STATES, as_list, cell_of, parameter_shapes, torch
 
 import keras
 from keras.src.backend.common import dtypes
@@ -29,6 +29,10 @@ def activation(value):
     if name == "elu":
         return lambda x: keras.activations.elu(x, alpha=alpha)
     raise ValueError(name)
+
+
+KERAS_NAMES = {"kernelSize": "kernel_size", "dilationRate": "dilation_rate", "useBias": "use_bias",
+               "depthMultiplier": "depth_multiplier", "poolSize": "pool_size"}
 
 
 def recurrent_layer(kind, options):
@@ -61,6 +65,11 @@ def build(node):
         merge = options["mergeMode"]
         return keras.layers.Bidirectional(recurrent_layer(*cell_of(node)),
                                           merge_mode=None if merge == "none" else merge)
+    if kind in CONVOLUTIONS + POOLINGS:
+        given = {KERAS_NAMES.get(k, k): v for k, v in options.items()}
+        if kind in CONVOLUTIONS:
+            given["activation"] = activation(options.get("activation", "linear"))
+        return getattr(keras.layers, kind[0].upper() + kind[1:-1] + "D")(**given)
     return keras.layers.Dense(options["units"], activation=activation(
         options.get("activation", "linear")), use_bias=options.get("useBias", True))
 
@@ -97,7 +106,11 @@ def evaluate(model, weights, inputs, masks, lengths):
             layer.build(tuple(arguments[0].shape))
             layer.set_weights([w.numpy() for w in own])
             leaves |= dict(zip(shapes[name], (v.value for v in layer.weights), strict=True))
-            if kind == "dense":
+            if kind in CONVOLUTIONS and mask is not None:
+                arguments[0] = torch.where(mask[..., None], arguments[0], 0.0)
+            if kind == "globalAveragePooling1d":
+                results = [layer(arguments[0], mask=mask)]
+            elif kind in ("dense",) + CONVOLUTIONS + POOLINGS:
                 results = [layer(arguments[0])]
             else:
                 results = call_recurrent(node, layer, arguments, mask)
