@@ -32,7 +32,7 @@ std::vector<SlotSpec> readSlots(Napi::Value value) {
     const Fields fields(get(list, i), cat("slots[", i, "]"), {"role", "index", "shape", "dtype"});
     slots[i].role = fields.choice("role", kRoles);
     slots[i].index = static_cast<int32_t>(fields.integer("index", 0, kMaxSlots));
-    slots[i].rowShape = readRowShape(fields.get("shape"), fields.path("shape"));
+    slots[i].rowShape = readRowShape(fields.get("shape"), fields.path("shape"), kMaxCount);
     slots[i].dtype = fields.choice("dtype", kDTypes);
   }
   return slots;

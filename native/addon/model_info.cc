@@ -146,7 +146,7 @@ Napi::Value ModelObject::outputShapes(const Napi::CallbackInfo& info) {
   const Napi::Array list = readArray(info[0], "inputShapes", kMaxInputs);
   std::vector<Shape> rows(list.Length());
   for (uint32_t i = 0; i < rows.size(); ++i)
-    rows[i] = readRowShape(get(list, i), cat("inputShapes[", i, "]"));
+    rows[i] = readRowShape(get(list, i), cat("inputShapes[", i, "]"), kMaxSafeInteger);
   return toArray(env, model()->graph().outputShapes(rows),
                  [&](const Shape& shape) { return jsExtents(env, shape); });
 }

@@ -24,7 +24,7 @@ RunArguments readRunOptions(Napi::Value value);
 inline constexpr std::pair<std::string_view, bool> kMemories[] = {{"fast", false}, {"low", true}};
 
 // Of one row: an array of whole numbers, without the batch axis.
-Shape readRowShape(Napi::Value value, const std::string& what);
+Shape readRowShape(Napi::Value value, const std::string& what, int64_t most);
 
 // 'train', 'evaluate', 'predict', 'gradients', 'vjp'.
 RunKind readRunKind(Napi::Value value);

@@ -146,7 +146,7 @@ struct KernelParts {
   static constexpr int64_t kColumns = 256;
 
   explicit KernelParts(const Extents& e)
-      : block(std::clamp<int64_t>((1 << 16) / std::max<int64_t>(e.floats, 1), 64, 512)),
+      : block(std::clamp<int64_t>((1 << 14) / std::max<int64_t>(e.floats, 1), 64, 256)),
         blocks((e.count + block - 1) / block),
         floats(e.floats * e.filters),
         groups(std::max<int64_t>(

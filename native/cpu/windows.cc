@@ -63,19 +63,34 @@ HWY_INLINE void EachRun(const Windows& n, const WindowPlace& place, const Inside
   }
 }
 
+// How many windows, this one and those behind it in its line, have the same elements inside.
+HWY_INLINE int64_t Alike(const Windows& n, const WindowPlace& place, int64_t most) {
+  const WindowAxis::Span whole = n.w.whole();
+  if (place.w < whole.begin || place.w >= whole.end) return 1;
+  return HWY_MIN(most, whole.end - place.w);
+}
+
 void GatherWindows(const Windows& n, const float* x, const float* before, int64_t first,
                    int64_t count, float* to) {
-  const int64_t floats = n.taps() * n.channels, C = n.channels;
+  const int64_t floats = n.taps() * n.channels, C = n.channels, step = n.w.stride * C;
   WindowPlace place(n, first);
-  for (int64_t row = 0; row < count; ++row, to += floats, place.next(n)) {
+  for (int64_t row = 0, together; row < count; row += together, place.next(n, together)) {
+    together = Alike(n, place, count - row);
     EachRun(
         n, place,
-        [&](int64_t at, int64_t from, int64_t length)
-            HWY_ATTR { CopyFloats(x + from, length, to + at); },
-        [&](int64_t at, int64_t length) HWY_ATTR { ZeroFloats(length, to + at); });
+        [&](int64_t at, int64_t from, int64_t length) HWY_ATTR {
+          for (int64_t k = 0; k < together; ++k)
+            CopyFloats(x + from + k * step, length, to + at + k * floats);
+        },
+        [&](int64_t at, int64_t length) HWY_ATTR {
+          for (int64_t k = 0; k < together; ++k) ZeroFloats(length, to + at + k * floats);
+        });
+    float* window = to;
+    to += together * floats;
     if (before == nullptr) continue;
     for (int64_t j = 0; j < n.w.size && n.w.at(place.w, j) < 0; ++j)
-      CopyFloats(before + ((place.row + 1) * n.w.before + n.w.at(place.w, j)) * C, C, to + j * C);
+      CopyFloats(before + ((place.row + 1) * n.w.before + n.w.at(place.w, j)) * C, C,
+                 window + j * C);
   }
 }
 

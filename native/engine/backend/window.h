@@ -58,14 +58,20 @@ struct WindowAxis {
     return window * stride + element * dilation - before;
   }
   bool holds(int64_t position) const { return position >= 0 && position < in; }
-  // The elements of a window that lie inside: from begin to end - 1, none where end is not more.
   struct Span {
-    int64_t begin, end;
+    int64_t begin, end;  // none where end is not more
   };
+  // The elements of a window that lie inside.
   Span inside(int64_t window) const {
     const int64_t first = at(window, 0);
+    if (first >= 0 && at(window, size - 1) < in) return {0, size};  // most of them, undivided
     const auto ceil = [this](int64_t n) { return (n + dilation - 1) / dilation; };
     return {first < 0 ? ceil(-first) : 0, first < in ? std::min(size, ceil(in - first)) : 0};
+  }
+  // The windows that lie inside as a whole.
+  Span whole() const {
+    const int64_t last = in - 1 - (size - 1) * dilation + before;  // where they may begin
+    return {(before + stride - 1) / stride, last < 0 ? 0 : std::min(out, last / stride + 1)};
   }
 };
 
@@ -89,7 +95,7 @@ struct Windows {
   int64_t step(int64_t ih, int64_t iw) const { return stepsAreRows ? ih : iw; }
 };
 
-// A window of a call, and the one behind it.
+// A window of a call, and those behind it.
 struct WindowPlace {
   int64_t row = 0, h = 0, w = 0;
 
@@ -98,8 +104,10 @@ struct WindowPlace {
     h = own / std::max<int64_t>(1, n.w.out);
     w = own - h * n.w.out;
   }
-  void next(const Windows& n) {
-    if (++w < n.w.out) return;
+  // Over the next ones of the same line, at most to its end.
+  void next(const Windows& n, int64_t count = 1) {
+    w += count;
+    if (w < n.w.out) return;
     w = 0;
     if (++h < n.h.out) return;
     h = 0;
