@@ -1,5 +1,6 @@
 // The layers by their public names: `layers.gru(...)`.
 export { activation } from './activation.js';
+export { additiveAttention, attention, multiHeadAttention } from './attention.js';
 export { bidirectional } from './bidirectional.js';
 export { concatenate } from './concatenate.js';
 export { conv1d, conv2d, depthwiseConv1d, depthwiseConv2d } from './convolution.js';

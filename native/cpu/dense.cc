@@ -16,10 +16,9 @@ struct Extents {
 };
 // The same inputs stand first in both calls.
 Extents extents(const OpCall& call) {
-  const Shape& kernel = call.in[dense::kKernel].shape;
-  const int64_t inputs = kernel[0];
-  const int64_t elements = call.in[dense::kX].shape.elements();
-  return {inputs > 0 ? elements / inputs : 0, inputs, kernel[1]};
+  const Shape& x = call.in[dense::kX].shape;
+  const int64_t inputs = x.last(), floats = call.in[dense::kKernel].shape.elements();
+  return {x.rows(), inputs, inputs > 0 ? floats / inputs : 0};
 }
 
 size_t bytes(int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); }

@@ -13,6 +13,9 @@ extern const Kernel kMinGru, kMinGruBackward;                             // min
 extern const Kernel kConvolution, kConvolutionBackward;                    // convolution.cc
 extern const Kernel kDepthwiseConvolution, kDepthwiseConvolutionBackward;  // depthwise.cc
 extern const Kernel kPooling, kPoolingBackward;                            // pooling.cc
+extern const Kernel kHeadProduct;  // attention.cc
+extern const Kernel kAttentionWeights, kAttentionWeightsBackward;
+extern const Kernel kAdditiveScores, kAdditiveScoresBackward;  // additive_scores.cc
 extern const Kernel kReverse, kConcat, kSplit, kMaskSteps;                // layout.cc
 extern const Kernel kMerge, kMergeBackward, kMaskAnd, kAdd, kScaleSteps;  // elementwise.cc
 extern const Kernel kNormalize, kNormalizeBackward;

@@ -42,6 +42,16 @@ Kernel poolingKernel();
 template <typename Real>
 Kernel poolingBackwardKernel();
 template <typename Real>
+Kernel headProductKernel();
+template <typename Real>
+Kernel attentionWeightsKernel();
+template <typename Real>
+Kernel attentionWeightsBackwardKernel();
+template <typename Real>
+Kernel additiveScoresKernel();
+template <typename Real>
+Kernel additiveScoresBackwardKernel();
+template <typename Real>
 Kernel mergeKernel();
 template <typename Real>
 Kernel mergeBackwardKernel();

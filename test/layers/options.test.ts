@@ -24,6 +24,12 @@ const LAYERS: Record<string, { make: (options?: unknown) => unknown; valid: Opti
   concatenate: { make: layers.concatenate as never, valid: {} },
   normalization: { make: layers.normalization as never, valid: {} },
   reverse: { make: layers.reverse as never, valid: {} },
+  attention: { make: layers.attention as never, valid: {} },
+  additiveAttention: { make: layers.additiveAttention as never, valid: {} },
+  multiHeadAttention: {
+    make: layers.multiHeadAttention as never,
+    valid: { numHeads: 2, keyDim: 3 },
+  },
   conv1d: { make: layers.conv1d as never, valid: { filters: 3, kernelSize: 2 } },
   conv2d: { make: layers.conv2d as never, valid: { filters: 3, kernelSize: 2 } },
   depthwiseConv1d: { make: layers.depthwiseConv1d as never, valid: { kernelSize: 2 } },
@@ -77,6 +83,23 @@ const pooling = (size: readonly unknown[]) => ({
   padding: [...PADDING, 'causal'],
   name: WRONG.name,
 });
+const ATTENTION = {
+  useScale: WRONG.boolean,
+  dropout: WRONG.rate,
+  useCausalMask: WRONG.boolean,
+  trainable: WRONG.boolean,
+  name: WRONG.name,
+};
+const { useScale: _, ...PROJECTED } = ATTENTION;
+const MULTI_HEAD = {
+  ...PROJECTED,
+  numHeads: WRONG.units,
+  keyDim: WRONG.units,
+  valueDim: WRONG.units,
+  useBias: WRONG.boolean,
+  kernelInitializer: WRONG.initializer,
+  biasInitializer: WRONG.initializer,
+};
 const GLOBAL_POOLING = { keepdims: WRONG.boolean, name: WRONG.name };
 
 const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
@@ -142,6 +165,9 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
     name: WRONG.name,
   },
   reverse: { name: WRONG.name },
+  attention: { ...ATTENTION, scoreMode: ['Dot', 'add', '', 0, null] },
+  additiveAttention: ATTENTION,
+  multiHeadAttention: MULTI_HEAD,
   conv1d: convolution(SIZE),
   conv2d: convolution(SIZES, [...PADDING, 'causal']),
   depthwiseConv1d: depthwise(SIZE),

@@ -34,6 +34,11 @@ enum class Op : int32_t {
   DepthwiseConvolutionBackward,
   Pooling,
   PoolingBackward,
+  HeadProduct,
+  AttentionWeights,
+  AttentionWeightsBackward,
+  AdditiveScores,
+  AdditiveScoresBackward,
   Reverse,
   Concat,
   Split,
@@ -75,7 +80,7 @@ struct ActivationSpec {
 };
 
 // y = x W + b over the last axis. Row-invariant in inference: a row's bits do not depend on the
-// others.
+// others. Kernel and bias may have more axes, which count as one: [I,N,O] as [I,N O].
 namespace dense {
 enum In { kX /*[...,I]*/, kKernel /*[I,O]*/, kBias /*[O], optional*/, kInCount };
 enum Out { kY /*[...,O]*/, kOutCount };
@@ -245,6 +250,57 @@ namespace poolingBackward {
 enum In { kX, kMask, kY /*optional: of a mean it is not read*/, kDy, kInCount };
 enum Out { kDx /*zero at masked steps*/, kOutCount };
 }  // namespace poolingBackward
+
+// Attention. B rows, N heads, queries at Q positions, keys and values at V.
+//
+// Products of matrices c = a b, one for each row and head, each factor transposed where asked. A
+// value of rank 4 is [B,N,rows,columns]; one of rank 3 is [B,rows,N columns], heads side by side.
+struct HeadProductAttributes {
+  int32_t heads = 1;
+  int32_t transposeA = 0;
+  int32_t transposeB = 0;
+};
+namespace headProduct {
+enum In { kA, kB, kInCount };
+enum Out { kC, kOutCount };
+}  // namespace headProduct
+
+// y = softmax(factor scale scores) over the last axis, over the positions that the mask lets
+// through and, with `causal`, that do not come after the query's. The others are zero; so are rows
+// that have none.
+struct AttentionWeightsAttributes {
+  double factor = 1;
+  int32_t causal = 0;
+};
+namespace attentionWeights {
+enum In {
+  kScores /*[B,N,Q,V]*/,
+  kMask /*Bool [B,V], optional*/,
+  kScale /*[], optional*/,
+  kInCount
+};
+enum Out { kY, kOutCount };
+}  // namespace attentionWeights
+namespace attentionWeightsBackward {
+enum In { kScores, kScale, kY, kDy, kInCount };
+enum Out { kDScores, kDScale /*optional*/, kOutCount };
+}  // namespace attentionWeightsBackward
+
+// scores[q,v] = sum over d of weight[d] tanh(inner (query[q,d] + key[v,d])), one head.
+namespace additiveScores {
+enum In {
+  kQuery /*[B,Q,D]*/,
+  kKey /*[B,V,D]*/,
+  kWeight /*[D], optional*/,
+  kInner /*[], optional*/,
+  kInCount
+};
+enum Out { kScores /*[B,1,Q,V]*/, kOutCount };
+}  // namespace additiveScores
+namespace additiveScoresBackward {
+enum In { kQuery, kKey, kWeight, kInner, kDScores, kInCount };
+enum Out { kDQuery /*all optional*/, kDKey, kDWeight, kDInner, kOutCount };
+}  // namespace additiveScoresBackward
 
 // Reverses the steps of each row among its own valid steps; masked steps stay where they are.
 // Its own inverse and its own adjoint.

@@ -5,6 +5,8 @@ namespace sluice {
 std::span<const LayerEntry> layerTable() {
   static constexpr LayerEntry kTable[] = {
       {"activation", makeActivationLayer},
+      {"additiveAttention", makeAdditiveAttentionLayer},
+      {"attention", makeAttentionLayer},
       {"averagePooling1d", makeAveragePooling1dLayer},
       {"averagePooling2d", makeAveragePooling2dLayer},
       {"bidirectional", makeBidirectionalLayer},
@@ -24,6 +26,7 @@ std::span<const LayerEntry> layerTable() {
       {"minGru", makeMinGruLayer},
       {"maxPooling1d", makeMaxPooling1dLayer},
       {"maxPooling2d", makeMaxPooling2dLayer},
+      {"multiHeadAttention", makeMultiHeadAttentionLayer},
       {"normalization", makeNormalizationLayer},
       {"reverse", makeReverseLayer},
       {"simpleRnn", makeSimpleRnnLayer},

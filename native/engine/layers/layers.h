@@ -15,6 +15,8 @@ struct LayerEntry {
 std::span<const LayerEntry> layerTable();
 
 std::unique_ptr<Layer> makeActivationLayer();
+std::unique_ptr<Layer> makeAdditiveAttentionLayer();
+std::unique_ptr<Layer> makeAttentionLayer();
 std::unique_ptr<Layer> makeAveragePooling1dLayer();
 std::unique_ptr<Layer> makeAveragePooling2dLayer();
 std::unique_ptr<Layer> makeBidirectionalLayer();
@@ -34,6 +36,7 @@ std::unique_ptr<Layer> makeLstmLayer();
 std::unique_ptr<Layer> makeMinGruLayer();
 std::unique_ptr<Layer> makeMaxPooling1dLayer();
 std::unique_ptr<Layer> makeMaxPooling2dLayer();
+std::unique_ptr<Layer> makeMultiHeadAttentionLayer();
 std::unique_ptr<Layer> makeNormalizationLayer();
 std::unique_ptr<Layer> makeReverseLayer();
 std::unique_ptr<Layer> makeSimpleRnnLayer();

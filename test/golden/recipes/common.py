@@ -25,6 +25,9 @@ POOLINGS = tuple(f"{scope}{mode}Pooling{axes}d" for scope in ("", "global")
 POOLINGS = tuple(name[0].lower() + name[1:] for name in POOLINGS)
 
 
+ATTENTIONS = ("attention", "additiveAttention", "multiHeadAttention")
+
+
 # The model description -------------------------------------------------------------------------
 
 def recurrent(kind, inputs="x", name=None, **options):
@@ -89,6 +92,29 @@ def cell_shapes(prefix, features, kind, options):
     return shapes
 
 
+def attention_shapes(name, kind, widths, options):
+    """widths: of query, value and, where it is not the value, key."""
+    if kind == "multiHeadAttention":
+        heads, key_dim = options["numHeads"], options["keyDim"]
+        value_dim = options.get("valueDim", key_dim)
+        kernels = {"query": (widths[0], heads, key_dim), "key": (widths[-1], heads, key_dim),
+                   "value": (widths[1], heads, value_dim),
+                   "attention_output": (heads, value_dim, widths[0])}
+        shapes = {}
+        for part, shape in kernels.items():
+            shapes[f"{name}/{part}/kernel"] = shape
+            if options.get("useBias", True):
+                shapes[f"{name}/{part}/bias"] = shape[2:] if part == "attention_output" \
+                    else shape[1:]
+        return shapes
+    shapes = {}
+    if options.get("useScale", kind == "additiveAttention"):
+        shapes[f"{name}/scale"] = (widths[0],) if kind == "additiveAttention" else ()
+    if options.get("scoreMode") == "concat":
+        shapes[f"{name}/concat_score_weight"] = ()
+    return shapes
+
+
 def parameter_shapes(description):
     """{ layer name: { parameter name: shape } }"""
     width = {i["name"]: i["shape"][-1] for i in description["inputs"]}
@@ -119,6 +145,10 @@ def parameter_shapes(description):
         elif kind in POOLINGS:
             width[name] = features
             shapes[name] = {}
+        elif kind in ATTENTIONS:
+            widths = [width[i] for i in node["inputs"]]
+            width[name] = features if kind == "multiHeadAttention" else widths[1]
+            shapes[name] = attention_shapes(name, kind, widths, options)
         elif kind == "normalization":
             width[name] = features
             shapes[name] = {f"{name}/mean": (features,), f"{name}/variance": (features,)}
@@ -132,7 +162,7 @@ def trainable(name):
 # Random data, rounded to float32 ---------------------------------------------------------------
 
 def f32(values):
-    return np.ascontiguousarray(np.asarray(values, dtype=np.float32))
+    return np.array(values, dtype=np.float32, order="C")  # a scalar stays one
 
 
 def double(values, grad=False):
@@ -243,5 +273,5 @@ def save(topic, name, case, tensors):
         assert np.isfinite(value).all(), (topic, name, key)
     folder = GOLDEN / topic
     folder.mkdir(exist_ok=True)
-    tensors = {n: np.ascontiguousarray(v) for n, v in tensors.items()}
+    tensors = {n: np.array(v, order="C") for n, v in tensors.items()}
     save_file(tensors, folder / f"{name}.safetensors", metadata={"case": json.dumps(case)})

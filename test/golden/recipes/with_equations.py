@@ -8,7 +8,7 @@ A masked step keeps the states and answers zero, or ('repeat') the previous outp
 """
 import itertools
 
-from common import CONVOLUTIONS, POOLINGS, STATES, cell_of, pair, torch, trainable
+from common import ATTENTIONS, CONVOLUTIONS, POOLINGS, STATES, cell_of, pair, torch, trainable
 
 FRAMEWORK = f"equations (torch {torch.__version__.split('+')[0]} autograd)"
 
@@ -176,6 +176,44 @@ def pooling(node, inputs, mask, weights):
             sum(elements(torch.ones_like(x), options, size, 0.0))]
 
 
+def seen(scores, mask, causal):
+    """Scores [B, N, Q, V] with those of hidden positions so small that they do not count."""
+    hidden = torch.zeros(scores.shape[-2:], dtype=torch.bool)
+    if causal:
+        hidden = torch.ones_like(hidden).triu(1)
+    hidden = hidden.expand(scores.shape)
+    if mask is not None:
+        hidden = hidden | ~mask[:, None, None, :]
+    return torch.where(hidden, -float("inf"), scores)
+
+
+def attention(node, inputs, mask, weights, value_mask):
+    name, kind, options = node["name"], node["kind"], node["options"]
+    query, value, key = inputs[0], inputs[1], inputs[-1]
+    own = {n[len(name) + 1:]: w for n, w in weights.items() if n.startswith(name + "/")}
+    if kind == "multiHeadAttention":
+        project = lambda x, part: torch.einsum("btd,dnh->bnth", x, own[f"{part}/kernel"]) + (
+            own[f"{part}/bias"][:, None] if f"{part}/bias" in own else 0)
+        q, k, v = project(query, "query"), project(key, "key"), project(value, "value")
+        scores = q @ k.transpose(-1, -2) / options["keyDim"] ** 0.5
+    else:
+        v, sums = value[:, None], query[:, None, :, None] + key[:, None, None]
+        if kind == "additiveAttention":
+            scores = (own.get("scale", 1.0) * torch.tanh(sums)).sum(-1)
+        elif options.get("scoreMode") == "concat":
+            scores = own["concat_score_weight"] * torch.tanh(own.get("scale", 1.0) * sums).sum(-1)
+        else:
+            scores = own.get("scale", 1.0) * (query @ key.transpose(-1, -2))[:, None]
+    scores = seen(scores, value_mask, options.get("useCausalMask", False))
+    context = torch.softmax(scores, -1) @ v
+    if kind == "multiHeadAttention":
+        y = torch.einsum("bnth,nhd->btd", context, own["attention_output/kernel"])
+        y = y + own.get("attention_output/bias", 0)
+    else:
+        y = context[:, 0]
+    return [y if mask is None else torch.where(mask[..., None], y, 0.0)]
+
+
 LAYERS = {"gru": recurrent, "lstm": recurrent, "simpleRnn": recurrent,
           "bidirectional": bidirectional, "dense": dense, "normalization": normalization,
           **dict.fromkeys(CONVOLUTIONS, convolution), **dict.fromkeys(POOLINGS, pooling)}
@@ -186,7 +224,11 @@ def evaluate(model, weights, inputs, masks, lengths):
     values, masks = dict(inputs), dict(masks)
     for node in model["layers"]:
         name, mask = node["name"], masks.get(node["inputs"][0])
-        results = LAYERS[node["kind"]](node, [values[i] for i in node["inputs"]], mask, weights)
+        inputs = [values[i] for i in node["inputs"]]
+        if node["kind"] in ATTENTIONS:
+            results = attention(node, inputs, mask, weights, masks.get(node["inputs"][1]))
+        else:
+            results = LAYERS[node["kind"]](node, inputs, mask, weights)
         values |= {f"{name}:{k}": value for k, value in enumerate(results)}
         values[name] = results[0]
         if results[0].ndim == 3 and mask is not None:

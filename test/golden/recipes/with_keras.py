@@ -1,5 +1,5 @@
 """Evaluates a model description with Keras 3 (backend torch, float64, the generic RNN loop)."""
-from common import CONVOLUTIONS, POOLINGS, STATES, as_list, cell_of, parameter_shapes, torch
+from common import ATTENTIONS, CONVOLUTIONS, POOLINGS, STATES, as_list, cell_of, parameter_shapes, torch
 
 import keras
 from keras.src.backend.common import dtypes
@@ -74,6 +74,26 @@ def build(node):
         options.get("activation", "linear")), use_bias=options.get("useBias", True))
 
 
+ATTENTION_NAMES = {"useScale": "use_scale", "scoreMode": "score_mode", "numHeads": "num_heads",
+                   "keyDim": "key_dim", "valueDim": "value_dim", "useBias": "use_bias"}
+
+
+def attention(node, inputs, masks, own):
+    """-> the output and the layer. Masked queries answer zero, as Keras' Attention has it and its
+    MultiHeadAttention has not."""
+    options, kind = dict(node["options"]), node["kind"]
+    causal = options.pop("useCausalMask", False)
+    layer = getattr(keras.layers, kind[0].upper() + kind[1:])(
+        **{ATTENTION_NAMES[k]: v for k, v in options.items()})
+    shapes = [tuple(x.shape) for x in inputs]
+    layer.build(*shapes) if kind == "multiHeadAttention" else layer.build(shapes)
+    layer.set_weights([w.numpy() for w in own])
+    if kind != "multiHeadAttention":
+        return layer(inputs, mask=masks[:2], use_causal_mask=causal), layer
+    y = layer(*inputs, value_mask=masks[1], use_causal_mask=causal)
+    return y if masks[0] is None else torch.where(masks[0][..., None], y, 0.0), layer
+
+
 def call_recurrent(node, layer, inputs, mask):
     kind, options = cell_of(node)
     states = list(inputs[1:]) or None
@@ -98,7 +118,11 @@ def evaluate(model, weights, inputs, masks, lengths):
         arguments = [values[i] for i in node["inputs"]]
         mask = masks.get(node["inputs"][0])
         own = [weights[n] for n in shapes[name]]
-        if kind == "normalization":
+        if kind in ATTENTIONS:
+            y, layer = attention(node, arguments, [masks.get(i) for i in node["inputs"]], own)
+            leaves |= dict(zip(shapes[name], (v.value for v in layer.weights), strict=True))
+            results = [y]
+        elif kind == "normalization":
             layer = keras.layers.Normalization(mean=own[0].numpy(), variance=own[1].numpy())
             results = [layer(arguments[0])]
         else:

@@ -369,6 +369,43 @@ TEST(LayerGradients, Pooling) {
   }
 }
 
+TEST(LayerGradients, Attention) {
+  const Value y = inputNode("y", {-1, 3}), z = inputNode("z", {-1, 3});
+  const Value values = inputNode("y", {-1, 2});
+  const auto layer = [](const std::string& kind, const std::vector<Ref>& inputs,
+                        const Members& options) { return node(kind, "layer", inputs, options); };
+  for (const bool causal : {false, true})
+    for (const bool scaled : {false, true}) {
+      const Members options = attentionOptions(
+          {{"useCausalMask", Value::boolean(causal)}, {"useScale", Value::boolean(scaled)}});
+      for (const char* mode : {"dot", "concat"}) {
+        const Members own = with(options, {{"scoreMode", Value::string(mode)}});
+        check(mode,
+              description({x(), y, layer("attention", {{"x", 0}, {"y", 0}}, own)}, {{"layer", 0}}));
+        check(mode,
+              description({x(), values, z, layer("attention", {{"x", 0}, {"y", 0}, {"z", 0}}, own)},
+                          {{"layer", 0}}));
+      }
+      check("additive",
+            description({x(), y, layer("additiveAttention", {{"x", 0}, {"y", 0}}, options)},
+                        {{"layer", 0}}));
+      const Members heads = multiHeadOptions(
+          2, 3, 2,
+          {{"useCausalMask", Value::boolean(causal)}, {"useBias", Value::boolean(scaled)}});
+      check("heads", description({x(), y, layer("multiHeadAttention", {{"x", 0}, {"y", 0}}, heads)},
+                                 {{"layer", 0}}));
+      check("heads",
+            description({x(), values, z,
+                         layer("multiHeadAttention", {{"x", 0}, {"y", 0}, {"z", 0}}, heads)},
+                        {{"layer", 0}}));
+      check("itself", description({x(), layer("multiHeadAttention", {{"x", 0}, {"x", 0}}, heads)},
+                                  {{"layer", 0}}));
+    }
+  const Members dropped = multiHeadOptions(2, 2, 2, {{"dropout", Value::number(0.4)}});
+  check("dropout", description({x(), layer("multiHeadAttention", {{"x", 0}, {"x", 0}}, dropped)},
+                               {{"layer", 0}}));
+}
+
 // Lengths that follow from the input's, and from one another.
 TEST(LayerGradients, WindowsBetweenOtherLayers) {
   check("windows",

@@ -127,6 +127,45 @@ TEST(Graph, HostileWindows) {
   EXPECT_EQ(code("globalMaxPooling1d", {}), Code::Config);
 }
 
+TEST(Graph, HostileAttention) {
+  const auto code = [](const std::string& kind, const std::vector<std::vector<int64_t>>& shapes,
+                       const Members& options) {
+    std::vector<Value> nodes;
+    std::vector<Ref> inputs;
+    for (const auto& shape : shapes) {
+      inputs.push_back({cat("x", inputs.size()), 0});
+      nodes.push_back(inputNode(inputs.back().first, shape));
+    }
+    nodes.push_back(node(kind, "a", inputs, options));
+    return codeOf(description(nodes, {{"a", 0}}));
+  };
+  const std::vector<int64_t> series{-1, 4};
+  const Members dot = attentionOptions({{"scoreMode", Value::string("dot")}});
+  EXPECT_EQ(code("attention", {series}, dot), Code::Config);
+  EXPECT_EQ(code("attention", {series, series, series, series}, dot), Code::Config);
+  EXPECT_EQ(code("attention", {series, {4}}, dot), Code::ShapeMismatch);
+  EXPECT_EQ(code("attention", {series, {-1, -1}}, dot), Code::ShapeMismatch);
+  EXPECT_EQ(code("attention", {series, {-1, 5}}, dot), Code::ShapeMismatch);
+  EXPECT_EQ(code("attention", {series, {3, 4}, {2, 4}}, dot), Code::ShapeMismatch);
+  for (const auto& [name, value] : Members{{"dropout", Value::number(1)},
+                                           {"dropout", Value::number(-0.1)},
+                                           {"useScale", Value::number(1)},
+                                           {"useCausalMask", Value()},
+                                           {"scoreMode", Value::string("sum")},
+                                           {"other", Value()}})
+    EXPECT_EQ(code("attention", {series, series}, with(dot, {{name, value}})), Code::Config);
+  const Members heads = multiHeadOptions(2, 3, 3);
+  for (const char* name : {"numHeads", "keyDim", "valueDim"})
+    for (const double n : {0.0, 1.5, -1.0, 0x1p40})
+      EXPECT_EQ(
+          code("multiHeadAttention", {series, series}, with(heads, {{name, Value::number(n)}})),
+          Code::Config);
+  EXPECT_EQ(
+      code("multiHeadAttention", {series, series},
+           with(heads, {{"numHeads", Value::number(0x1p20)}, {"keyDim", Value::number(0x1p30)}})),
+      Code::OutOfMemory);
+}
+
 TEST(Graph, WindowsNeedTheirAxes) {
   const auto code = [](const std::string& kind, const std::vector<int64_t>& shape,
                        const Members& options) {

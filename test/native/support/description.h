@@ -94,6 +94,29 @@ inline Members denseOptions(int64_t units, const Members& changes = {}) {
               changes);
 }
 
+inline Members attentionOptions(const Members& changes = {}) {
+  return with({{"useScale", Value::boolean(true)},
+               {"dropout", Value::number(0)},
+               {"useCausalMask", Value::boolean(false)},
+               {"trainable", Value::boolean(true)}},
+              changes);
+}
+
+inline Members multiHeadOptions(int64_t heads, int64_t keyDim, int64_t valueDim,
+                                const Members& changes = {}) {
+  const auto number = [](int64_t n) { return Value::number(static_cast<double>(n)); };
+  return with({{"numHeads", number(heads)},
+               {"keyDim", number(keyDim)},
+               {"valueDim", number(valueDim)},
+               {"dropout", Value::number(0)},
+               {"useBias", Value::boolean(true)},
+               {"kernelInitializer", named("glorotUniform")},
+               {"biasInitializer", named("zeros")},
+               {"useCausalMask", Value::boolean(false)},
+               {"trainable", Value::boolean(true)}},
+              changes);
+}
+
 inline Value numbers(const std::vector<int64_t>& list) {
   std::vector<Value> items;
   for (const int64_t n : list) items.push_back(Value::number(static_cast<double>(n)));
