@@ -1,5 +1,4 @@
-// Attention: products by heads, each a call of BLAS of its own, so that a row of the batch has the
-// same bits whatever stands beside it; and weights from scores.
+// Attention: products by heads, whose right factors are packed one by one, and weights from scores.
 #include "cpu/simd.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -88,9 +87,10 @@ HWY_AFTER_NAMESPACE();
 #include <algorithm>
 
 #include "cpu/arguments.h"
-#include "cpu/blas.h"
 #include "cpu/describe.h"
+#include "cpu/gemm.h"
 #include "cpu/kernels.h"
+#include "cpu/pack.h"
 #include "cpu/parallel.h"
 #include "cpu/speed.h"
 
@@ -125,7 +125,8 @@ struct Products {
         b(call.in[headProduct::kB], attributes.heads),
         c(call.out[headProduct::kC], attributes.heads),
         count(call.out[headProduct::kC].shape[0] * attributes.heads),
-        inner(attributes.transposeA ? a.rows : a.columns) {}
+        inner(attributes.transposeA ? a.rows : a.columns),
+        packed(roundUp(packedFloats(tileKernels().lanes, inner, c.columns), kMaxLanes)) {}
 
   double flop() const {
     return 2.0 * static_cast<double>(count) * static_cast<double>(c.rows) *
@@ -134,31 +135,43 @@ struct Products {
   int threads(const OpCall& call) const {
     // Below this many operations a thread is not worth its waking.
     constexpr double kWorthAThread = 1 << 20;
-    const double useful = std::max(1.0, flop() / kWorthAThread);
-    const auto most = static_cast<double>(std::min<int64_t>(call.context->threads, count));
-    return static_cast<int>(std::max(1.0, std::min(most, useful)));
+    const auto slots = static_cast<double>(scratchSlots(call, count));
+    return static_cast<int>(std::min(slots, std::max(1.0, flop() / kWorthAThread)));
   }
 
   const HeadProductAttributes& attributes;
   Matrices a, b, c;
   int64_t count, inner;
+  int64_t packed;  // floats of a packed b
 };
+
+size_t productScratch(const OpCall& call) noexcept {
+  const Products p(call);
+  return static_cast<size_t>(scratchSlots(call, p.count) * p.packed) * sizeof(float);
+}
 
 int32_t product(const OpCall& call) noexcept {
   const Products p(call);
-  if (p.inner == 0) {
-    std::fill_n(p.c.data, call.out[headProduct::kC].shape.elements(), 0.0f);
-    return 0;
-  }
-  const auto form = [](int32_t transposed) {
-    return transposed ? blas::Transpose::Yes : blas::Transpose::No;
-  };
+  const bool transposeA = p.attributes.transposeA, transposeB = p.attributes.transposeB;
   const FloatingPointMode mode;
-  parallelFor(p.threads(call), p.count, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      blas::sgemm(form(p.attributes.transposeA), form(p.attributes.transposeB), p.c.rows,
-                  p.c.columns, p.inner, p.a.of(i), p.a.distance(), p.b.of(i), p.b.distance(), 0.0f,
-                  p.c.of(i), p.c.distance());
+  parallelRegion(p.threads(call), [&](int thread, int threads) {
+    float* packed = static_cast<float*>(call.scratch) + thread * p.packed;
+    const Range part = partOf(p.count, 1, thread, threads);
+    for (int64_t i = part.begin; i < part.end; ++i) {
+      packMatrix(tileKernels().lanes, p.inner, p.c.columns, p.b.of(i),
+                 transposeB ? 1 : p.b.distance(), transposeB ? p.b.distance() : 1, packed);
+      Product product;
+      product.a = p.a.of(i);
+      product.lda = transposeA ? 1 : p.a.distance();
+      product.aStep = transposeA ? p.a.distance() : 1;
+      product.b = packed;
+      product.c = p.c.of(i);
+      product.ldc = p.c.distance();
+      product.rows = p.c.rows;
+      product.k = p.inner;
+      product.n = p.c.columns;
+      multiply(product);
+    }
   });
   return 0;
 }
@@ -168,9 +181,10 @@ KernelChoice describeProduct(const OpCall& call) noexcept {
   const int threads = p.threads(call);
   return {.split = "rows and heads",
           .threads = threads,
-          .how = "BLAS",
+          .how = "own products",
           .flop = p.flop(),
-          .seconds = p.flop() / (blasSpeed() * threads)};
+          .seconds = productSeconds(p.c.rows, p.inner, p.c.columns) * static_cast<double>(p.count) /
+                     threads};
 }
 
 // Rows of scores [B,N,Q,V].
@@ -246,8 +260,10 @@ KernelChoice describeWeights(const OpCall& call) noexcept {
 
 }  // namespace
 
-const Kernel kHeadProduct = {
-    .name = "cpu.headProduct", .launch = product, .describe = describeProduct};
+const Kernel kHeadProduct = {.name = "cpu.headProduct",
+                             .scratchBytes = productScratch,
+                             .launch = product,
+                             .describe = describeProduct};
 const Kernel kAttentionWeights = {
     .name = "cpu.attentionWeights", .launch = weights, .describe = describeWeights};
 const Kernel kAttentionWeightsBackward = {.name = "cpu.attentionWeightsBackward",

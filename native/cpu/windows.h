@@ -3,7 +3,6 @@
 
 #include <cstdint>
 
-#include "cpu/arguments.h"
 #include "engine/backend/window.h"
 
 namespace sluice::cpu {
@@ -18,12 +17,5 @@ void gatherWindows(const Windows& n, const float* x, const float* before, int64_
 // Its adjoint: adds the rows of `from` to the positions that they came from. The order of the sums
 // is that of the windows, however they are cut into calls.
 void scatterWindows(const Windows& n, const float* from, int64_t first, int64_t count, float* dx);
-
-// Threads that work at a time on this many pieces, each with scratch memory of its own.
-inline int64_t scratchSlots(const OpCall& call, int64_t pieces) {
-  constexpr int64_t kMost = 64;
-  const int64_t threads = call.context ? call.context->threads : kMost;
-  return std::max<int64_t>(1, std::min({kMost, threads, pieces}));
-}
 
 }  // namespace sluice::cpu
