@@ -265,6 +265,11 @@ export declare class Model {
   readonly nodes: NodeInfo[];
   readonly parameters: ParameterInfo[];
   readonly states: StateInfo[];
+  /**
+   * The outputs' extents, batch axis first, for rows of these shapes, one an input. SHAPE_MISMATCH where
+   * an input does not fit, or a window does not fit into it.
+   */
+  outputShapes(inputShapes: number[][]): Extents[];
   /** Copies of all parameters of the last published step. */
   getWeights(): Record<string, Float32Array>;
   /** All or none are set. BUSY while a training call is under way. */

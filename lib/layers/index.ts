@@ -1,12 +1,24 @@
 // The layers by their public names: `layers.gru(...)`.
 export { activation } from './activation.js';
+export { additiveAttention, attention, multiHeadAttention } from './attention.js';
 export { bidirectional } from './bidirectional.js';
 export { concatenate } from './concatenate.js';
+export { conv1d, conv2d, depthwiseConv1d, depthwiseConv2d } from './convolution.js';
 export { dense } from './dense.js';
 export { dropout } from './dropout.js';
 export { gru } from './gru.js';
 export { lstm } from './lstm.js';
 export { minGru } from './minGru.js';
 export { normalization } from './normalization.js';
+export {
+  averagePooling1d,
+  averagePooling2d,
+  globalAveragePooling1d,
+  globalAveragePooling2d,
+  globalMaxPooling1d,
+  globalMaxPooling2d,
+  maxPooling1d,
+  maxPooling2d,
+} from './pooling.js';
 export { reverse } from './reverse.js';
 export { simpleRnn } from './simpleRnn.js';

@@ -92,6 +92,16 @@ export function integer(least: number, most = Number.MAX_SAFE_INTEGER): Field<nu
   );
 }
 
+/** Two integers, or one that stands for both; described as two. */
+export function integers(least: number, most: number): Field<[number, number]> {
+  const { expected, parse } = integer(least, most);
+  return custom(`${expected}, or two of them`, (value, name, where) => {
+    if (!Array.isArray(value)) return [parse(value, name, where), parse(value, name, where)];
+    if (value.length !== 2) throw invalid(name, `${expected}, or two of them`, value, where);
+    return [parse(value[0], `${name}[0]`, where), parse(value[1], `${name}[1]`, where)];
+  });
+}
+
 export interface Range {
   min?: number;
   max?: number;

@@ -4,7 +4,7 @@ import { withSignal } from './abort.js';
 import { BatchSource, type Range, runInOrder } from './batches.js';
 import type { Compiled, Settings } from './compile.js';
 import { type ModelData, ownUnlessOneBatch, type Rows } from './data.js';
-import { bindInputs } from './inputs.js';
+import { bindInputs, outputsFor } from './inputs.js';
 import { type Logs, Sums } from './logs.js';
 import {
   CALL_FIELDS,
@@ -71,7 +71,7 @@ export function bindLabelled(
 ): Rows {
   const inputs = bindInputs(model.inputs, x, options);
   const losses = compiled.outputs.map((output) => output.loss);
-  return bindTargets(inputs, model.outputs, losses, y, options);
+  return bindTargets(inputs, outputsFor(model, inputs), losses, y, options);
 }
 
 /** What `evaluateRange` needs beyond model and data. */

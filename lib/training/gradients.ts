@@ -17,7 +17,7 @@ import {
 } from './data.js';
 import { bindLabelled } from './evaluate.js';
 import { noRows } from './fitOptions.js';
-import { bindInputs } from './inputs.js';
+import { bindInputs, outputsFor } from './inputs.js';
 import { Sums } from './logs.js';
 import { allocateOutputs } from './predict.js';
 import {
@@ -29,7 +29,7 @@ import {
   settingsOf,
   WEIGHT_FIELDS,
 } from './run.js';
-import { rowShape, type WeightOptions } from './targets.js';
+import type { WeightOptions } from './targets.js';
 import type { Trainable } from './trainable.js';
 
 type Floats = Tensor<'float32'>;
@@ -143,9 +143,9 @@ export async function vjp(
 function bindCotangents(model: Trainable, inputs: Rows, value: unknown): Rows {
   const names = model.outputs.map((output) => output.name);
   const tensors = tensorsByName(value, names, 'outputGradients');
+  const ports = outputsFor(model, inputs);
   const columns = tensors.map((tensor, index): Column => {
-    const port = model.outputs[index];
-    const expected = port ? rowShape(port, inputs) : [];
+    const expected = ports[index]?.shape.slice(1) ?? [];
     const shape = tensor.shape.slice(1);
     const fits = expected.every((extent, axis) => extent === null || extent === shape[axis]);
     if (shape.length !== expected.length || !fits) {

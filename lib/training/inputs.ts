@@ -1,4 +1,5 @@
 import { invalid, SluiceError, shapeText, unexpected } from '../errors.js';
+import { native } from '../native.js';
 import { Tensor } from '../tensor/tensor.js';
 import {
   type Column,
@@ -11,7 +12,8 @@ import {
   shapeMismatch,
   tensorsByName,
 } from './data.js';
-import type { InputPort } from './ports.js';
+import type { InputPort, OutputPort } from './ports.js';
+import type { Trainable } from './trainable.js';
 
 /** Which steps of the sequences count; for one sequence input directly, for several by input name. */
 export interface MaskOptions {
@@ -43,6 +45,16 @@ export function bindInputs(ports: readonly InputPort[], x: unknown, masks: MaskO
     };
   });
   return { count, columns: [...columns, ...bindMasks(ports, tensors, count, masks)] };
+}
+
+/**
+ * The outputs that the model has for these inputs: with the extents that follow from theirs.
+ * @throws SluiceError SHAPE_MISMATCH where a layer's window does not fit into its input
+ */
+export function outputsFor(model: Trainable, { columns }: Rows): OutputPort[] {
+  const inputs = model.inputs.map((_, i) => [...(columns[i] as Column).slot.shape]);
+  const shapes = native(() => model.engine.outputShapes(inputs));
+  return model.outputs.map((port, k) => ({ ...port, shape: shapes[k] ?? port.shape }));
 }
 
 /** Says which extent does not fit and how it is called. */

@@ -6,9 +6,8 @@ import { withSignal } from './abort.js';
 import { BatchSource, runInOrder, scatter } from './batches.js';
 import { type ModelData, ownUnlessOneBatch, type Rows } from './data.js';
 import { DEFAULT_INFERENCE_BATCH } from './evaluate.js';
-import { bindInputs } from './inputs.js';
+import { bindInputs, outputsFor } from './inputs.js';
 import { CALL_FIELDS, type CallOptions, holdingWeights, runBatch, settingsOf } from './run.js';
-import { rowShape } from './targets.js';
 import type { Trainable } from './trainable.js';
 
 /** Options of `predict`. */
@@ -85,8 +84,8 @@ export function allocateOutputs(model: Trainable, batch: Batch, rows: number): T
 
 /** No rows give no rows. */
 function emptyOutputs(model: Trainable, rows: Rows): Tensor<'float32'>[] {
-  return model.outputs.map((output) => {
-    const shape = rowShape(output, rows).map((extent) => extent ?? 0);
+  return outputsFor(model, rows).map((output) => {
+    const shape = output.shape.slice(1).map((extent) => extent ?? 0);
     return new Tensor<'float32'>(new Float32Array(0), [0, ...shape]);
   });
 }

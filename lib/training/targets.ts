@@ -27,7 +27,10 @@ export interface WeightOptions {
   classWeight?: Readonly<Record<number, number>>;
 }
 
-/** Adds the columns of targets and weights to those of the inputs. */
+/**
+ * Adds the columns of targets and weights to those of the inputs.
+ * @param ports the outputs for these inputs, from `outputsFor`
+ */
 export function bindTargets(
   rows: Rows,
   ports: readonly OutputPort[],
@@ -59,17 +62,6 @@ export function bindTargets(
   return { count: rows.count, columns: [...rows.columns, ...targets, ...combined] };
 }
 
-/** The output's shape without the batch; an unknown number of steps is that of the inputs. */
-export function rowShape(port: OutputPort, rows: Rows): (number | null)[] {
-  const steps = new Set(
-    rows.columns.flatMap(({ slot }) =>
-      slot.role === 'input' && slot.shape.length > 1 ? [slot.shape[0]] : [],
-    ),
-  );
-  const known = steps.size === 1 ? ([...steps][0] ?? null) : null;
-  return port.shape.slice(1).map((extent, axis) => (axis === 0 ? (extent ?? known) : extent));
-}
-
 function bindTarget(
   rows: Rows,
   port: OutputPort,
@@ -77,7 +69,7 @@ function bindTarget(
   index: number,
   value: Tensor,
 ): Column {
-  const output = rowShape(port, rows);
+  const output = port.shape.slice(1);
   const expected = isSparse(loss) ? output.slice(0, -1) : output;
   // A last axis of one value may be left out, or be there for class numbers.
   const received = value.shape.slice(1);

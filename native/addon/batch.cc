@@ -9,6 +9,7 @@
 
 #include "addon/js.h"
 #include "addon/model.h"
+#include "addon/specs.h"
 #include "engine/core/error.h"
 
 namespace sluice::addon {
@@ -23,17 +24,6 @@ constexpr std::pair<std::string_view, DType> kDTypes[] = {
 
 constexpr size_t kMaxSlots = 4096;
 
-Shape readRowShape(Napi::Value value, const std::string& what) {
-  Shape shape;
-  // The batch axis is to come in front.
-  const Napi::Array extents = readArray(value, what, kMaxRank - 1);
-  shape.rank = static_cast<int32_t>(extents.Length());
-  for (int i = 0; i < shape.rank; ++i)
-    shape[i] =
-        readInteger(get(extents, static_cast<uint32_t>(i)), cat(what, "[", i, "]"), 0, kMaxCount);
-  return shape;
-}
-
 std::vector<SlotSpec> readSlots(Napi::Value value) {
   const Napi::Array list = readArray(value, "slots", kMaxSlots);
   std::vector<SlotSpec> slots(list.Length());
@@ -42,7 +32,7 @@ std::vector<SlotSpec> readSlots(Napi::Value value) {
     const Fields fields(get(list, i), cat("slots[", i, "]"), {"role", "index", "shape", "dtype"});
     slots[i].role = fields.choice("role", kRoles);
     slots[i].index = static_cast<int32_t>(fields.integer("index", 0, kMaxSlots));
-    slots[i].rowShape = readRowShape(fields.get("shape"), fields.path("shape"));
+    slots[i].rowShape = readRowShape(fields.get("shape"), fields.path("shape"), kMaxCount);
     slots[i].dtype = fields.choice("dtype", kDTypes);
   }
   return slots;

@@ -171,6 +171,7 @@ void ModelObject::define(Napi::Object exports) {
                                getter<&ModelObject::parameters>("parameters"),
                                getter<&ModelObject::states>("states"),
                                getter<&ModelObject::iterations>("iterations"),
+                               method<&ModelObject::outputShapes>(env, "outputShapes"),
                                method<&ModelObject::getWeights>(env, "getWeights"),
                                method<&ModelObject::setWeights>(env, "setWeights"),
                                method<&ModelObject::setTrainable>(env, "setTrainable"),

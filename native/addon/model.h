@@ -32,6 +32,7 @@ class ModelObject : public Wrapped<ModelObject> {
  private:
   Napi::Value inputs(const Napi::CallbackInfo& info);
   Napi::Value outputs(const Napi::CallbackInfo& info);
+  Napi::Value outputShapes(const Napi::CallbackInfo& info);
   Napi::Value nodes(const Napi::CallbackInfo& info);
   Napi::Value parameters(const Napi::CallbackInfo& info);
   Napi::Value states(const Napi::CallbackInfo& info);

@@ -21,6 +21,9 @@ constexpr std::pair<std::string_view, RunKind> kEstimateKinds[] = {
 constexpr std::pair<std::string_view, RunKind> kExplainKinds[] = {{"train", RunKind::Train},
                                                                   {"predict", RunKind::Predict}};
 
+// More than any model has.
+constexpr size_t kMaxInputs = 4096;
+
 // Symbolic extents are null.
 Napi::Array jsExtents(Napi::Env env, const Shape& shape) {
   const std::span extents(shape.dims.data(), static_cast<size_t>(shape.rank));
@@ -136,6 +139,16 @@ Napi::Value ModelObject::outputs(const Napi::CallbackInfo& info) {
     entry.Set("masked", output.masked);
     return entry;
   });
+}
+
+Napi::Value ModelObject::outputShapes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Napi::Array list = readArray(info[0], "inputShapes", kMaxInputs);
+  std::vector<Shape> rows(list.Length());
+  for (uint32_t i = 0; i < rows.size(); ++i)
+    rows[i] = readRowShape(get(list, i), cat("inputShapes[", i, "]"), kMaxSafeInteger);
+  return toArray(env, model()->graph().outputShapes(rows),
+                 [&](const Shape& shape) { return jsExtents(env, shape); });
 }
 
 Napi::Value ModelObject::nodes(const Napi::CallbackInfo& info) {

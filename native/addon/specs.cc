@@ -90,6 +90,16 @@ OptimizerAttributes readOptimizer(Napi::Value value) {
 
 }  // namespace
 
+Shape readRowShape(Napi::Value value, const std::string& what, int64_t most) {
+  Shape shape;
+  // The batch axis is to come in front.
+  const Napi::Array extents = readArray(value, what, kMaxRank - 1);
+  shape.rank = static_cast<int32_t>(extents.Length());
+  for (int i = 0; i < shape.rank; ++i)
+    shape[i] = readInteger(get(extents, static_cast<uint32_t>(i)), cat(what, "[", i, "]"), 0, most);
+  return shape;
+}
+
 RunKind readRunKind(Napi::Value value) { return readChoice(value, "kind", kRunKinds); }
 
 TrainingSpec readTrainingSpec(Napi::Value value) {

@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -21,6 +22,9 @@ RunArguments readRunOptions(Napi::Value value);
 
 // Whether backward computes again what it can.
 inline constexpr std::pair<std::string_view, bool> kMemories[] = {{"fast", false}, {"low", true}};
+
+// Of one row: an array of whole numbers, without the batch axis.
+Shape readRowShape(Napi::Value value, const std::string& what, int64_t most);
 
 // 'train', 'evaluate', 'predict', 'gradients', 'vjp'.
 RunKind readRunKind(Napi::Value value);

@@ -25,6 +25,17 @@ KernelTable float32Kernels() {
   set(Op::SimpleRnnBackward, cpu::kSimpleRnnBackward);
   set(Op::MinGru, cpu::kMinGru);
   set(Op::MinGruBackward, cpu::kMinGruBackward);
+  set(Op::Convolution, cpu::kConvolution);
+  set(Op::ConvolutionBackward, cpu::kConvolutionBackward);
+  set(Op::DepthwiseConvolution, cpu::kDepthwiseConvolution);
+  set(Op::DepthwiseConvolutionBackward, cpu::kDepthwiseConvolutionBackward);
+  set(Op::Pooling, cpu::kPooling);
+  set(Op::PoolingBackward, cpu::kPoolingBackward);
+  set(Op::HeadProduct, cpu::kHeadProduct);
+  set(Op::AttentionWeights, cpu::kAttentionWeights);
+  set(Op::AttentionWeightsBackward, cpu::kAttentionWeightsBackward);
+  set(Op::AdditiveScores, cpu::kAdditiveScores);
+  set(Op::AdditiveScoresBackward, cpu::kAdditiveScoresBackward);
   set(Op::Reverse, cpu::kReverse);
   set(Op::Concat, cpu::kConcat);
   set(Op::Split, cpu::kSplit);

@@ -6,6 +6,7 @@
 #include "cpu/pack.h"
 #include "cpu/parallel.h"
 #include "cpu/speed.h"
+#include "cpu/sums.h"
 
 namespace sluice::cpu {
 namespace {
@@ -15,10 +16,9 @@ struct Extents {
 };
 // The same inputs stand first in both calls.
 Extents extents(const OpCall& call) {
-  const Shape& kernel = call.in[dense::kKernel].shape;
-  const int64_t inputs = kernel[0];
-  const int64_t elements = call.in[dense::kX].shape.elements();
-  return {inputs > 0 ? elements / inputs : 0, inputs, kernel[1]};
+  const Shape& x = call.in[dense::kX].shape;
+  const int64_t inputs = x.last(), floats = call.in[dense::kKernel].shape.elements();
+  return {x.rows(), inputs, inputs > 0 ? floats / inputs : 0};
 }
 
 size_t bytes(int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); }
@@ -132,25 +132,6 @@ void kernelGradient(int threads, const Extents& e, const float* x, const float* 
   });
 }
 
-// Column sums, in blocks of rows so that the rounding errors of a long batch do not add up.
-void biasGradient(int threads, const Extents& e, const float* dy, float* dBias) {
-  constexpr int64_t kRows = 128;
-  constexpr int64_t kColumns = 64;
-  const int useful = e.rows * e.outputs < (1 << 17) ? 1 : threads;
-  parallelFor(useful, e.outputs, kColumns, [&](int64_t begin, int64_t end) {
-    for (int64_t first = begin; first < end; first += kColumns) {
-      const int64_t columns = std::min(kColumns, end - first);
-      std::fill_n(dBias + first, columns, 0.0f);
-      for (int64_t block = 0; block < e.rows; block += kRows) {
-        float sums[kColumns] = {};
-        for (int64_t row = block; row < std::min(block + kRows, e.rows); ++row)
-          for (int64_t j = 0; j < columns; ++j) sums[j] += dy[row * e.outputs + first + j];
-        for (int64_t j = 0; j < columns; ++j) dBias[first + j] += sums[j];
-      }
-    }
-  });
-}
-
 int32_t backward(const OpCall& call) noexcept {
   const Extents e = extents(call);
   const float* x = input(call, denseBackward::kX);
@@ -160,7 +141,8 @@ int32_t backward(const OpCall& call) noexcept {
   if (float* dx = output(call, denseBackward::kDx)) inputGradient(call, e, dy, dx);
   if (float* dKernel = output(call, denseBackward::kDKernel))
     kernelGradient(threads, e, x, dy, dKernel);
-  if (float* dBias = output(call, denseBackward::kDBias)) biasGradient(threads, e, dy, dBias);
+  if (float* dBias = output(call, denseBackward::kDBias))
+    columnSums(threads, e.rows, e.outputs, dy, dBias);
   return 0;
 }
 

@@ -79,9 +79,9 @@ class Multiplication {
     const int64_t vectors = std::min(roundUp(end - column, lanes) / lanes, kPanelVectors);
     const int64_t width = vectors * lanes;
     TileArgs args{};
-    args.a = a + k;
+    args.a = a + k * p_.aStep;
     args.lda = p_.lda;
-    args.aStep = 1;
+    args.aStep = p_.aStep;
     args.b = p_.b + panel * panel_ * p_.k + k * packedWidth + skipped;
     args.ldb = panel_ * p_.k;
     args.bStep = packedWidth;

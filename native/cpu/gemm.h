@@ -21,7 +21,8 @@ namespace sluice::cpu {
 // each.
 struct Product {
   const float* a = nullptr;
-  int64_t lda = 0;  // between rows; may be negative
+  int64_t lda = 0;    // between rows; may be negative
+  int64_t aStep = 1;  // between one k and the next
   const float* b = nullptr;
   float* c = nullptr;
   int64_t ldc = 0;

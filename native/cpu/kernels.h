@@ -5,11 +5,17 @@
 
 namespace sluice::cpu {
 
-extern const Kernel kDense, kDenseBackward;                               // dense.cc
-extern const Kernel kActivation, kActivationBackward;                     // activation.cc
-extern const Kernel kGru, kLstm, kSimpleRnn;                              // recurrent_forward.cc
-extern const Kernel kGruBackward, kLstmBackward, kSimpleRnnBackward;      // recurrent_backward.cc
-extern const Kernel kMinGru, kMinGruBackward;                             // min_gru.cc
+extern const Kernel kDense, kDenseBackward;                                // dense.cc
+extern const Kernel kActivation, kActivationBackward;                      // activation.cc
+extern const Kernel kGru, kLstm, kSimpleRnn;                               // recurrent_forward.cc
+extern const Kernel kGruBackward, kLstmBackward, kSimpleRnnBackward;       // recurrent_backward.cc
+extern const Kernel kMinGru, kMinGruBackward;                              // min_gru.cc
+extern const Kernel kConvolution, kConvolutionBackward;                    // convolution.cc
+extern const Kernel kDepthwiseConvolution, kDepthwiseConvolutionBackward;  // depthwise.cc
+extern const Kernel kPooling, kPoolingBackward;                            // pooling.cc
+extern const Kernel kHeadProduct;                                          // attention.cc
+extern const Kernel kAttentionWeights, kAttentionWeightsBackward;
+extern const Kernel kAdditiveScores, kAdditiveScoresBackward;             // additive_scores.cc
 extern const Kernel kReverse, kConcat, kSplit, kMaskSteps;                // layout.cc
 extern const Kernel kMerge, kMergeBackward, kMaskAnd, kAdd, kScaleSteps;  // elementwise.cc
 extern const Kernel kNormalize, kNormalizeBackward;

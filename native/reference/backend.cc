@@ -22,6 +22,17 @@ KernelTable makeTable() {
   set(Op::SimpleRnnBackward, simpleRnnBackwardKernel<Real>());
   set(Op::MinGru, minGruKernel<Real>());
   set(Op::MinGruBackward, minGruBackwardKernel<Real>());
+  set(Op::Convolution, convolutionKernel<Real>());
+  set(Op::ConvolutionBackward, convolutionBackwardKernel<Real>());
+  set(Op::DepthwiseConvolution, depthwiseConvolutionKernel<Real>());
+  set(Op::DepthwiseConvolutionBackward, depthwiseConvolutionBackwardKernel<Real>());
+  set(Op::Pooling, poolingKernel<Real>());
+  set(Op::PoolingBackward, poolingBackwardKernel<Real>());
+  set(Op::HeadProduct, headProductKernel<Real>());
+  set(Op::AttentionWeights, attentionWeightsKernel<Real>());
+  set(Op::AttentionWeightsBackward, attentionWeightsBackwardKernel<Real>());
+  set(Op::AdditiveScores, additiveScoresKernel<Real>());
+  set(Op::AdditiveScoresBackward, additiveScoresBackwardKernel<Real>());
   set(Op::Reverse, reverseKernel());
   set(Op::Concat, concatKernel());
   set(Op::Split, splitKernel());

@@ -9,7 +9,7 @@ namespace {
 template <typename Real>
 int32_t forward(const OpCall& call) noexcept {
   using namespace dense;
-  const int64_t I = call.in[kKernel].shape[0], O = call.in[kKernel].shape[1];
+  const int64_t I = call.in[kX].shape.last(), O = call.out[kY].shape.last();
   const int64_t rows = call.out[kY].shape.rows();
   const Real* kernel = input<Real>(call, kKernel);
   const Real* bias = input<Real>(call, kBias);
@@ -28,7 +28,7 @@ int32_t forward(const OpCall& call) noexcept {
 template <typename Real>
 int32_t backward(const OpCall& call) noexcept {
   using namespace denseBackward;
-  const int64_t I = call.in[kKernel].shape[0], O = call.in[kKernel].shape[1];
+  const int64_t I = call.in[kX].shape.last(), O = call.in[kDy].shape.last();
   const int64_t rows = call.in[kDy].shape.rows();
   const Real* kernel = input<Real>(call, kKernel);
   Real* dKernel = output<Real>(call, kDKernel);

@@ -30,6 +30,28 @@ Kernel minGruKernel();
 template <typename Real>
 Kernel minGruBackwardKernel();
 template <typename Real>
+Kernel convolutionKernel();
+template <typename Real>
+Kernel convolutionBackwardKernel();
+template <typename Real>
+Kernel depthwiseConvolutionKernel();
+template <typename Real>
+Kernel depthwiseConvolutionBackwardKernel();
+template <typename Real>
+Kernel poolingKernel();
+template <typename Real>
+Kernel poolingBackwardKernel();
+template <typename Real>
+Kernel headProductKernel();
+template <typename Real>
+Kernel attentionWeightsKernel();
+template <typename Real>
+Kernel attentionWeightsBackwardKernel();
+template <typename Real>
+Kernel additiveScoresKernel();
+template <typename Real>
+Kernel additiveScoresBackwardKernel();
+template <typename Real>
 Kernel mergeKernel();
 template <typename Real>
 Kernel mergeBackwardKernel();

@@ -1,7 +1,7 @@
 // Model descriptions as hostile input: bounds, and types that JSON does not have.
 import { describe, expect, it } from 'vitest';
 import type { ModelDescription } from '../../binding.js';
-import { addon, caught, expectCode, SMALL, smallModel } from './support.js';
+import { addon, caught, expectCode, inputNode, SMALL, smallModel } from './support.js';
 
 const { Model } = addon;
 
@@ -71,6 +71,53 @@ describe('a description', () => {
 });
 
 describe('a model', () => {
+  it('tells the shapes of its outputs for inputs of any length', () => {
+    const padding = { strides: 1, padding: 'valid' };
+    const model = new addon.Model(
+      {
+        nodes: [
+          inputNode('x', [null, 3]),
+          {
+            kind: 'maxPooling1d',
+            name: 'pool',
+            inputs: [['x', 0]],
+            options: { poolSize: 3, ...padding },
+          },
+        ],
+        outputs: [
+          ['pool', 0],
+          ['pool', 0],
+        ],
+      },
+      1,
+    );
+    expect(model.outputs[0]?.shape).toEqual([null, null, 3]);
+    expect(model.outputShapes([[5, 3]])).toEqual([
+      [null, 3, 3],
+      [null, 3, 3],
+    ]);
+    expect(model.outputShapes([[2 ** 53, 3]])[0]).toEqual([null, 2 ** 53 - 2, 3]);
+    for (const shape of [[2, 3], [5, 4], [5], []]) {
+      expectCode(() => model.outputShapes([shape]), 'SHAPE_MISMATCH');
+    }
+    for (const shapes of [
+      [],
+      [
+        [5, 3],
+        [5, 3],
+      ],
+      [[-1, 3]],
+      [[1.5, 3]],
+      [3],
+      null,
+      'x',
+    ] as never[]) {
+      expectCode(() => model.outputShapes(shapes), 'INVALID_ARGUMENT');
+    }
+    model.dispose();
+    expectCode(() => model.outputShapes([[5, 3]]), 'DISPOSED');
+  });
+
   it('tells what it consists of, freshly each time', () => {
     const model = smallModel();
     expect(model.inputs).toEqual([

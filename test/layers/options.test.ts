@@ -24,6 +24,24 @@ const LAYERS: Record<string, { make: (options?: unknown) => unknown; valid: Opti
   concatenate: { make: layers.concatenate as never, valid: {} },
   normalization: { make: layers.normalization as never, valid: {} },
   reverse: { make: layers.reverse as never, valid: {} },
+  attention: { make: layers.attention as never, valid: {} },
+  additiveAttention: { make: layers.additiveAttention as never, valid: {} },
+  multiHeadAttention: {
+    make: layers.multiHeadAttention as never,
+    valid: { numHeads: 2, keyDim: 3 },
+  },
+  conv1d: { make: layers.conv1d as never, valid: { filters: 3, kernelSize: 2 } },
+  conv2d: { make: layers.conv2d as never, valid: { filters: 3, kernelSize: 2 } },
+  depthwiseConv1d: { make: layers.depthwiseConv1d as never, valid: { kernelSize: 2 } },
+  depthwiseConv2d: { make: layers.depthwiseConv2d as never, valid: { kernelSize: [2, 3] } },
+  maxPooling1d: { make: layers.maxPooling1d as never, valid: {} },
+  maxPooling2d: { make: layers.maxPooling2d as never, valid: {} },
+  averagePooling1d: { make: layers.averagePooling1d as never, valid: {} },
+  averagePooling2d: { make: layers.averagePooling2d as never, valid: {} },
+  globalMaxPooling1d: { make: layers.globalMaxPooling1d as never, valid: {} },
+  globalMaxPooling2d: { make: layers.globalMaxPooling2d as never, valid: {} },
+  globalAveragePooling1d: { make: layers.globalAveragePooling1d as never, valid: {} },
+  globalAveragePooling2d: { make: layers.globalAveragePooling2d as never, valid: {} },
   input: { make: input as never, valid: { shape: [null, 3] } },
 };
 
@@ -36,6 +54,53 @@ const WRONG = {
   name: [1, '', 'a/b', 'a\nb', 'a\0b', '\ud800', 'x'.repeat(201), null],
   rate: [-0.1, 1, 1.5, Number.NaN, '0.5', null],
 };
+
+/** Along one axis, and along two. */
+const SIZE = [...WRONG.units, [2]];
+const SIZES = [...WRONG.units, [], [2], [2, 0], [2, 1.5], [2, 2, 2], ['2', 2], afterHole(2)];
+const PADDING = ['Same', 'full', '', 0, null];
+
+const convolution = (size: readonly unknown[], padding = PADDING) => ({
+  filters: WRONG.units,
+  kernelSize: size,
+  strides: size,
+  padding,
+  dilationRate: size,
+  activation: WRONG.activation,
+  useBias: WRONG.boolean,
+  kernelInitializer: WRONG.initializer,
+  biasInitializer: WRONG.initializer,
+  trainable: WRONG.boolean,
+  name: WRONG.name,
+});
+const depthwise = (size: readonly unknown[]) => {
+  const { filters, kernelInitializer, ...common } = convolution(size, [...PADDING, 'causal']);
+  return { ...common, depthMultiplier: filters, depthwiseInitializer: kernelInitializer };
+};
+const pooling = (size: readonly unknown[]) => ({
+  poolSize: size,
+  strides: size,
+  padding: [...PADDING, 'causal'],
+  name: WRONG.name,
+});
+const ATTENTION = {
+  useScale: WRONG.boolean,
+  dropout: WRONG.rate,
+  useCausalMask: WRONG.boolean,
+  trainable: WRONG.boolean,
+  name: WRONG.name,
+};
+const { useScale: _, ...PROJECTED } = ATTENTION;
+const MULTI_HEAD = {
+  ...PROJECTED,
+  numHeads: WRONG.units,
+  keyDim: WRONG.units,
+  valueDim: WRONG.units,
+  useBias: WRONG.boolean,
+  kernelInitializer: WRONG.initializer,
+  biasInitializer: WRONG.initializer,
+};
+const GLOBAL_POOLING = { keepdims: WRONG.boolean, name: WRONG.name };
 
 const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
   units: WRONG.units,
@@ -101,6 +166,21 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
     name: WRONG.name,
   },
   reverse: { name: WRONG.name },
+  attention: { ...ATTENTION, scoreMode: ['Dot', 'add', '', 0, null] },
+  additiveAttention: ATTENTION,
+  multiHeadAttention: MULTI_HEAD,
+  conv1d: convolution(SIZE),
+  conv2d: convolution(SIZES, [...PADDING, 'causal']),
+  depthwiseConv1d: depthwise(SIZE),
+  depthwiseConv2d: depthwise(SIZES),
+  maxPooling1d: pooling(SIZE),
+  maxPooling2d: pooling(SIZES),
+  averagePooling1d: pooling(SIZE),
+  averagePooling2d: pooling(SIZES),
+  globalMaxPooling1d: GLOBAL_POOLING,
+  globalMaxPooling2d: GLOBAL_POOLING,
+  globalAveragePooling1d: GLOBAL_POOLING,
+  globalAveragePooling2d: GLOBAL_POOLING,
   input: {
     shape: [3, 'x', {}, [0], [-1], [1.5], ['3'], [undefined], afterHole(3), [2 ** 53], null],
     dtype: ['float64', 'bool', 7, null],

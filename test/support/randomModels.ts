@@ -51,9 +51,20 @@ export type PlainSpec =
   | { kind: 'dropout'; rate: number }
   | { kind: 'normalization'; invert: boolean };
 
+/** One that keeps the steps. */
+export interface ConvolutionSpec {
+  kind: 'conv1d';
+  filters: number;
+  kernelSize: number;
+  padding: 'same' | 'causal';
+  dilationRate: number;
+  activation: ActivationOption;
+}
+
 export type PartSpec =
   | RecurrentSpec
   | PlainSpec
+  | ConvolutionSpec
   | { kind: 'reverse' }
   /** Joined with the model's input or with a second sequence. */
   | { kind: 'concatenate'; other: 'series' | 'extra' };
@@ -111,7 +122,7 @@ const UNITS = fc.oneof(
 );
 
 export function modelSpecs(kinds: ModelKinds = {}): fc.Arbitrary<ModelSpec> {
-  const parts: fc.Arbitrary<PartSpec>[] = [recurrent(kinds), plain(kinds)];
+  const parts: fc.Arbitrary<PartSpec>[] = [recurrent(kinds), plain(kinds), convolution(kinds)];
   const other = fc.constantFrom('series' as const, 'extra' as const);
   parts.push(fc.record({ kind: fc.constant('concatenate' as const), other }));
   if (!kinds.isStreamable) parts.push(fc.constant({ kind: 'reverse' as const }));
@@ -181,6 +192,19 @@ function plain({ isSmooth, units }: ModelKinds): fc.Arbitrary<PlainSpec> {
   );
 }
 
+function convolution({ isSmooth, isStreamable, units }: ModelKinds): fc.Arbitrary<ConvolutionSpec> {
+  return fc.record({
+    kind: fc.constant('conv1d' as const),
+    filters: units ?? UNITS,
+    kernelSize: fc.integer({ min: 1, max: 5 }),
+    padding: isStreamable
+      ? fc.constant('causal' as const)
+      : fc.constantFrom('same' as const, 'causal' as const),
+    dilationRate: fc.integer({ min: 1, max: 3 }),
+    activation: fc.constantFrom(...(isSmooth ? SMOOTH : ALL)),
+  });
+}
+
 /** The model of a description, with all its weights random: biases and statistics as well. */
 export function buildModel(spec: ModelSpec, options: { isStateful?: boolean } = {}): RandomModel {
   const series = input({ shape: [null, spec.features], name: 'series' });
@@ -205,6 +229,9 @@ export function buildModel(spec: ModelSpec, options: { isStateful?: boolean } = 
       const other = part.other === 'extra' ? extra : series;
       used.add(other);
       value = layers.concatenate().apply([value, other]);
+    } else if (part.kind === 'conv1d') {
+      const { kind: _, ...options } = part;
+      value = layers.conv1d(options).apply(value);
     } else value = plainLayer(part).apply(value);
   }
   if (spec.last) {
@@ -299,7 +326,7 @@ export function randomWeights(m: Pick<RandomModel, 'weights'>, seed: number) {
   const entries = m.weights.map(({ name, shape }, i) => {
     const isKernel = name.endsWith('kernel');
     const gain = name.endsWith('recurrent_kernel') ? 0.6 : 1.5;
-    const scale = isKernel ? gain / Math.sqrt(shape[0] ?? 1) : 0.5;
+    const scale = isKernel ? gain / Math.sqrt(sizeOf(shape.slice(0, -1))) : 0.5;
     const isVariance = name.endsWith('/variance');
     const values = noise(sizeOf(shape), seed + 7919 * (i + 1)).map((value) =>
       isVariance ? 1 + scale * value : scale * value,

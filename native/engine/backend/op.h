@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/backend/window.h"
 #include "engine/core/tensor.h"
 
 namespace sluice {
@@ -27,6 +28,17 @@ enum class Op : int32_t {
   SimpleRnnBackward,
   MinGru,
   MinGruBackward,
+  Convolution,
+  ConvolutionBackward,
+  DepthwiseConvolution,
+  DepthwiseConvolutionBackward,
+  Pooling,
+  PoolingBackward,
+  HeadProduct,
+  AttentionWeights,
+  AttentionWeightsBackward,
+  AdditiveScores,
+  AdditiveScoresBackward,
   Reverse,
   Concat,
   Split,
@@ -68,7 +80,7 @@ struct ActivationSpec {
 };
 
 // y = x W + b over the last axis. Row-invariant in inference: a row's bits do not depend on the
-// others.
+// others. Kernel and bias may have more axes, which count as one: [I,N,O] as [I,N O].
 namespace dense {
 enum In { kX /*[...,I]*/, kKernel /*[I,O]*/, kBias /*[O], optional*/, kInCount };
 enum Out { kY /*[...,O]*/, kOutCount };
@@ -185,6 +197,110 @@ namespace minGruBackward {
 enum In { kGates, kMask, kInitialState, kStates, kDSequence, kDFinalState, kInCount };
 enum Out { kDGates /*zero at masked steps*/, kDInitialState /*optional*/, kOutCount };
 }  // namespace minGruBackward
+// y = the windows of x times the kernel + b: equations in docs/semantics.md. Attributes:
+// WindowAttributes. One axis: x [B,W,C], y [B,W',F]; two: x [B,H,W,C], y [B,H',W',F]. Row-invariant
+// in inference, windows being the rows.
+namespace convolution {
+enum In {
+  kX,
+  kKernel,  // [size,C,F] or [height,width,C,F]
+  kBias,    // [F], optional
+  kBefore,  // [B,before C], optional: one axis, causal, stride 1: the positions before the first
+            // one, in place of zeros
+  kInCount
+};
+enum Out {
+  kY,
+  kAfter,  // as kBefore, optional: the last positions, for the call that goes on
+  kOutCount
+};
+}  // namespace convolution
+namespace convolutionBackward {
+enum In { kX, kKernel, kDy, kInCount };
+enum Out { kDx /*optional*/, kDKernel /*optional*/, kDBias /*optional*/, kOutCount };
+}  // namespace convolutionBackward
+
+// Each channel by M kernels of its own: y [..., C M], channel c's are c M to c M + M - 1.
+namespace depthwiseConvolution {  // attributes: WindowAttributes
+enum In { kX, kKernel /*[(height,)size,C,M]*/, kBias /*[C M], optional*/, kInCount };
+enum Out { kY, kOutCount };
+}  // namespace depthwiseConvolution
+namespace depthwiseConvolutionBackward {
+enum In { kX, kKernel, kDy, kInCount };
+enum Out { kDx /*optional*/, kDKernel /*optional*/, kDBias /*optional*/, kOutCount };
+}  // namespace depthwiseConvolutionBackward
+
+// The largest or the mean of each window's values, channel by channel, without padding and masked
+// steps; 0 where none are left. Of equal values the first one of a window gets the gradient. NaN
+// is larger than any number.
+enum class PoolingMode : int32_t { Max, Average };
+struct PoolingAttributes {
+  WindowAttributes window;  // of a whole window the output is [B,C]
+  PoolingMode mode = PoolingMode::Max;
+};
+namespace pooling {
+enum In {
+  kX,     // [B,W,C] or [B,H,W,C]
+  kMask,  // Bool [B, first of these axes], optional
+  kInCount
+};
+enum Out { kY, kOutCount };
+}  // namespace pooling
+namespace poolingBackward {
+enum In { kX, kMask, kY /*optional: of a mean it is not read*/, kDy, kInCount };
+enum Out { kDx /*zero at masked steps*/, kOutCount };
+}  // namespace poolingBackward
+
+// Attention. B rows, N heads, queries at Q positions, keys and values at V.
+//
+// Products of matrices c = a b, one for each row and head, each factor transposed where asked. A
+// value of rank 4 is [B,N,rows,columns]; one of rank 3 is [B,rows,N columns], heads side by side.
+struct HeadProductAttributes {
+  int32_t heads = 1;
+  int32_t transposeA = 0;
+  int32_t transposeB = 0;
+};
+namespace headProduct {
+enum In { kA, kB, kInCount };
+enum Out { kC, kOutCount };
+}  // namespace headProduct
+
+// y = softmax(factor scale scores) over the last axis, over the positions that the mask lets
+// through and, with `causal`, that do not come after the query's. The others are zero; so are rows
+// that have none.
+struct AttentionWeightsAttributes {
+  double factor = 1;
+  int32_t causal = 0;
+};
+namespace attentionWeights {
+enum In {
+  kScores /*[B,N,Q,V]*/,
+  kMask /*Bool [B,V], optional*/,
+  kScale /*[], optional*/,
+  kInCount
+};
+enum Out { kY, kOutCount };
+}  // namespace attentionWeights
+namespace attentionWeightsBackward {
+enum In { kScores, kScale, kY, kDy, kInCount };
+enum Out { kDScores, kDScale /*optional*/, kOutCount };
+}  // namespace attentionWeightsBackward
+
+// scores[q,v] = sum over d of weight[d] tanh(inner (query[q,d] + key[v,d])), one head.
+namespace additiveScores {
+enum In {
+  kQuery /*[B,Q,D]*/,
+  kKey /*[B,V,D]*/,
+  kWeight /*[D], optional*/,
+  kInner /*[], optional*/,
+  kInCount
+};
+enum Out { kScores /*[B,1,Q,V]*/, kOutCount };
+}  // namespace additiveScores
+namespace additiveScoresBackward {
+enum In { kQuery, kKey, kWeight, kInner, kDScores, kInCount };
+enum Out { kDQuery /*all optional*/, kDKey, kDWeight, kDInner, kOutCount };
+}  // namespace additiveScoresBackward
 
 // Reverses the steps of each row among its own valid steps; masked steps stay where they are.
 // Its own inverse and its own adjoint.

@@ -182,7 +182,7 @@ Graph Graph::parse(const Value& description, int64_t steps) {
         inputs.push_back(graph.at(node.inputs.back()));
       }
       OptionReader options(raw.name, *raw.options);
-      LayerBuild build(options, std::move(inputs));
+      LayerBuild build(graph, options, std::move(inputs));
       node.layer = makeLayer(raw.kind, raw.name);
       node.layer->build(build);
       options.finish();

@@ -13,7 +13,8 @@ namespace sluice {
 
 class Layer;
 
-// Extents below zero are symbols: the batch, and one for each unknown extent of an input.
+// Extents below zero are symbols: the batch, one for each unknown extent of an input, and those
+// that follow from another one.
 constexpr int64_t kBatchExtent = -1;
 constexpr int64_t symbolExtent(int64_t symbol) { return -2 - symbol; }
 constexpr bool isSymbol(int64_t extent) { return extent < 0; }
@@ -21,6 +22,22 @@ constexpr int64_t symbolNumber(int64_t extent) { return -2 - extent; }  // -1 fo
 
 // "[null,100,10]"
 std::string describeShape(const Shape& symbolic);
+
+// An extent that follows from another one: floor((extent + shift) / stride).
+struct ExtentRule {
+  int64_t shift = 0;
+  int64_t stride = 1;
+  int64_t least = 0;  // of the other extent: below it there is nothing
+  bool operator==(const ExtentRule&) const = default;
+  bool keeps() const { return shift == 0 && stride == 1; }
+  // SHAPE_MISMATCH names the layer.
+  int64_t operator()(int64_t extent, const std::string& layer) const;
+};
+struct DerivedSymbol {
+  int64_t symbol = 0, of = 0;  // numbers; `of` comes first
+  ExtentRule rule;
+  std::string layer;  // that asked for it
+};
 
 // Which output of which node.
 struct ValueRef {
@@ -84,8 +101,20 @@ class Graph {
   std::vector<ValueRef> outputs;
   std::vector<Parameter> parameters;
   std::vector<State> states;
-  int64_t symbols = 0;          // number of unknown extents
+  int64_t symbols = 0;  // number of unknown extents
+  std::vector<DerivedSymbol> derived;
   int64_t parameterFloats = 0;  // length of the flat buffer, padding included
+
+  // The extent by a rule; of an unknown one a symbol, the same for the same rule.
+  int64_t derive(int64_t extent, const ExtentRule& rule, const std::string& layer);
+  // Fills in what follows from the symbols that have numbers; -1 stands for one that has none.
+  void completeSymbols(std::vector<int64_t>& numbers) const;
+  // All symbols, those of inputs being this number.
+  std::vector<int64_t> symbolsAt(int64_t number) const;
+
+  // The outputs' for rows of the inputs, all known but the batch; SHAPE_MISMATCH where one does not
+  // fit.
+  std::vector<Shape> outputShapes(const std::vector<Shape>& rows) const;
 
   const NodeOutput& at(ValueRef ref) const {
     return nodes[static_cast<size_t>(ref.node)].outputs[static_cast<size_t>(ref.output)];

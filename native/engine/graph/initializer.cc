@@ -131,9 +131,12 @@ void Initializer::fill(float* values, const Shape& shape, uint64_t seed, uint64_
 void Initializer::draw(float* values, const Shape& shape, uint64_t seed, uint64_t stream) const {
   const int64_t n = shape.elements();
   RandomSequence random(seed, stream);
-  // Keras' fans: a vector's are its length; a matrix' are its rows and columns.
+  // Keras' fans: a vector's are its length; a matrix' are its rows and columns, for each of the
+  // positions of a window where axes of one come before them.
   const int64_t columns = std::max<int64_t>(1, shape.last());
-  const double fanOut = static_cast<double>(columns);
+  int64_t positions = 1;
+  for (int i = 0; i + 2 < shape.rank; ++i) positions *= shape[i];
+  const double fanOut = static_cast<double>(positions * columns);
   const double fanIn = shape.rank < 2 ? fanOut : static_cast<double>(n / columns);
   const double fans = std::max(1.0, fan == Fan::In ? fanIn : (fanIn + fanOut) / 2);
   switch (kind) {

@@ -19,8 +19,8 @@ constexpr ValueId kNoValue = -1;
 // What a layer sees while the graph is built.
 class LayerBuild {
  public:
-  LayerBuild(OptionReader& options, std::vector<NodeOutput> inputs)
-      : options(options), inputs(std::move(inputs)) {}
+  LayerBuild(Graph& graph, OptionReader& options, std::vector<NodeOutput> inputs)
+      : options(options), inputs(std::move(inputs)), graph_(graph) {}
 
   struct ParameterSpec {
     std::string name;  // "kernel"
@@ -47,6 +47,14 @@ class LayerBuild {
   // extent.
   void expectRank(size_t input, int rank, const char* layout) const;
   void expectFloat(size_t input) const;
+  // An extent of an output that follows from one of an input; SHAPE_MISMATCH where that is too
+  // small, for an unknown one when it becomes known.
+  int64_t derive(int64_t extent, const ExtentRule& rule) {
+    return graph_.derive(extent, rule, name());
+  }
+
+ private:
+  Graph& graph_;
 };
 
 class NodeContext;

@@ -24,7 +24,24 @@ double OptionReader::number(const std::string& name, double least, double most) 
 }
 
 int64_t OptionReader::integer(const std::string& name, int64_t least, int64_t most) {
-  const int64_t number = value(name).asInteger(label(name));
+  return within(value(name), name, least, most);
+}
+
+void OptionReader::integers(const std::string& name, int64_t (&to)[2], int64_t least,
+                            int64_t most) {
+  const auto& items = value(name).asArray(label(name));
+  if (items.size() != std::size(to))
+    fail(Code::Config, cat(label(name), " must be two numbers, received ", items.size()),
+         {.layer = layer_,
+          .option = name,
+          .expected = cat(std::size(to)),
+          .received = cat(items.size())});
+  for (size_t i = 0; i < items.size(); ++i) to[i] = within(items[i], name, least, most);
+}
+
+int64_t OptionReader::within(const Value& value, const std::string& name, int64_t least,
+                             int64_t most) const {
+  const int64_t number = value.asInteger(label(name));
   if (number < least || number > most)
     fail(Code::Config,
          cat(label(name), " must be from ", least, " to ", most, ", received ", number),

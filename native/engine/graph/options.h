@@ -24,6 +24,8 @@ class OptionReader {
   bool boolean(const std::string& name) { return value(name).asBoolean(label(name)); }
   double number(const std::string& name, double least, double most);
   int64_t integer(const std::string& name, int64_t least, int64_t most);
+  // Two whole numbers.
+  void integers(const std::string& name, int64_t (&to)[2], int64_t least, int64_t most);
   // Position of the value in `choices`.
   int choice(const std::string& name, std::initializer_list<const char*> choices);
   ActivationSpec activation(const std::string& name);
@@ -34,6 +36,7 @@ class OptionReader {
   void finish() const;
 
  private:
+  int64_t within(const Value& value, const std::string& name, int64_t least, int64_t most) const;
   std::string label(const std::string& name) const { return layer_ + ": option " + name; }
 
   std::string layer_;

@@ -15,13 +15,28 @@ struct LayerEntry {
 std::span<const LayerEntry> layerTable();
 
 std::unique_ptr<Layer> makeActivationLayer();
+std::unique_ptr<Layer> makeAdditiveAttentionLayer();
+std::unique_ptr<Layer> makeAttentionLayer();
+std::unique_ptr<Layer> makeAveragePooling1dLayer();
+std::unique_ptr<Layer> makeAveragePooling2dLayer();
 std::unique_ptr<Layer> makeBidirectionalLayer();
 std::unique_ptr<Layer> makeConcatenateLayer();
+std::unique_ptr<Layer> makeConv1dLayer();
+std::unique_ptr<Layer> makeConv2dLayer();
 std::unique_ptr<Layer> makeDenseLayer();
+std::unique_ptr<Layer> makeDepthwiseConv1dLayer();
+std::unique_ptr<Layer> makeDepthwiseConv2dLayer();
 std::unique_ptr<Layer> makeDropoutLayer();
+std::unique_ptr<Layer> makeGlobalAveragePooling1dLayer();
+std::unique_ptr<Layer> makeGlobalAveragePooling2dLayer();
+std::unique_ptr<Layer> makeGlobalMaxPooling1dLayer();
+std::unique_ptr<Layer> makeGlobalMaxPooling2dLayer();
 std::unique_ptr<Layer> makeGruLayer();
 std::unique_ptr<Layer> makeLstmLayer();
 std::unique_ptr<Layer> makeMinGruLayer();
+std::unique_ptr<Layer> makeMaxPooling1dLayer();
+std::unique_ptr<Layer> makeMaxPooling2dLayer();
+std::unique_ptr<Layer> makeMultiHeadAttentionLayer();
 std::unique_ptr<Layer> makeNormalizationLayer();
 std::unique_ptr<Layer> makeReverseLayer();
 std::unique_ptr<Layer> makeSimpleRnnLayer();

@@ -51,7 +51,8 @@ Batch::Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots)
     fail(Code::InvalidArgument, cat("a batch has 0 to 2^31 rows, received ", rows),
          {.received = cat(rows)});
   // Inputs first: they tell what the symbols are.
-  for (const bool inputs : {true, false})
+  for (const bool inputs : {true, false}) {
+    if (!inputs) graph.completeSymbols(symbols_);
     for (const SlotSpec& slot : slots_) {
       const bool ofInput = slot.role == SlotRole::Input || slot.role == SlotRole::Mask ||
                            slot.role == SlotRole::Lengths;
@@ -103,6 +104,7 @@ Batch::Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots)
       }
       if (slot.dtype != dtype) mismatch(where, dtypeName(dtype), dtypeName(slot.dtype));
     }
+  }
   requireMemory(bytes(), cat("a batch of ", rows, " rows"));  // all of it, not each slot
   for (size_t i = 0; i < slots_.size(); ++i) {
     const size_t size = static_cast<size_t>(rows) * rowBytes(i);

@@ -155,8 +155,7 @@ std::shared_ptr<const BoundPlan> Model::boundFor(const PlanQuestion& question) c
   request.losses = current != nullptr && question.kind != RunKind::Predict;
   // Without losses, gradients start from cotangents: the same operations but the loss.
   request.cotangents = request.backward && !request.losses;
-  const Extents extents{question.rows,
-                        std::vector<int64_t>(static_cast<size_t>(graph_.symbols), question.steps)};
+  const Extents extents{question.rows, graph_.symbolsAt(question.steps)};
   const std::vector<OutputObjective> none;
   return plans_->bound(request, request.losses ? current->objectives() : none, extents,
                        BackendRegistry::instance().require(question.device), threadInfo().count,

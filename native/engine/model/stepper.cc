@@ -24,8 +24,8 @@ int64_t stepSize(const Node& node, const NodeOutput& value) {
 
 // The same layers and weights, one step at a time.
 Graph oneStepOf(const Model& model) {
-  Graph graph = Graph::parse(model.description(), 1);
-  for (const Node& node : graph.nodes) {
+  // Asked before the layers see a single step: some have a window that is longer.
+  for (const Node& node : model.graph().nodes) {
     if (!node.layer) continue;
     const std::string why = node.layer->whyNotStreamable(node);
     if (!why.empty())
@@ -33,6 +33,7 @@ Graph oneStepOf(const Model& model) {
            cat(node.name, ": a ", node.kind, " layer cannot be stepped here: ", why),
            {.layer = node.name});
   }
+  Graph graph = Graph::parse(model.description(), 1);
   for (const int input : graph.inputs) {
     const Node& node = graph.nodes[static_cast<size_t>(input)];
     if (!node.outputs[0].sequence || node.outputs[0].dtype != DType::Float32)
@@ -63,7 +64,7 @@ Stepper::Stepper(const Model& model, WeightsType weights, int64_t mostRows) {
   const Backend& device = BackendRegistry::instance().require("cpu");
   size_t arenaBytes = 0;
   for (int64_t rows = 1; rows <= mostRows; rows *= 2) {
-    const Extents extents{rows, std::vector<int64_t>(static_cast<size_t>(graph.symbols), 1)};
+    const Extents extents{rows, graph.symbolsAt(1)};
     const auto bound = std::make_shared<BoundPlan>(plan, extents, device, 1, false);
     frames_.emplace_back(bound, graph.parameters);
     arenaBytes = std::max(arenaBytes, bound->arenaBytes());

@@ -17,6 +17,21 @@ const Kernel* kernelOf(const Backend& backend, DType real, Op op) {
   return kernel.launch == nullptr ? nullptr : &kernel;
 }
 
+// The same of the sums of a product: there are as many keys as values.
+void requireProduct(const PlanOp& op, const TensorView* in) {
+  const auto& attributes = *static_cast<const HeadProductAttributes*>(op.attributes.get());
+  const auto extent = [&](int input, bool rows) {
+    const Shape& shape = in[input].shape;
+    if (shape.rank == 4) return shape[rows ? 2 : 3];
+    return rows ? shape[1] : shape[2] / attributes.heads;
+  };
+  const int64_t ofA = extent(headProduct::kA, attributes.transposeA);
+  const int64_t ofB = extent(headProduct::kB, !attributes.transposeB);
+  if (ofA == ofB) return;
+  fail(Code::ShapeMismatch, cat(op.layer, ": the value has ", ofB, " steps, the key ", ofA),
+       {.layer = op.layer, .expected = cat(ofB), .received = cat(ofA)});
+}
+
 }  // namespace
 
 BoundPlan::BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Backend& device,
@@ -68,6 +83,7 @@ void BoundPlan::bindShapes() {
                 .received = toString(views_[bound.firstView + i].shape)});
       }
     }
+    if (op.op == Op::HeadProduct) requireProduct(op, &views_[bound.firstView]);
     ops_.push_back(bound);
   }
 }

@@ -19,6 +19,15 @@ torch.set_default_dtype(torch.float64)
 GOLDEN = Path(__file__).resolve().parent.parent
 
 
+CONVOLUTIONS = ("conv1d", "conv2d", "depthwiseConv1d", "depthwiseConv2d")
+POOLINGS = tuple(f"{scope}{mode}Pooling{axes}d" for scope in ("", "global")
+                 for mode in ("Max", "Average") for axes in (1, 2))
+POOLINGS = tuple(name[0].lower() + name[1:] for name in POOLINGS)
+
+
+ATTENTIONS = ("attention", "additiveAttention", "multiHeadAttention")
+
+
 # The model description -------------------------------------------------------------------------
 
 def recurrent(kind, inputs="x", name=None, **options):
@@ -39,6 +48,11 @@ def dense(inputs, name="dense", **options):
     return {"kind": "dense", "name": name, "inputs": as_list(inputs), "options": options}
 
 
+def node(kind, inputs="x", name=None, **options):
+    """Any other layer."""
+    return {"kind": kind, "name": name or kind, "inputs": as_list(inputs), "options": options}
+
+
 def normalization(inputs="x"):
     return {"kind": "normalization", "name": "normalization", "inputs": as_list(inputs),
             "options": {}}
@@ -48,6 +62,10 @@ def model(inputs, layers, outputs=None):
     """inputs: { name: shape without the batch }, None where any length is allowed."""
     return {"inputs": [{"name": n, "shape": list(s)} for n, s in inputs.items()],
             "layers": layers, "outputs": as_list(outputs or layers[-1]["name"])}
+
+
+def pair(value):
+    return tuple(value) if isinstance(value, (list, tuple)) else (value, value)
 
 
 def as_list(value):
@@ -74,6 +92,29 @@ def cell_shapes(prefix, features, kind, options):
     return shapes
 
 
+def attention_shapes(name, kind, widths, options):
+    """widths: of query, value and, where it is not the value, key."""
+    if kind == "multiHeadAttention":
+        heads, key_dim = options["numHeads"], options["keyDim"]
+        value_dim = options.get("valueDim", key_dim)
+        kernels = {"query": (widths[0], heads, key_dim), "key": (widths[-1], heads, key_dim),
+                   "value": (widths[1], heads, value_dim),
+                   "attention_output": (heads, value_dim, widths[0])}
+        shapes = {}
+        for part, shape in kernels.items():
+            shapes[f"{name}/{part}/kernel"] = shape
+            if options.get("useBias", True):
+                shapes[f"{name}/{part}/bias"] = shape[2:] if part == "attention_output" \
+                    else shape[1:]
+        return shapes
+    shapes = {}
+    if options.get("useScale", kind == "additiveAttention"):
+        shapes[f"{name}/scale"] = (widths[0],) if kind == "additiveAttention" else ()
+    if options.get("scoreMode") == "concat":
+        shapes[f"{name}/concat_score_weight"] = ()
+    return shapes
+
+
 def parameter_shapes(description):
     """{ layer name: { parameter name: shape } }"""
     width = {i["name"]: i["shape"][-1] for i in description["inputs"]}
@@ -93,6 +134,21 @@ def parameter_shapes(description):
             width[name] = options["units"]
             shapes[name] = {f"{name}/kernel": (features, options["units"]),
                             f"{name}/bias": (options["units"],)}
+        elif kind in CONVOLUTIONS:
+            depthwise = kind.startswith("depthwise")
+            last = options.get("depthMultiplier", 1) if depthwise else options["filters"]
+            width[name] = features * last if depthwise else last
+            size = pair(options["kernelSize"]) if kind.endswith("2d") else (options["kernelSize"],)
+            shapes[name] = {f"{name}/kernel": (*size, features, last)}
+            if options.get("useBias", True):
+                shapes[name][f"{name}/bias"] = (width[name],)
+        elif kind in POOLINGS:
+            width[name] = features
+            shapes[name] = {}
+        elif kind in ATTENTIONS:
+            widths = [width[i] for i in node["inputs"]]
+            width[name] = features if kind == "multiHeadAttention" else widths[1]
+            shapes[name] = attention_shapes(name, kind, widths, options)
         elif kind == "normalization":
             width[name] = features
             shapes[name] = {f"{name}/mean": (features,), f"{name}/variance": (features,)}
@@ -106,7 +162,7 @@ def trainable(name):
 # Random data, rounded to float32 ---------------------------------------------------------------
 
 def f32(values):
-    return np.ascontiguousarray(np.asarray(values, dtype=np.float32))
+    return np.array(values, dtype=np.float32, order="C")  # a scalar stays one
 
 
 def double(values, grad=False):
@@ -119,7 +175,9 @@ def random_weights(rng, description, scale=1.0):
         for name, shape in layer.items():
             kind = name.rsplit("/", 1)[1]
             values = rng.standard_normal(shape)
-            if kind == "kernel":
+            if kind == "kernel" and len(shape) > 2:
+                values *= scale / np.sqrt(np.prod(shape[:-1]))
+            elif kind == "kernel":
                 values *= scale * np.sqrt(2 / (shape[0] + shape[1] / 3))
             elif kind == "recurrent_kernel":
                 values *= scale / np.sqrt(shape[0])
@@ -215,5 +273,5 @@ def save(topic, name, case, tensors):
         assert np.isfinite(value).all(), (topic, name, key)
     folder = GOLDEN / topic
     folder.mkdir(exist_ok=True)
-    tensors = {n: np.ascontiguousarray(v) for n, v in tensors.items()}
+    tensors = {n: np.array(v, order="C") for n, v in tensors.items()}
     save_file(tensors, folder / f"{name}.safetensors", metadata={"case": json.dumps(case)})

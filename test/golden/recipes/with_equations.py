@@ -6,7 +6,9 @@ h' = z h + (1 - z) n   update gate 'keep';   (1 - z) h + z n   'replace'
 LSTM: `lstm_step`; simple RNN: h' = a(x W + h R + b).
 A masked step keeps the states and answers zero, or ('repeat') the previous output.
 """
-from common import STATES, cell_of, torch, trainable
+import itertools
+
+from common import ATTENTIONS, CONVOLUTIONS, POOLINGS, STATES, cell_of, pair, torch, trainable
 
 FRAMEWORK = f"equations (torch {torch.__version__.split('+')[0]} autograd)"
 
@@ -122,8 +124,99 @@ def normalization(node, inputs, mask, weights):
     return [(inputs[0] - weights[f"{node['name']}/mean"]) / deviation]
 
 
-LAYERS = {"gru": recurrent, "lstm": recurrent, "simpleRnn": recurrent, "bidirectional": bidirectional, "dense": dense,
-          "normalization": normalization}
+def elements(x, options, size, fill):
+    """What element i of each window sees, for all i: [B, windows..., C] each."""
+    places = []  # per axis and element: where it lies, for each window
+    for axis, n in enumerate(size, 1):
+        stride, dilation = (pair(options.get(k, 1))[axis - 1] for k in ("strides", "dilationRate"))
+        reach, positions = (n - 1) * dilation + 1, x.shape[axis]
+        padding = options.get("padding", "valid")
+        windows = -(-(positions if padding != "valid" else positions - reach + 1) // stride)
+        missing = max(0, (windows - 1) * stride + reach - positions)
+        before = {"valid": 0, "same": missing // 2, "causal": reach - 1}[padding]
+        ends = [x.new_full((*x.shape[:axis], count, *x.shape[axis + 1:]), fill)
+                for count in (before, missing)]
+        x = torch.cat([ends[0], x, ends[1]], dim=axis)
+        places.append([torch.arange(windows) * stride + i * dilation for i in range(n)])
+    for tap in itertools.product(*places):
+        part = x
+        for axis, index in enumerate(tap, 1):
+            part = part.index_select(axis, index)
+        yield part
+
+
+def convolution(node, inputs, mask, weights):
+    kernel, bias = (weights.get(f"{node['name']}/{k}") for k in ("kernel", "bias"))
+    axes = int(node["kind"][-2])
+    x = inputs[0] if mask is None else torch.where(mask[..., None], inputs[0], 0.0)
+    parts = elements(x, node["options"], kernel.shape[:axes], 0.0)
+    taps = kernel.reshape(-1, *kernel.shape[axes:])
+    if node["kind"].startswith("depthwise"):
+        y = sum((part[..., None] * tap).flatten(-2) for part, tap in zip(parts, taps, strict=True))
+    else:
+        y = sum(part @ tap for part, tap in zip(parts, taps, strict=True))
+    y = y if bias is None else y + bias
+    return [activation(node["options"].get("activation", "linear"))(y)]
+
+
+def pooling(node, inputs, mask, weights):
+    kind, options, x = node["kind"], node["options"], inputs[0]
+    axes = tuple(range(1, x.ndim - 1))
+    if kind.startswith("global"):
+        kept = options.get("keepdims", False)
+        if "Max" in kind:
+            return [x.amax(axes, keepdim=kept)]
+        valid = torch.ones_like(x) if mask is None else mask[..., None].to(x.dtype).expand_as(x)
+        return [(x * valid).sum(axes, keepdim=kept) / valid.sum(axes, keepdim=kept)]
+    size = pair(options["poolSize"])[:len(axes)]
+    options = {"strides": options["poolSize"], **options}
+    if kind.startswith("max"):
+        return [torch.stack(list(elements(x, options, size, -float("inf")))).amax(0)]
+    return [sum(elements(x, options, size, 0.0)) /
+            sum(elements(torch.ones_like(x), options, size, 0.0))]
+
+
+def seen(scores, mask, causal):
+    """Scores [B, N, Q, V] with those of hidden positions so small that they do not count."""
+    hidden = torch.zeros(scores.shape[-2:], dtype=torch.bool)
+    if causal:
+        hidden = torch.ones_like(hidden).triu(1)
+    hidden = hidden.expand(scores.shape)
+    if mask is not None:
+        hidden = hidden | ~mask[:, None, None, :]
+    return torch.where(hidden, -float("inf"), scores)
+
+
+def attention(node, inputs, mask, weights, value_mask):
+    name, kind, options = node["name"], node["kind"], node["options"]
+    query, value, key = inputs[0], inputs[1], inputs[-1]
+    own = {n[len(name) + 1:]: w for n, w in weights.items() if n.startswith(name + "/")}
+    if kind == "multiHeadAttention":
+        project = lambda x, part: torch.einsum("btd,dnh->bnth", x, own[f"{part}/kernel"]) + (
+            own[f"{part}/bias"][:, None] if f"{part}/bias" in own else 0)
+        q, k, v = project(query, "query"), project(key, "key"), project(value, "value")
+        scores = q @ k.transpose(-1, -2) / options["keyDim"] ** 0.5
+    else:
+        v, sums = value[:, None], query[:, None, :, None] + key[:, None, None]
+        if kind == "additiveAttention":
+            scores = (own.get("scale", 1.0) * torch.tanh(sums)).sum(-1)
+        elif options.get("scoreMode") == "concat":
+            scores = own["concat_score_weight"] * torch.tanh(own.get("scale", 1.0) * sums).sum(-1)
+        else:
+            scores = own.get("scale", 1.0) * (query @ key.transpose(-1, -2))[:, None]
+    scores = seen(scores, value_mask, options.get("useCausalMask", False))
+    context = torch.softmax(scores, -1) @ v
+    if kind == "multiHeadAttention":
+        y = torch.einsum("bnth,nhd->btd", context, own["attention_output/kernel"])
+        y = y + own.get("attention_output/bias", 0)
+    else:
+        y = context[:, 0]
+    return [y if mask is None else torch.where(mask[..., None], y, 0.0)]
+
+
+LAYERS = {"gru": recurrent, "lstm": recurrent, "simpleRnn": recurrent,
+          "bidirectional": bidirectional, "dense": dense, "normalization": normalization,
+          **dict.fromkeys(CONVOLUTIONS, convolution), **dict.fromkeys(POOLINGS, pooling)}
 
 
 def evaluate(model, weights, inputs, masks, lengths):
@@ -131,7 +224,11 @@ def evaluate(model, weights, inputs, masks, lengths):
     values, masks = dict(inputs), dict(masks)
     for node in model["layers"]:
         name, mask = node["name"], masks.get(node["inputs"][0])
-        results = LAYERS[node["kind"]](node, [values[i] for i in node["inputs"]], mask, weights)
+        inputs = [values[i] for i in node["inputs"]]
+        if node["kind"] in ATTENTIONS:
+            results = attention(node, inputs, mask, weights, masks.get(node["inputs"][1]))
+        else:
+            results = LAYERS[node["kind"]](node, inputs, mask, weights)
         values |= {f"{name}:{k}": value for k, value in enumerate(results)}
         values[name] = results[0]
         if results[0].ndim == 3 and mask is not None:

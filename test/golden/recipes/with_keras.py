@@ -1,5 +1,5 @@
 """Evaluates a model description with Keras 3 (backend torch, float64, the generic RNN loop)."""
-from common import STATES, as_list, cell_of, parameter_shapes, torch
+from common import ATTENTIONS, CONVOLUTIONS, POOLINGS, STATES, as_list, cell_of, parameter_shapes, torch
 
 import keras
 from keras.src.backend.common import dtypes
@@ -29,6 +29,10 @@ def activation(value):
     if name == "elu":
         return lambda x: keras.activations.elu(x, alpha=alpha)
     raise ValueError(name)
+
+
+KERAS_NAMES = {"kernelSize": "kernel_size", "dilationRate": "dilation_rate", "useBias": "use_bias",
+               "depthMultiplier": "depth_multiplier", "poolSize": "pool_size"}
 
 
 def recurrent_layer(kind, options):
@@ -61,8 +65,33 @@ def build(node):
         merge = options["mergeMode"]
         return keras.layers.Bidirectional(recurrent_layer(*cell_of(node)),
                                           merge_mode=None if merge == "none" else merge)
+    if kind in CONVOLUTIONS + POOLINGS:
+        given = {KERAS_NAMES.get(k, k): v for k, v in options.items()}
+        if kind in CONVOLUTIONS:
+            given["activation"] = activation(options.get("activation", "linear"))
+        return getattr(keras.layers, kind[0].upper() + kind[1:-1] + "D")(**given)
     return keras.layers.Dense(options["units"], activation=activation(
         options.get("activation", "linear")), use_bias=options.get("useBias", True))
+
+
+ATTENTION_NAMES = {"useScale": "use_scale", "scoreMode": "score_mode", "numHeads": "num_heads",
+                   "keyDim": "key_dim", "valueDim": "value_dim", "useBias": "use_bias"}
+
+
+def attention(node, inputs, masks, own):
+    """-> the output and the layer. Masked queries answer zero, as Keras' Attention has it and its
+    MultiHeadAttention has not."""
+    options, kind = dict(node["options"]), node["kind"]
+    causal = options.pop("useCausalMask", False)
+    layer = getattr(keras.layers, kind[0].upper() + kind[1:])(
+        **{ATTENTION_NAMES[k]: v for k, v in options.items()})
+    shapes = [tuple(x.shape) for x in inputs]
+    layer.build(*shapes) if kind == "multiHeadAttention" else layer.build(shapes)
+    layer.set_weights([w.numpy() for w in own])
+    if kind != "multiHeadAttention":
+        return layer(inputs, mask=masks[:2], use_causal_mask=causal), layer
+    y = layer(*inputs, value_mask=masks[1], use_causal_mask=causal)
+    return y if masks[0] is None else torch.where(masks[0][..., None], y, 0.0), layer
 
 
 def call_recurrent(node, layer, inputs, mask):
@@ -89,7 +118,11 @@ def evaluate(model, weights, inputs, masks, lengths):
         arguments = [values[i] for i in node["inputs"]]
         mask = masks.get(node["inputs"][0])
         own = [weights[n] for n in shapes[name]]
-        if kind == "normalization":
+        if kind in ATTENTIONS:
+            y, layer = attention(node, arguments, [masks.get(i) for i in node["inputs"]], own)
+            leaves |= dict(zip(shapes[name], (v.value for v in layer.weights), strict=True))
+            results = [y]
+        elif kind == "normalization":
             layer = keras.layers.Normalization(mean=own[0].numpy(), variance=own[1].numpy())
             results = [layer(arguments[0])]
         else:
@@ -97,7 +130,11 @@ def evaluate(model, weights, inputs, masks, lengths):
             layer.build(tuple(arguments[0].shape))
             layer.set_weights([w.numpy() for w in own])
             leaves |= dict(zip(shapes[name], (v.value for v in layer.weights), strict=True))
-            if kind == "dense":
+            if kind in CONVOLUTIONS and mask is not None:
+                arguments[0] = torch.where(mask[..., None], arguments[0], 0.0)
+            if kind == "globalAveragePooling1d":
+                results = [layer(arguments[0], mask=mask)]
+            elif kind in ("dense",) + CONVOLUTIONS + POOLINGS:
                 results = [layer(arguments[0])]
             else:
                 results = call_recurrent(node, layer, arguments, mask)

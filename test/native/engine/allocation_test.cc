@@ -31,18 +31,27 @@ class Allocation : public testing::Test {
   void TearDown() override { setThreads(0); }
 };
 
-// Both directions, dropout, a GRU whose reset comes first, a dense layer.
+// Both directions, dropout, windows of all kinds, attention, a GRU whose reset comes first, a dense
+// layer.
 Value manyLayers() {
   const Members sequences{{"returnSequences", Value::boolean(true)}};
-  return description({inputNode("x", {-1, 3}),
-                      node("bidirectional", "both", {{"x", 0}},
-                           bidirectionalOptions(gruOptions(40, sequences), "concat")),
-                      node("dropout", "dropout", {{"both", 0}}, {{"rate", Value::number(0.3)}}),
-                      node("gru", "gru", {{"dropout", 0}},
-                           gruOptions(70, {{"resetAfter", Value::boolean(false)}})),
-                      node("dense", "dense", {{"gru", 0}},
-                           denseOptions(2, {{"activation", activationValue("tanh")}}))},
-                     {{"dense", 0}});
+  const Members same{{"padding", Value::string("same")}};
+  return description(
+      {inputNode("x", {-1, 3}),
+       node("bidirectional", "both", {{"x", 0}},
+            bidirectionalOptions(gruOptions(40, sequences), "concat")),
+       node("dropout", "dropout", {{"both", 0}}, {{"rate", Value::number(0.3)}}),
+       node("conv1d", "conv", {{"dropout", 0}}, convolutionOptions(20, {3}, same)),
+       node("depthwiseConv1d", "depthwise", {{"conv", 0}},
+            convolutionOptions(0, {3}, with(same, {{"depthMultiplier", Value::number(2)}}))),
+       node("maxPooling1d", "pool", {{"depthwise", 0}}, windowOptions("poolSize", {3}, same)),
+       node("multiHeadAttention", "heads", {{"pool", 0}, {"pool", 0}},
+            multiHeadOptions(2, 8, 8, {{"dropout", Value::number(0.3)}})),
+       node("additiveAttention", "sums", {{"heads", 0}, {"heads", 0}}, attentionOptions()),
+       node("gru", "gru", {{"sums", 0}}, gruOptions(70, {{"resetAfter", Value::boolean(false)}})),
+       node("dense", "dense", {{"gru", 0}},
+            denseOptions(2, {{"activation", activationValue("tanh")}}))},
+      {{"dense", 0}});
 }
 
 PlanRequest requestOf(bool training, bool masked) {

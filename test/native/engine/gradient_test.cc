@@ -29,7 +29,7 @@ class DoubleModel {
       for (size_t i = 0; i < graph_.inputs.size(); ++i)
         if (graph_.nodes[static_cast<size_t>(graph_.inputs[i])].outputs[0].sequence)
           request.maskedInputs |= uint64_t{1} << i;
-    const Extents extents{kRows, std::vector<int64_t>(static_cast<size_t>(graph_.symbols), kSteps)};
+    const Extents extents{kRows, graph_.symbolsAt(kSteps)};
     bound_ = std::make_shared<BoundPlan>(std::make_shared<Plan>(compilePlan(graph_, request, {})),
                                          extents, BackendRegistry::instance().require("reference"),
                                          1, false);
@@ -323,6 +323,100 @@ TEST(LayerGradients, TheOthers) {
                                          {{"axis", Value::number(-1)}}),
                                     node("gru", "gru", {{"c", 0}}, gruOptions(2))},
                                    {{"gru", 0}}));
+}
+
+Value one(const std::string& kind, const Value& input, const Members& options) {
+  return description({input, node(kind, "layer", {{"x", 0}}, options)}, {{"layer", 0}});
+}
+
+TEST(LayerGradients, Convolution) {
+  const Value multiplier = Value::number(2);
+  for (const char* padding : {"valid", "same", "causal"}) {
+    const Members options{{"padding", Value::string(padding)},
+                          {"activation", activationValue("tanh")}};
+    check(padding, one("conv1d", x(), convolutionOptions(2, {3}, options)));
+    if (padding == std::string("causal")) continue;
+    check(padding,
+          one("conv2d", inputNode("x", {-1, 3, 2}), convolutionOptions(2, {2, 3}, options)));
+    const Members depthwise = with(options, {{"depthMultiplier", multiplier}});
+    check(padding, one("depthwiseConv1d", x(), convolutionOptions(0, {3}, depthwise)));
+    check(padding, one("depthwiseConv2d", inputNode("x", {-1, 3, 2}),
+                       convolutionOptions(0, {2, 3}, depthwise)));
+  }
+  check("strides",
+        one("conv1d", x(),
+            convolutionOptions(
+                2, {2}, {{"strides", Value::number(2)}, {"useBias", Value::boolean(false)}})));
+  check("dilation",
+        one("conv1d", x(), convolutionOptions(2, {2}, {{"dilationRate", Value::number(3)}})));
+}
+
+TEST(LayerGradients, Pooling) {
+  for (const char* mode : {"max", "average"}) {
+    const std::string kind = std::string(mode) + "Pooling";
+    for (const char* padding : {"valid", "same"}) {
+      const Members options{{"padding", Value::string(padding)}};
+      check(kind, one(kind + "1d", x(), windowOptions("poolSize", {2}, options)));
+      check(kind, one(kind + "2d", inputNode("x", {-1, 3, 2}),
+                      windowOptions("poolSize", {2, 2}, options)));
+    }
+    const std::string global =
+        mode == std::string("max") ? "globalMaxPooling" : "globalAveragePooling";
+    for (const bool keepdims : {false, true}) {
+      const Members options{{"keepdims", Value::boolean(keepdims)}};
+      check(global, one(global + "1d", x(), options));
+      check(global, one(global + "2d", inputNode("x", {-1, 3, 2}), options));
+    }
+  }
+}
+
+TEST(LayerGradients, Attention) {
+  const Value y = inputNode("y", {-1, 3}), z = inputNode("z", {-1, 3});
+  const Value values = inputNode("y", {-1, 2});
+  const auto layer = [](const std::string& kind, const std::vector<Ref>& inputs,
+                        const Members& options) { return node(kind, "layer", inputs, options); };
+  for (const bool causal : {false, true})
+    for (const bool scaled : {false, true}) {
+      const Members options = attentionOptions(
+          {{"useCausalMask", Value::boolean(causal)}, {"useScale", Value::boolean(scaled)}});
+      for (const char* mode : {"dot", "concat"}) {
+        const Members own = with(options, {{"scoreMode", Value::string(mode)}});
+        check(mode,
+              description({x(), y, layer("attention", {{"x", 0}, {"y", 0}}, own)}, {{"layer", 0}}));
+        check(mode,
+              description({x(), values, z, layer("attention", {{"x", 0}, {"y", 0}, {"z", 0}}, own)},
+                          {{"layer", 0}}));
+      }
+      check("additive",
+            description({x(), y, layer("additiveAttention", {{"x", 0}, {"y", 0}}, options)},
+                        {{"layer", 0}}));
+      const Members heads = multiHeadOptions(
+          2, 3, 2,
+          {{"useCausalMask", Value::boolean(causal)}, {"useBias", Value::boolean(scaled)}});
+      check("heads", description({x(), y, layer("multiHeadAttention", {{"x", 0}, {"y", 0}}, heads)},
+                                 {{"layer", 0}}));
+      check("heads",
+            description({x(), values, z,
+                         layer("multiHeadAttention", {{"x", 0}, {"y", 0}, {"z", 0}}, heads)},
+                        {{"layer", 0}}));
+      check("itself", description({x(), layer("multiHeadAttention", {{"x", 0}, {"x", 0}}, heads)},
+                                  {{"layer", 0}}));
+    }
+  const Members dropped = multiHeadOptions(2, 2, 2, {{"dropout", Value::number(0.4)}});
+  check("dropout", description({x(), layer("multiHeadAttention", {{"x", 0}, {"x", 0}}, dropped)},
+                               {{"layer", 0}}));
+}
+
+// Lengths that follow from the input's, and from one another.
+TEST(LayerGradients, WindowsBetweenOtherLayers) {
+  check("windows",
+        description({x(), node("dense", "d", {{"x", 0}}, denseOptions(2)),
+                     node("conv1d", "c", {{"d", 0}},
+                          convolutionOptions(2, {3}, {{"padding", Value::string("same")}})),
+                     node("maxPooling1d", "p", {{"c", 0}},
+                          windowOptions("poolSize", {2}, {{"strides", Value::number(2)}})),
+                     node("gru", "g", {{"p", 0}}, gruOptions(2))},
+                    {{"g", 0}}));
 }
 
 TEST(LayerGradients, OneValueReadTwice) {

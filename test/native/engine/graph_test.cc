@@ -57,6 +57,129 @@ TEST(Graph, BidirectionalNamesAndShapes) {
   EXPECT_EQ(describeShape(graph.at(graph.outputs[1]).shape), "[null,4]");
 }
 
+Graph windows(std::vector<Value> layers, const Ref& output) {
+  layers.insert(layers.begin(), inputNode("x", {-1, 4}));
+  return Graph::parse(description(std::move(layers), {output}));
+}
+
+TEST(Graph, ExtentsFollowFromOthers) {
+  const auto conv = [](const std::string& name, const std::string& from, const Members& changes) {
+    return node("conv1d", name, {{from, 0}}, convolutionOptions(2, {3}, changes));
+  };
+  const Members strides{{"strides", Value::number(2)}};
+  const Graph graph = windows({conv("a", "x", {}), conv("b", "a", strides), conv("c", "x", {}),
+                               conv("d", "x", {{"padding", Value::string("causal")}})},
+                              {"b", 0});
+  const auto steps = [&](const char* name) { return graph.findNode(name)->outputs[0].shape[1]; };
+  EXPECT_EQ(describeShape(graph.findNode("b")->outputs[0].shape), "[null,null,2]");
+  EXPECT_EQ(steps("d"), steps("x"));
+  EXPECT_EQ(steps("c"), steps("a"));
+  EXPECT_NE(steps("b"), steps("a"));
+  EXPECT_EQ(graph.symbols, 3);
+  const std::vector<int64_t> numbers = graph.symbolsAt(9);
+  EXPECT_EQ(numbers[static_cast<size_t>(symbolNumber(steps("a")))], 7);
+  EXPECT_EQ(numbers[static_cast<size_t>(symbolNumber(steps("b")))], 3);
+}
+
+TEST(Graph, ExtentsThatAreTooSmall) {
+  const Value conv = node("conv1d", "c", {{"x", 0}}, convolutionOptions(2, {3}));
+  EXPECT_EQ(codeOf(description({inputNode("x", {2, 4}), conv}, {{"c", 0}})), Code::ShapeMismatch);
+  const Graph graph = windows({conv}, {"c", 0});
+  EXPECT_EQ(graph.symbolsAt(3).back(), 1);
+  try {
+    graph.symbolsAt(2);
+    ADD_FAILURE() << "no window fits into two steps";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::ShapeMismatch);
+    EXPECT_EQ(error.details().layer, "c");
+    EXPECT_EQ(error.details().received, "2");
+  }
+}
+
+// What no layer of ours describes, a file may.
+TEST(Graph, HostileWindows) {
+  const auto code = [](const std::string& kind, const Members& options) {
+    const int64_t axes = kind.ends_with("2d") ? 2 : 1;
+    const Value x = axes == 1 ? inputNode("x", {-1, 4}) : inputNode("x", {-1, -1, 4});
+    return codeOf(description({x, node(kind, "c", {{"x", 0}}, options)}, {{"c", 0}}));
+  };
+  const auto conv = [](const Members& changes) { return convolutionOptions(2, {3}, changes); };
+  const Value two = Value::number(2), zero = Value::number(0), huge = Value::number(0x1p40);
+  for (const char* name : {"kernelSize", "strides", "dilationRate", "filters"})
+    for (const Value& value : {zero, huge, Value::number(1.5), Value::string("3"), numbers({3, 3})})
+      EXPECT_EQ(code("conv1d", conv({{name, value}})), Code::Config) << name;
+  EXPECT_EQ(code("conv1d", conv({{"strides", two}, {"dilationRate", two}})), Code::Config);
+  EXPECT_EQ(code("conv1d", conv({{"padding", Value::string("full")}})), Code::Config);
+  EXPECT_EQ(code("conv1d",
+                 conv({{"kernelSize", Value::number(0x1p30)}, {"filters", Value::number(0x1p30)}})),
+            Code::OutOfMemory);
+  EXPECT_EQ(code("conv1d", conv({{"padding", Value::string("causal")},
+                                 {"dilationRate", Value::number(0x1p30)},
+                                 {"kernelSize", Value::number(0x1p20)}})),
+            Code::OutOfMemory);
+  const auto image = [](const Members& changes) { return convolutionOptions(2, {3, 3}, changes); };
+  for (const Value& value : {two, numbers({3}), numbers({3, 0}), numbers({3, 3, 3})})
+    EXPECT_EQ(code("conv2d", image({{"kernelSize", value}})), Code::Config);
+  EXPECT_EQ(code("conv2d", image({{"padding", Value::string("causal")}})), Code::Config);
+  EXPECT_EQ(code("conv1d", image({})), Code::Config);
+  EXPECT_EQ(code("maxPooling1d", windowOptions("poolSize", {2}, {{"strides", zero}})),
+            Code::Config);
+  EXPECT_EQ(code("globalMaxPooling1d", {}), Code::Config);
+}
+
+TEST(Graph, HostileAttention) {
+  const auto code = [](const std::string& kind, const std::vector<std::vector<int64_t>>& shapes,
+                       const Members& options) {
+    std::vector<Value> nodes;
+    std::vector<Ref> inputs;
+    for (const auto& shape : shapes) {
+      inputs.push_back({cat("x", inputs.size()), 0});
+      nodes.push_back(inputNode(inputs.back().first, shape));
+    }
+    nodes.push_back(node(kind, "a", inputs, options));
+    return codeOf(description(nodes, {{"a", 0}}));
+  };
+  const std::vector<int64_t> series{-1, 4};
+  const Members dot = attentionOptions({{"scoreMode", Value::string("dot")}});
+  EXPECT_EQ(code("attention", {series}, dot), Code::Config);
+  EXPECT_EQ(code("attention", {series, series, series, series}, dot), Code::Config);
+  EXPECT_EQ(code("attention", {series, {4}}, dot), Code::ShapeMismatch);
+  EXPECT_EQ(code("attention", {series, {-1, -1}}, dot), Code::ShapeMismatch);
+  EXPECT_EQ(code("attention", {series, {-1, 5}}, dot), Code::ShapeMismatch);
+  EXPECT_EQ(code("attention", {series, {3, 4}, {2, 4}}, dot), Code::ShapeMismatch);
+  for (const auto& [name, value] : Members{{"dropout", Value::number(1)},
+                                           {"dropout", Value::number(-0.1)},
+                                           {"useScale", Value::number(1)},
+                                           {"useCausalMask", Value()},
+                                           {"scoreMode", Value::string("sum")},
+                                           {"other", Value()}})
+    EXPECT_EQ(code("attention", {series, series}, with(dot, {{name, value}})), Code::Config);
+  const Members heads = multiHeadOptions(2, 3, 3);
+  for (const char* name : {"numHeads", "keyDim", "valueDim"})
+    for (const double n : {0.0, 1.5, -1.0, 0x1p40})
+      EXPECT_EQ(
+          code("multiHeadAttention", {series, series}, with(heads, {{name, Value::number(n)}})),
+          Code::Config);
+  EXPECT_EQ(
+      code("multiHeadAttention", {series, series},
+           with(heads, {{"numHeads", Value::number(0x1p20)}, {"keyDim", Value::number(0x1p30)}})),
+      Code::OutOfMemory);
+}
+
+TEST(Graph, WindowsNeedTheirAxes) {
+  const auto code = [](const std::string& kind, const std::vector<int64_t>& shape,
+                       const Members& options) {
+    return codeOf(
+        description({inputNode("x", shape), node(kind, "c", {{"x", 0}}, options)}, {{"c", 0}}));
+  };
+  EXPECT_EQ(code("conv1d", {4}, convolutionOptions(2, {3})), Code::ShapeMismatch);
+  EXPECT_EQ(code("conv1d", {-1, -1}, convolutionOptions(2, {3})), Code::ShapeMismatch);
+  EXPECT_EQ(code("conv2d", {-1, 4}, convolutionOptions(2, {3, 3})), Code::ShapeMismatch);
+  EXPECT_EQ(code("maxPooling2d", {-1, 4}, windowOptions("poolSize", {2, 2})), Code::ShapeMismatch);
+  EXPECT_EQ(code("globalMaxPooling1d", {4}, {{"keepdims", Value::boolean(false)}}),
+            Code::ShapeMismatch);
+}
+
 TEST(Graph, SharedLayersHaveOneSetOfParameters) {
   const Graph graph = Graph::parse(
       description({inputNode("x", {3}), node("dense", "a", {{"x", 0}}, denseOptions(3)),

@@ -95,6 +95,69 @@ inline Members denseOptions(int64_t units, const Members& changes = {}) {
               changes);
 }
 
+inline Members attentionOptions(const Members& changes = {}) {
+  return with({{"useScale", Value::boolean(true)},
+               {"dropout", Value::number(0)},
+               {"useCausalMask", Value::boolean(false)},
+               {"trainable", Value::boolean(true)}},
+              changes);
+}
+
+inline Members multiHeadOptions(int64_t heads, int64_t keyDim, int64_t valueDim,
+                                const Members& changes = {}) {
+  const auto number = [](int64_t n) { return Value::number(static_cast<double>(n)); };
+  return with({{"numHeads", number(heads)},
+               {"keyDim", number(keyDim)},
+               {"valueDim", number(valueDim)},
+               {"dropout", Value::number(0)},
+               {"useBias", Value::boolean(true)},
+               {"kernelInitializer", named("glorotUniform")},
+               {"biasInitializer", named("zeros")},
+               {"useCausalMask", Value::boolean(false)},
+               {"trainable", Value::boolean(true)}},
+              changes);
+}
+
+inline Value numbers(const std::vector<int64_t>& list) {
+  std::vector<Value> items;
+  for (const int64_t n : list) items.push_back(Value::number(static_cast<double>(n)));
+  return Value::array(std::move(items));
+}
+
+// Sizes of one number or two, as the layer has axes.
+inline Members windowOptions(const std::string& sizeName, const std::vector<int64_t>& size,
+                             const Members& changes = {}) {
+  const auto along = [&](const std::vector<int64_t>& values) {
+    return values.size() == 1 ? Value::number(static_cast<double>(values[0])) : numbers(values);
+  };
+  return with({{sizeName, along(size)},
+               {"strides", along(std::vector<int64_t>(size.size(), 1))},
+               {"padding", Value::string("valid")}},
+              changes);
+}
+
+// Depthwise where `changes` have a depthMultiplier.
+inline Members convolutionOptions(int64_t filters, const std::vector<int64_t>& size,
+                                  const Members& changes = {}) {
+  Members options = windowOptions("kernelSize", size);
+  options.emplace_back("dilationRate", options[1].second);
+  options.insert(options.end(),
+                 {{"activation", activationValue("linear")},
+                  {"useBias", Value::boolean(true)},
+                  {"biasInitializer",
+                   named("uniform", {{"min", Value::number(-0.5)}, {"max", Value::number(0.5)}})},
+                  {"trainable", Value::boolean(true)}});
+  options = with(std::move(options), changes);
+  for (const auto& [name, value] : changes)
+    if (name == "depthMultiplier") {
+      options.emplace_back("depthwiseInitializer", named("glorotUniform"));
+      return options;
+    }
+  options.emplace_back("filters", Value::number(static_cast<double>(filters)));
+  options.emplace_back("kernelInitializer", named("glorotUniform"));
+  return options;
+}
+
 inline Members bidirectionalOptions(Members layer, const std::string& mergeMode,
                                     const std::string& kind = "gru") {
   return {{"layer", Value::object({{"kind", Value::string(kind)},
