@@ -208,8 +208,9 @@ export interface RunOptions {
 
 export interface RunResult {
   /**
-   * Output by output: Σ w·loss and Σ w, then the same two for each of its metrics. Empty for predict and vjp.
-   * The total loss is Σ over outputs of weight · Σ w·loss / Σ w.
+   * Output by output: Σ w·loss and Σ w, then the same two for each of its metrics; at the end rows · the penalty
+   * of the regularizers, and the rows. Empty for predict and vjp.
+   * The total loss is Σ over outputs of weight · Σ w·loss / Σ w, and the penalty.
    */
   sums: Float64Array;
   /** 'gradients' and 'vjp': by parameter name, trainable ones only. */

@@ -10,6 +10,7 @@ export * as layers from './layers/index.js';
 export type { InitializerName, InitializerOption } from './layers/initializers.js';
 export { type InputOptions, input } from './layers/input.js';
 export { Layer, SymbolicTensor } from './layers/layer.js';
+export type { RegularizerName, RegularizerOption } from './layers/regularizers.js';
 export {
   type GraphOptions,
   type ModelOptions,

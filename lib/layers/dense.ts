@@ -2,6 +2,7 @@ import { type ActivationOption, activation, activationDefault } from './activati
 import { type InitializerOption, initializer } from './initializers.js';
 import { SimpleLayer } from './layer.js';
 import { boolean, integer, layerName, parseOptions, withDefault } from './options.js';
+import { type RegularizerOption, regularizer } from './regularizers.js';
 
 /** Options of {@link dense}. */
 export interface DenseOptions {
@@ -12,6 +13,11 @@ export interface DenseOptions {
   useBias?: boolean;
   kernelInitializer?: InitializerOption;
   biasInitializer?: InitializerOption;
+  /** Default: none, as for those below. */
+  kernelRegularizer?: RegularizerOption;
+  biasRegularizer?: RegularizerOption;
+  /** Of the output: divided by the number of rows; masked steps do not count. */
+  activityRegularizer?: RegularizerOption;
   /** false: training leaves the weights as they are. */
   trainable?: boolean;
   name?: string;
@@ -23,17 +29,14 @@ const FIELDS = {
   useBias: withDefault(boolean(), true),
   kernelInitializer: initializer('glorotUniform'),
   biasInitializer: initializer('zeros'),
+  kernelRegularizer: regularizer(),
+  biasRegularizer: regularizer(),
+  activityRegularizer: regularizer(),
   trainable: withDefault(boolean(), true),
   name: layerName(),
 };
 
-const LATER = [
-  'kernelRegularizer',
-  'biasRegularizer',
-  'activityRegularizer',
-  'kernelConstraint',
-  'biasConstraint',
-];
+const LATER = ['kernelConstraint', 'biasConstraint'];
 
 /**
  * y = activation(x W + b) over the last axis; a sequence [B,T,features] is taken step by step.

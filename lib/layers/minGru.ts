@@ -11,11 +11,17 @@ import {
 /** Options of {@link minGru}. */
 export type MinGruOptions = Omit<
   RecurrentOptions,
-  'recurrentInitializer' | 'dropout' | 'recurrentDropout' | 'recurrentDropConnect' | 'zoneout'
+  | 'recurrentInitializer'
+  | 'recurrentRegularizer'
+  | 'dropout'
+  | 'recurrentDropout'
+  | 'recurrentDropConnect'
+  | 'zoneout'
 >;
 
 const {
   recurrentInitializer: _matrix,
+  recurrentRegularizer: _penalty,
   dropout: _dropout,
   recurrentDropout: _recurrentDropout,
   recurrentDropConnect: _recurrentDropConnect,

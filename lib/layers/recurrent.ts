@@ -13,6 +13,7 @@ import {
   parseOptions,
   withDefault,
 } from './options.js';
+import { type RegularizerOption, regularizer } from './regularizers.js';
 
 /** Options of every recurrent layer; everything but `units` has Keras' default. */
 export interface RecurrentOptions {
@@ -26,6 +27,15 @@ export interface RecurrentOptions {
   /** Default orthogonal, over the whole recurrent kernel. */
   recurrentInitializer?: InitializerOption;
   biasInitializer?: InitializerOption;
+  /** Default: none, as for those below. */
+  kernelRegularizer?: RegularizerOption;
+  recurrentRegularizer?: RegularizerOption;
+  biasRegularizer?: RegularizerOption;
+  /**
+   * Of each of the layer's outputs, the states of `returnState` among them: divided by the number of
+   * rows; masked steps do not count.
+   */
+  activityRegularizer?: RegularizerOption;
   /** true: the state of every step [B,T,units]; false (default): of the last one [B,units]. */
   returnSequences?: boolean;
   /** true: `apply` returns [output, ...final states]. */
@@ -71,10 +81,6 @@ export interface GatedOptions extends RecurrentOptions {
 export const LATER_RECURRENT_OPTIONS = [
   'layerNorm',
   'clip',
-  'kernelRegularizer',
-  'recurrentRegularizer',
-  'biasRegularizer',
-  'activityRegularizer',
   'kernelConstraint',
   'recurrentConstraint',
   'biasConstraint',
@@ -88,6 +94,10 @@ export const RECURRENT_FIELDS = {
   kernelInitializer: initializer('glorotUniform'),
   recurrentInitializer: initializer('orthogonal'),
   biasInitializer: initializer('zeros'),
+  kernelRegularizer: regularizer(),
+  recurrentRegularizer: regularizer(),
+  biasRegularizer: regularizer(),
+  activityRegularizer: regularizer(),
   returnSequences: withDefault(boolean(), false),
   returnState: withDefault(boolean(), false),
   goBackwards: withDefault(boolean(), false),

@@ -164,8 +164,8 @@ export class Model<O extends ModelOutput = Floats> {
   }
 
   /**
-   * The loss over all rows and its gradients by the parameters and the float32 inputs. Needs no
-   * `compile` if it is given a loss. `inputGradients` has the form of `x`.
+   * The loss over all rows, penalties of regularizers included, and its gradients by the parameters and
+   * the float32 inputs. Needs no `compile` if it is given a loss. `inputGradients` has the form of `x`.
    * @throws SluiceError as {@link Model.evaluate}, but no NON_FINITE
    * @example
    * const { loss, gradients } = await m.gradients(x, y, { loss: 'mse' });
@@ -177,7 +177,8 @@ export class Model<O extends ModelOutput = Floats> {
   }
 
   /**
-   * The vector-Jacobian product: the outputs and the gradients of Σ outputs · outputGradients.
+   * The vector-Jacobian product: the outputs and the gradients of Σ outputs · outputGradients, without
+   * penalties of regularizers.
    * @param outputGradients shaped as the outputs
    * @throws SluiceError as {@link Model.predict}
    */

@@ -41,6 +41,7 @@ export class Sums {
       if (several) losses[`${prefix}loss`] = loss;
       for (const { name } of metrics) measured[`${prefix}${name}`] = this.#mean(entry++);
     });
+    total += this.#mean(entry); // the penalties of regularizers
     return { loss: total, ...losses, ...measured };
   }
 

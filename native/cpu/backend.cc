@@ -50,6 +50,7 @@ KernelTable float32Kernels() {
   set(Op::Add, cpu::kAdd);
   set(Op::Loss, cpu::kLoss);
   set(Op::Metric, cpu::kMetric);
+  set(Op::Penalty, cpu::kPenalty);
   set(Op::Optimize, cpu::kOptimize);
   return table;
 }

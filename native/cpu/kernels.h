@@ -22,6 +22,7 @@ extern const Kernel kNormalize, kNormalizeBackward;
 extern const Kernel kDropout;   // dropout.cc
 extern const Kernel kLoss;      // loss.cc
 extern const Kernel kMetric;    // metric.cc
+extern const Kernel kPenalty;   // penalty.cc
 extern const Kernel kOptimize;  // optimizer.cc
 
 }  // namespace sluice::cpu

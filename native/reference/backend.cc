@@ -47,6 +47,7 @@ KernelTable makeTable() {
   set(Op::Add, addKernel<Real>());
   set(Op::Loss, lossKernel<Real>());
   set(Op::Metric, metricKernel<Real>());
+  set(Op::Penalty, penaltyKernel<Real>());
   set(Op::Optimize, optimizeKernel<Real>());
   return table;
 }

@@ -70,6 +70,8 @@ Kernel lossKernel();
 template <typename Real>
 Kernel metricKernel();
 template <typename Real>
+Kernel penaltyKernel();
+template <typename Real>
 Kernel optimizeKernel();
 // These move elements of any dtype.
 Kernel reverseKernel();

@@ -19,7 +19,7 @@ describe('run', () => {
     const { model, batch } = trainable();
     const evaluated = await model.run('evaluate', batch, OPTIONS);
     expect(evaluated.sums).toBeInstanceOf(Float64Array);
-    expect(evaluated.sums).toHaveLength(4);
+    expect(evaluated.sums).toHaveLength(6);
     expect(evaluated).toMatchObject({ gradients: null, inputGradients: null });
     expect(evaluated.sums[1]).toBe(2);
 

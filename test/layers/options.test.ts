@@ -51,6 +51,7 @@ const WRONG = {
   units: [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '3', 2 ** 30 + 1, 2 ** 31, 2 ** 53, 3n],
   activation: ['Tanh', 'swish', 'toString', '__proto__', {}, { name: 1 }, 7, [], null],
   initializer: ['glorot', 'toString', '__proto__', {}, { name: 1 }, 7, null],
+  regularizer: ['L2', 'l1_l2', 'toString', { l1: -1 }, { l2: Number.NaN }, { l3: 1 }, 0.01, null],
   name: [1, '', 'a/b', 'a\nb', 'a\0b', '\ud800', 'x'.repeat(201), null],
   rate: [-0.1, 1, 1.5, Number.NaN, '0.5', null],
 };
@@ -109,6 +110,10 @@ const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
   kernelInitializer: WRONG.initializer,
   recurrentInitializer: WRONG.initializer,
   biasInitializer: WRONG.initializer,
+  kernelRegularizer: WRONG.regularizer,
+  recurrentRegularizer: WRONG.regularizer,
+  biasRegularizer: WRONG.regularizer,
+  activityRegularizer: WRONG.regularizer,
   returnSequences: WRONG.boolean,
   returnState: WRONG.boolean,
   goBackwards: WRONG.boolean,
@@ -137,7 +142,7 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
   simpleRnn: RECURRENT_OPTIONS,
   minGru: Object.fromEntries(
     Object.entries(RECURRENT_OPTIONS).filter(
-      ([name]) => !/^(recurrentInitializer|recurrentDropConnect|zoneout)$|ropout$/.test(name),
+      ([name]) => !/^(recurrent.*|zoneout|dropout)$/.test(name),
     ),
   ),
   dense: {
@@ -146,6 +151,9 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
     useBias: WRONG.boolean,
     kernelInitializer: WRONG.initializer,
     biasInitializer: WRONG.initializer,
+    kernelRegularizer: WRONG.regularizer,
+    biasRegularizer: WRONG.regularizer,
+    activityRegularizer: WRONG.regularizer,
     trainable: WRONG.boolean,
     name: WRONG.name,
   },
@@ -283,8 +291,6 @@ describe('options that a later release will have', () => {
   const later: [string, (options: never) => unknown, Options][] = [
     ['layerNorm', layers.gru, { units: 1 }],
     ['clip', layers.gru, { units: 1 }],
-    ['kernelRegularizer', layers.gru, { units: 1 }],
-    ['kernelRegularizer', layers.dense, { units: 1 }],
     ['kernelConstraint', layers.dense, { units: 1 }],
     ['noiseShape', layers.dropout, { rate: 0 }],
   ];
@@ -307,6 +313,10 @@ describe('what a layer describes', () => {
       kernelInitializer: { name: 'glorotUniform' },
       recurrentInitializer: { name: 'orthogonal', gain: 1 },
       biasInitializer: { name: 'zeros' },
+      kernelRegularizer: null,
+      recurrentRegularizer: null,
+      biasRegularizer: null,
+      activityRegularizer: null,
       resetAfter: true,
       updateGate: 'keep',
       returnSequences: false,
@@ -329,11 +339,23 @@ describe('what a layer describes', () => {
       useBias: true,
       kernelInitializer: { name: 'glorotUniform' },
       biasInitializer: { name: 'zeros' },
+      kernelRegularizer: null,
+      biasRegularizer: null,
+      activityRegularizer: null,
       trainable: true,
     });
     expect(layers.dropout({ rate: 0.25 }).options).toEqual({ rate: 0.25 });
     expect(layers.concatenate().options).toEqual({ axis: -1 });
     expect(layers.reverse().options).toEqual({});
+  });
+
+  it('regularizers: by name with 0.01, or by their factors', () => {
+    const described = (kernelRegularizer: 'l1' | 'l2' | 'l1l2' | { l1?: number; l2?: number }) =>
+      layers.dense({ units: 1, kernelRegularizer }).options.kernelRegularizer;
+    expect(described('l1')).toEqual({ l1: 0.01, l2: 0 });
+    expect(described('l2')).toEqual({ l1: 0, l2: 0.01 });
+    expect(described('l1l2')).toEqual({ l1: 0.01, l2: 0.01 });
+    expect(described({ l2: 0.5 })).toEqual({ l1: 0, l2: 0.5 });
   });
 
   it('is plain data that outlives its options', () => {

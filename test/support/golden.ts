@@ -19,7 +19,7 @@ export const CONSUMERS = {
   'layers/convolution': ['keras-convolution'],
   'layers/models': ['keras-models'],
   'training/losses': ['losses'],
-  'training/optimizers': ['optimizers'],
+  'training/optimizers': ['optimizers', 'regularization'],
 } as const;
 
 export type Consumer = keyof typeof CONSUMERS;

@@ -42,6 +42,7 @@ const char* opName(Op op) {
                                            "add",
                                            "loss",
                                            "metric",
+                                           "penalty",
                                            "optimize"};
   static_assert(std::size(kNames) == static_cast<size_t>(Op::Count));
   return op < Op::Count ? kNames[static_cast<size_t>(op)] : "unknown";

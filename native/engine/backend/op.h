@@ -53,6 +53,7 @@ enum class Op : int32_t {
   Add,
   Loss,
   Metric,
+  Penalty,
   Optimize,
   Count,
 };
@@ -432,6 +433,30 @@ namespace metric {
 enum In { kPrediction, kTarget, kWeight, kMask, kInCount };
 enum Out { kSums, kOutCount };
 }  // namespace metric
+
+// What a tensor costs the loss, Keras' L1L2: scale (l1 sum |x| + l2 sum x^2), in double, in an
+// order that the shape fixes. Steps whose mask is 0 are not looked at, nor is anything where scale
+// is 0.
+struct PenaltyAttributes {
+  double l1 = 0;
+  double l2 = 0;
+
+  bool isNone() const { return l1 == 0 && l2 == 0; }
+};
+namespace penalty {
+enum In {
+  kX,
+  kMask,   // Bool [B,T] of x [B,T,...]; optional
+  kScale,  // Float64 [1]
+  kDy,     // as x: what the gradient is added to; optional, zeros; may be kDx itself
+  kInCount
+};
+enum Out {
+  kSum,  // Float64 [1], optional
+  kDx,   // optional: dy + scale (l1 sign x + 2 l2 x), sign 0 = 0
+  kOutCount
+};
+}  // namespace penalty
 
 // One pass over all parameters, which lie in one flat buffer. Clipping belongs to it: clipValue per
 // element, then clipVariableNorm per segment, then clipNorm over all trainable segments; 0 is off.

@@ -202,9 +202,14 @@ Graph Graph::parse(const Value& description, int64_t steps) {
         node.shared = true;
       } else {
         for (const auto& spec : build.parameters) {
-          Parameter parameter{raw.name + "/" + spec.name, raw.name,       spec.shape,
-                              spec.initializer,           spec.trainable, false,
-                              graph.parameterFloats};
+          Parameter parameter;
+          parameter.name = raw.name + "/" + spec.name;
+          parameter.layer = raw.name;
+          parameter.shape = spec.shape;
+          parameter.initializer = spec.initializer;
+          parameter.penalty = spec.penalty;
+          parameter.trainable = spec.trainable;
+          parameter.offset = graph.parameterFloats;
           const int64_t n = requireElements(spec.shape, parameter.name);
           graph.parameterFloats += (n + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;
           if (graph.parameterFloats > kMaxElements)

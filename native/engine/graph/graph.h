@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/backend/op.h"
 #include "engine/core/tensor.h"
 #include "engine/core/value.h"
 #include "engine/graph/initializer.h"
@@ -51,6 +52,7 @@ struct Parameter {
   std::string layer;  // "gru"
   Shape shape;
   Initializer initializer;
+  PenaltyAttributes penalty;
   bool trainable = true;  // by its nature; a normaliser's mean is not
   bool frozen = false;    // by the user's choice
   int64_t offset = 0;     // in floats, in the flat buffer; 64-byte aligned

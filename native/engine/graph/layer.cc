@@ -28,6 +28,11 @@ void LayerBuild::expectRank(size_t input, int rank, const char* layout) const {
        {.layer = name(), .expected = layout, .received = describeShape(shape)});
 }
 
+void LayerBuild::addWeight(const std::string& parameter, const Shape& shape,
+                           const WeightOptions& weight) {
+  parameters.push_back({parameter, shape, weight.initializer, true, weight.penalty});
+}
+
 std::string describeShape(const Shape& shape) {
   std::string text = "[";
   for (int i = 0; i < shape.rank; ++i)

@@ -27,6 +27,7 @@ class LayerBuild {
     Shape shape;
     Initializer initializer;
     bool trainable;
+    PenaltyAttributes penalty = {};
   };
   struct StateSpec {
     std::string name;
@@ -41,6 +42,7 @@ class LayerBuild {
   std::vector<StateSpec> states;
 
   const std::string& name() const { return options.layer(); }
+  void addWeight(const std::string& name, const Shape& shape, const WeightOptions& weight);
   // CONFIG unless the number of inputs is within bounds.
   void expectInputs(size_t least, size_t most) const;
   // SHAPE_MISMATCH unless input i is float, has this rank (with the batch axis) and a known last
@@ -102,6 +104,8 @@ class NodeContext {
   virtual const Shape& shapeOf(ValueId value) const = 0;
   virtual void emit(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in,
                     std::vector<ValueId> out) = 0;
+  // Forward: what this value costs the loss, where the plan has one.
+  virtual void penalize(const PenaltyAttributes& penalty, ValueId value, ValueId mask) = 0;
   // Kept from this node's forward to its backward.
   virtual std::vector<ValueId>& saved() = 0;
 
@@ -112,6 +116,9 @@ class NodeContext {
   virtual void setGradIn(int input,
                          ValueId value) = 0;  // an existing value, only read from then on
   virtual ValueId gradParameter(int i) = 0;   // to be written; kNoValue where frozen
+  // The gradient of a value that was penalized, from its gradient (or kNoValue) without that.
+  virtual ValueId gradPenalized(const PenaltyAttributes& penalty, ValueId value, ValueId mask,
+                                ValueId gradient) = 0;
 };
 
 template <typename T>

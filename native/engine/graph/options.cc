@@ -69,6 +69,21 @@ ActivationSpec OptionReader::activation(const std::string& name) {
   return parseActivation(value(name), label(name));
 }
 
+PenaltyAttributes OptionReader::penalty(const std::string& name) {
+  read_.insert(name);
+  const Value* given = options_.find(name);
+  if (given == nullptr || given->isNull()) return {};
+  OptionReader factors(label(name), *given);
+  const double most = std::numeric_limits<double>::max();
+  const PenaltyAttributes penalty{factors.number("l1", 0, most), factors.number("l2", 0, most)};
+  factors.finish();
+  return penalty;
+}
+
+WeightOptions OptionReader::weight(const std::string& name) {
+  return {name, initializer(name + "Initializer"), penalty(name + "Regularizer")};
+}
+
 void OptionReader::finish() const {
   for (const auto& [name, value] : options_.asObject(layer_))
     if (read_.count(name) == 0)

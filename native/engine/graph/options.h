@@ -11,6 +11,13 @@
 
 namespace sluice {
 
+// How a weight starts and what it costs.
+struct WeightOptions {
+  std::string name;  // "kernel"
+  Initializer initializer;
+  PenaltyAttributes penalty;
+};
+
 class OptionReader {
  public:
   OptionReader(std::string layer, const Value& options)
@@ -32,6 +39,10 @@ class OptionReader {
   Initializer initializer(const std::string& name) {
     return Initializer::parse(value(name), label(name));
   }
+  // { l1, l2 }, null or absent.
+  PenaltyAttributes penalty(const std::string& name);
+  // Of "kernel": kernelInitializer, kernelRegularizer.
+  WeightOptions weight(const std::string& name);
   // CONFIG if an option was there that nobody read.
   void finish() const;
 

@@ -91,6 +91,9 @@ class BidirectionalLayer final : public Layer {
         sequence = merge_ == Merge::None ? node.out(d) : node.newValue(direction_[d].shape);
       core_[d]->forward(node, call(node, d), sequence, final);
       result[d] = use_[0].returnSequences ? sequence : final[0];
+      node.penalize(use_[d].activity, result[d], maskOf(node));
+      for (size_t s = 0; s < final.size() && use_[0].returnState; ++s)
+        node.penalize(use_[d].activity, final[s], kNoValue);
       if (merge_ == Merge::None && !use_[0].returnSequences) node.setOut(d, final[0]);
     }
     if (merge_ == Merge::Concat)
@@ -117,9 +120,14 @@ class BidirectionalLayer final : public Layer {
     }
     ValueId dx[2] = {kNoValue, kNoValue};
     for (int d = 0, output = firstStateOutput_, input = 1; d < 2; ++d) {
+      const PenaltyAttributes& activity = use_[d].activity;
+      gradient[d] = node.gradPenalized(activity, node.saved()[base + static_cast<size_t>(d)],
+                                       maskOf(node), gradient[d]);
       std::vector<ValueId> dFinal, dInitial;
       for (int s = 0; s < core_[d]->stateCount(); ++s, ++output, ++input) {
-        dFinal.push_back(use_[0].returnState ? node.gradOut(output) : kNoValue);
+        dFinal.push_back(use_[0].returnState ? node.gradPenalized(activity, node.out(output),
+                                                                  kNoValue, node.gradOut(output))
+                                             : kNoValue);
         dInitial.push_back(fromGraph_ && node.wantsGradIn(input) ? node.gradIn(input) : kNoValue);
       }
       if (!use_[0].returnSequences) dFinal[0] = sumOf(node, dFinal[0], gradient[d]);
@@ -157,6 +165,11 @@ class BidirectionalLayer final : public Layer {
       return {makeShape(kBatchExtent, units), DType::Float32, false, false};
     input.shape[2] = units;
     return input;
+  }
+
+  // The steps of the directions' sequences that count; states have none.
+  ValueId maskOf(const NodeContext& node) const {
+    return use_[0].returnSequences ? node.mask(0) : kNoValue;
   }
 
   int firstState(int d) const { return d == 0 ? 0 : core_[0]->stateCount(); }

@@ -15,8 +15,8 @@ class DenseLayer final : public Layer {
     const int64_t units = options.integer("units", 1, kMaxUnits);
     activation_ = options.activation("activation");
     useBias_ = options.boolean("useBias");
-    const Initializer kernel = options.initializer("kernelInitializer");
-    const Initializer bias = options.initializer("biasInitializer");
+    const WeightOptions kernel = options.weight("kernel"), bias = options.weight("bias");
+    activity_ = options.penalty("activityRegularizer");
     options.boolean("trainable");
     NodeOutput output = build.inputs[0];
     const int64_t features = output.shape.last();
@@ -27,8 +27,8 @@ class DenseLayer final : public Layer {
            {.layer = build.name(), .received = describeShape(output.shape)});
     output.shape[output.shape.rank - 1] = units;
     build.outputs.push_back(output);
-    build.parameters.push_back({"kernel", makeShape(features, units), kernel, true});
-    if (useBias_) build.parameters.push_back({"bias", makeShape(units), bias, true});
+    build.addWeight("kernel", makeShape(features, units), kernel);
+    if (useBias_) build.addWeight("bias", makeShape(units), bias);
   }
 
   void forward(NodeContext& node) const override {
@@ -37,10 +37,11 @@ class DenseLayer final : public Layer {
     node.emit(Op::Dense, nullptr,
               {node.in(0), node.parameter(0), useBias_ ? node.parameter(1) : kNoValue}, {y});
     if (!linear) node.emit(Op::Activation, attributes(activation_), {y}, {node.out(0)});
+    node.penalize(activity_, node.out(0), node.mask(0));
   }
 
   void backward(NodeContext& node) const override {
-    ValueId dy = node.gradOut(0);
+    ValueId dy = node.gradPenalized(activity_, node.out(0), node.mask(0), node.gradOut(0));
     if (activation_.kind != ActivationKind::Linear) {
       const ValueId inner = node.newValue(node.node().outputs[0].shape);
       node.emit(Op::ActivationBackward, attributes(activation_), {node.out(0), dy}, {inner});
@@ -55,6 +56,7 @@ class DenseLayer final : public Layer {
 
  private:
   ActivationSpec activation_;
+  PenaltyAttributes activity_;
   bool useBias_ = true;
 };
 

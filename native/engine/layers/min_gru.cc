@@ -14,8 +14,8 @@ class MinGruCore final : public RecurrentCore {
     attributes_.activation = options.activation("activation");
     attributes_.repeatMasked = options.choice("maskedOutput", {"zero", "repeat"});
     useBias_ = options.boolean("useBias");
-    kernel_ = options.initializer("kernelInitializer");
-    bias_ = options.initializer("biasInitializer");
+    kernel_ = options.weight("kernel");
+    bias_ = options.weight("bias");
   }
 
   int64_t units() const override { return units_; }
@@ -24,8 +24,8 @@ class MinGruCore final : public RecurrentCore {
   int savedCount() const override { return 2; }
 
   void declare(LayerBuild& build, const std::string& prefix, int64_t features) const override {
-    build.parameters.push_back({prefix + "kernel", makeShape(features, 2 * units_), kernel_, true});
-    if (useBias_) build.parameters.push_back({prefix + "bias", makeShape(2 * units_), bias_, true});
+    build.addWeight(prefix + "kernel", makeShape(features, 2 * units_), kernel_);
+    if (useBias_) build.addWeight(prefix + "bias", makeShape(2 * units_), bias_);
   }
 
   void forward(NodeContext& node, const RecurrentCall& call, ValueId sequence,
@@ -76,7 +76,7 @@ class MinGruCore final : public RecurrentCore {
   int64_t units_ = 0;
   RecurrentAttributes attributes_;
   bool useBias_ = true;
-  Initializer kernel_, bias_;
+  WeightOptions kernel_, bias_;
 };
 
 }  // namespace

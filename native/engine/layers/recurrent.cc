@@ -58,22 +58,25 @@ class RecurrentLayer final : public Layer {
     if (!use_.returnSequences && use_.returnState) node.setOut(1, final[0]);
     for (int s = 0; s < core_->stateCount(); ++s)
       node.setStateOut(s, final[static_cast<size_t>(s)]);
+    for (size_t k = 0; k < node.node().outputs.size(); ++k)
+      node.penalize(use_.activity, node.out(static_cast<int>(k)),
+                    maskOf(node, static_cast<int>(k)));
   }
 
   void backward(NodeContext& node) const override {
     ValueId dSequence = kNoValue;
     std::vector<ValueId> dFinal, dInitial;
     for (int s = 0; s < core_->stateCount(); ++s) {
-      dFinal.push_back(use_.returnState ? node.gradOut(1 + s) : kNoValue);
+      dFinal.push_back(use_.returnState ? gradOut(node, 1 + s) : kNoValue);
       dInitial.push_back(fromGraph_ && node.wantsGradIn(1 + s) ? node.gradIn(1 + s) : kNoValue);
     }
     if (!use_.returnSequences) {
-      dFinal[0] = sumOf(node, dFinal[0], node.gradOut(0));
-    } else if (node.gradOut(0) != kNoValue) {
-      dSequence = node.gradOut(0);
+      dFinal[0] = sumOf(node, dFinal[0], gradOut(node, 0));
+    } else if (const ValueId given = gradOut(node, 0); given != kNoValue) {
+      dSequence = given;
       if (use_.goBackwards) {
         dSequence = node.newValue(node.node().outputs[0].shape);
-        node.emit(Op::Reverse, nullptr, {node.gradOut(0), node.mask(0)}, {dSequence});
+        node.emit(Op::Reverse, nullptr, {given, node.mask(0)}, {dSequence});
       }
     }
     core_->backward(node, call(node), 0, dSequence, dFinal,
@@ -95,6 +98,15 @@ class RecurrentLayer final : public Layer {
       call.initial.push_back(fromGraph_ ? node.in(1 + s) : node.stateIn(s));
     call.reverse = use_.goBackwards;
     return call;
+  }
+
+  // The steps of a sequence that count; a state has none.
+  ValueId maskOf(NodeContext& node, int output) const {
+    return output == 0 && use_.returnSequences ? node.mask(0) : kNoValue;
+  }
+  ValueId gradOut(NodeContext& node, int output) const {
+    return node.gradPenalized(use_.activity, node.out(output), maskOf(node, output),
+                              node.gradOut(output));
   }
 
   // Where a final state goes: it may be an output of the node.

@@ -47,6 +47,7 @@ struct RecurrentUse {
   bool returnState = false;
   bool goBackwards = false;
   bool stateful = false;
+  PenaltyAttributes activity;  // on each output
 };
 
 // Reads the options of a layer of this kind ('gru') and makes its core.

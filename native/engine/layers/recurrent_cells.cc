@@ -31,9 +31,9 @@ class CellCore final : public RecurrentCore {
     if (kind.hasGates) attributes_.recurrentActivation = options.activation("recurrentActivation");
     attributes_.repeatMasked = options.choice("maskedOutput", {"zero", "repeat"});
     useBias_ = options.boolean("useBias");
-    kernel_ = options.initializer("kernelInitializer");
-    recurrent_ = options.initializer("recurrentInitializer");
-    bias_ = options.initializer("biasInitializer");
+    kernel_ = options.weight("kernel");
+    recurrent_ = options.weight("recurrent");
+    bias_ = options.weight("bias");
     dropout_ = rate(options, "dropout");
     recurrentDropout_ = rate(options, "recurrentDropout");
     attributes_.zoneout = rate(options, "zoneout");
@@ -43,8 +43,8 @@ class CellCore final : public RecurrentCore {
       attributes_.replace = options.choice("updateGate", {"keep", "replace"});
     }
     if (kind.forward == Op::Lstm && options.boolean("unitForgetBias")) {
-      bias_.onesBegin = units_;
-      bias_.onesEnd = 2 * units_;
+      bias_.initializer.onesBegin = units_;
+      bias_.initializer.onesEnd = 2 * units_;
     }
   }
 
@@ -55,12 +55,11 @@ class CellCore final : public RecurrentCore {
   void declare(LayerBuild& build, const std::string& prefix, int64_t features) const override {
     const int64_t columns = kind_.gates * units_;
     const bool twoBiases = kind_.forward == Op::Gru && attributes_.resetAfter;
-    build.parameters.push_back({prefix + "kernel", makeShape(features, columns), kernel_, true});
-    build.parameters.push_back(
-        {prefix + "recurrent_kernel", makeShape(units_, columns), recurrent_, true});
+    build.addWeight(prefix + "kernel", makeShape(features, columns), kernel_);
+    build.addWeight(prefix + "recurrent_kernel", makeShape(units_, columns), recurrent_);
     if (useBias_)
-      build.parameters.push_back(
-          {prefix + "bias", twoBiases ? makeShape(2, columns) : makeShape(columns), bias_, true});
+      build.addWeight(prefix + "bias", twoBiases ? makeShape(2, columns) : makeShape(columns),
+                      bias_);
   }
 
   // saved(): the reserve, x and the recurrent kernel as the cell got them, and the masks.
@@ -190,7 +189,7 @@ class CellCore final : public RecurrentCore {
   RecurrentAttributes attributes_;
   bool useBias_ = true;
   double dropout_ = 0, recurrentDropout_ = 0, recurrentDropConnect_ = 0;
-  Initializer kernel_, recurrent_, bias_;
+  WeightOptions kernel_, recurrent_, bias_;
 };
 
 }  // namespace
@@ -204,6 +203,7 @@ std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, Option
     use.returnState = options.boolean("returnState");
     use.goBackwards = options.boolean("goBackwards");
     use.stateful = options.boolean("stateful");
+    use.activity = options.penalty("activityRegularizer");
     if (found == std::end(kKinds)) return makeMinGruCore(options);
     return std::make_unique<CellCore>(*found, options);
   }

@@ -32,6 +32,7 @@ MadeUpInputs::MadeUpInputs(const BoundPlan& plan, const Graph& graph, RunMemory&
   for (auto* list : {&memory.inputs, &memory.masks}) list->resize(graph.inputs.size());
   for (auto* list : {&memory.targets, &memory.weights, &memory.cotangents, &memory.scales})
     list->resize(graph.outputs.size());
+  memory.penaltyScales.resize(kPenaltyKinds);
   memory.statesIn.resize(graph.states.size());
   const auto& values = plan.plan().values;
   for (size_t v = 0; v < values.size(); ++v)

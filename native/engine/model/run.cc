@@ -159,7 +159,11 @@ void ModelRun::prepare() {
     else
       scales_[k] = 0;
   }
+  if (losses_) sums += 2;
   result_.sums.assign(sums, 0.0);
+  for (double& scale : penaltyScales_) memory_.penaltyScales.push_back(&scale);
+  penaltyScales_[kActivityPenalty] =
+      batch_.rows() > 0 ? 1.0 / static_cast<double>(batch_.rows()) : 0;
 }
 
 RunResult ModelRun::execute() {
@@ -167,7 +171,12 @@ RunResult ModelRun::execute() {
   prepare();
   for (int64_t first = 0; first == 0 || first < batch_.rows(); first += slice_)
     runSlice(first, std::min(slice_, batch_.rows() - first));
-  if (losses_ && options_.requireFinite) requireFinite();
+  if (losses_) {
+    const auto rows = static_cast<double>(batch_.rows());
+    result_.sums.end()[-2] = rows * penalty_;
+    result_.sums.end()[-1] = rows;
+    if (options_.requireFinite) requireFinite();
+  }
   if (is(RunKind::Train)) {
     RunContext context;
     context.threads = threads_;
@@ -194,6 +203,7 @@ void ModelRun::runSlice(int64_t first, int64_t rows) {
   carried_.bind(memory_, first);
   memory_.gradients = first == 0 ? gradients_ : trainer_->moreGradients(real_);
   if (plan.request.backward) clearUnwritten(plan, memory_.gradients);
+  penaltyScales_[kWeightPenalty] = first == 0 ? 1 : 0;
   RunContext context;
   context.seed = options_.seed;
   context.step = options_.step;
@@ -212,6 +222,7 @@ void ModelRun::runSlice(int64_t first, int64_t rows) {
     addSums(plan.lossSums[k]);
     for (const ValueId metric : plan.metricSums[k]) addSums(metric);
   }
+  for (const ValueId id : plan.penaltySums) penalty_ += *frame.value(id).as<double>();
   if (first > 0) addInto(gradients_, memory_.gradients, weights_->floats(), real_);
   carried_.collect(frame, first);
   if (hasOutputs(kind_)) collectOutputs(frame);
@@ -272,6 +283,9 @@ void ModelRun::requireFinite() const {
            {.layer = name, .received = cat(result_.sums[position])});
     position += 2 + 2 * trainer_->objectives()[k].metrics.size();
   }
+  if (!std::isfinite(penalty_))
+    fail(Code::NonFinite, cat("the penalty of the regularizers is ", penalty_),
+         {.received = cat(penalty_)});
 }
 
 }  // namespace sluice

@@ -62,6 +62,8 @@ class ModelRun {
   Buffer ownGradients_;
   void* gradients_ = nullptr;
   std::vector<double> scales_;
+  double penaltyScales_[kPenaltyKinds] = {};
+  double penalty_ = 0;  // of the whole batch
   RunResult result_;
 };
 

@@ -211,7 +211,7 @@ void BoundPlan::placeInArena() {
     if (id != kNoValue) last[static_cast<size_t>(id)] = end;
   };
   for (const auto* ids : {&plan_->outputs, &plan_->outputMasks, &plan_->lossSums,
-                          &plan_->inputGradients, &plan_->statesOut})
+                          &plan_->penaltySums, &plan_->inputGradients, &plan_->statesOut})
     for (const ValueId id : *ids) keep(id);
   for (const auto& sums : plan_->metricSums)
     for (const ValueId id : sums) keep(id);

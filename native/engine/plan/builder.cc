@@ -78,6 +78,12 @@ class PlanBuilder::Context final : public NodeContext {
             std::vector<ValueId> out) override {
     builder_.emit({op, std::move(attributes), std::move(in), std::move(out), node().name});
   }
+  void penalize(const PenaltyAttributes& penalty, ValueId value, ValueId mask) override {
+    if (!builder_.request_.losses || penalty.isNone()) return;
+    emit(Op::Penalty, attributes(penalty),
+         {value, mask, builder_.penaltyScale(kActivityPenalty), kNoValue},
+         {builder_.newPenaltySum(), kNoValue});
+  }
   std::vector<ValueId>& saved() override { return own_.saved; }
 
   ValueId gradOut(int output) const override { return own_.gradients[static_cast<size_t>(output)]; }
@@ -103,6 +109,15 @@ class PlanBuilder::Context final : public NodeContext {
     const ValueId part = newValue(parameter.shape, DType::Float32);
     additions_.emplace_back(part, flat);
     return part;
+  }
+
+  ValueId gradPenalized(const PenaltyAttributes& penalty, ValueId value, ValueId mask,
+                        ValueId gradient) override {
+    if (!builder_.request_.losses || penalty.isNone()) return gradient;
+    const ValueId dx = newValue(shapeOf(value), DType::Float32);
+    emit(Op::Penalty, attributes(penalty),
+         {value, mask, builder_.penaltyScale(kActivityPenalty), gradient}, {kNoValue, dx});
+    return dx;
   }
 
   // What remains to be written once the layer's backward is there.
@@ -191,6 +206,7 @@ Plan PlanBuilder::build(const std::vector<OutputObjective>& objectives) {
     for (size_t i = 0; i < graph_.inputs.size() && request_.inputGradients; ++i)
       plan_.inputGradients[i] = values(graph_.inputs[i]).gradients[0];
   }
+  if (request_.losses) penalizeWeights();
   return std::move(plan_);
 }
 
@@ -243,6 +259,31 @@ void PlanBuilder::addLosses(const std::vector<OutputObjective>& objectives) {
             {sums},
             node.name});
     }
+  }
+}
+
+ValueId PlanBuilder::newPenaltySum() {
+  plan_.penaltySums.push_back(add(makeShape(1), DType::Float64, Storage::Arena, 0));
+  return plan_.penaltySums.back();
+}
+
+void PlanBuilder::penalizeWeights() {
+  for (size_t p = 0; p < graph_.parameters.size(); ++p) {
+    const Parameter& parameter = graph_.parameters[p];
+    if (parameter.penalty.isNone() || !parameter.trained()) continue;
+    const int index = static_cast<int>(p);
+    ValueId gradient = kNoValue, before = kNoValue;
+    if (request_.backward) {
+      gradient = external(Storage::Gradient, index, parameter.shape, DType::Float32);
+      if (plan_.parameterHasGradient[p]) before = gradient;
+      plan_.parameterHasGradient[p] = true;
+    }
+    emit({Op::Penalty,
+          attributes(parameter.penalty),
+          {external(Storage::Parameter, index, parameter.shape, DType::Float32), kNoValue,
+           penaltyScale(kWeightPenalty), before},
+          {newPenaltySum(), gradient},
+          parameter.layer});
   }
 }
 

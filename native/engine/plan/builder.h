@@ -31,6 +31,12 @@ class PlanBuilder {
   void forward(int node);
   void addLosses(const std::vector<OutputObjective>& objectives);
   void addCotangents();
+  // Once the gradients of the weights are there.
+  void penalizeWeights();
+  ValueId newPenaltySum();
+  ValueId penaltyScale(PenaltyOf of) {
+    return external(Storage::PenaltyScale, of, makeShape(1), DType::Float64);
+  }
   void backward(int node);
   // Adds a contribution to the gradient of a graph value.
   void contribute(ValueRef ref, ValueId gradient, const std::string& layer);

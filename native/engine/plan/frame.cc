@@ -23,6 +23,8 @@ std::vector<void*> RunMemory::*RunMemory::listOf(Storage storage) {
       return &RunMemory::cotangents;
     case Storage::Scale:
       return &RunMemory::scales;
+    case Storage::PenaltyScale:
+      return &RunMemory::penaltyScales;
     case Storage::StateIn:
       return &RunMemory::statesIn;
     case Storage::Arena:

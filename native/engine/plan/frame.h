@@ -16,7 +16,7 @@ struct RunMemory {
   void* arena = nullptr;
   const void* parameters = nullptr;  // flat, at Parameter::offset
   void* gradients = nullptr;         // flat, likewise
-  std::vector<void*> inputs, masks, targets, weights, cotangents, scales, statesIn;
+  std::vector<void*> inputs, masks, targets, weights, cotangents, scales, penaltyScales, statesIn;
   // Holds packed forms of `parameters`.
   const Snapshot* snapshot = nullptr;
   const CancelToken* cancel = nullptr;

@@ -15,16 +15,21 @@ namespace sluice {
 // Where a value lives.
 enum class Storage {
   Arena,
-  Parameter,  // index: parameter
-  Gradient,   // index: parameter; a view of the flat gradient buffer
-  Input,      // index: input
-  Mask,       // index: input
-  Target,     // index: output
-  Weight,     // index: output
-  Cotangent,  // index: output
-  Scale,      // index: output; Float64 [1]
-  StateIn,    // index: state
+  Parameter,     // index: parameter
+  Gradient,      // index: parameter; a view of the flat gradient buffer
+  Input,         // index: input
+  Mask,          // index: input
+  Target,        // index: output
+  Weight,        // index: output
+  Cotangent,     // index: output
+  Scale,         // index: output; Float64 [1]
+  PenaltyScale,  // index: PenaltyOf; Float64 [1]
+  StateIn,       // index: state
 };
+
+// What penalties are on: weights count once an update, activities are divided by the rows of the
+// batch.
+enum PenaltyOf { kWeightPenalty, kActivityPenalty, kPenaltyKinds };
 
 struct PlanValue {
   Shape shape;                   // symbolic
@@ -74,6 +79,7 @@ struct Plan {
   std::vector<ValueId> outputMasks;              // kNoValue where no mask reaches the output
   std::vector<ValueId> lossSums;                 // per output
   std::vector<std::vector<ValueId>> metricSums;  // per output
+  std::vector<ValueId> penaltySums;              // of everything that has a penalty, scaled
   std::vector<ValueId> inputGradients;           // per input, kNoValue where none flows
   std::vector<ValueId> statesOut;                // per state, kNoValue where not asked
   std::vector<bool> parameterHasGradient;        // per parameter

@@ -12,6 +12,7 @@ import keras_masks
 import keras_models
 import losses
 import optimizers
+import regularization
 import torch_bidirectional
 import torch_gru
 import torch_lengths
@@ -21,7 +22,8 @@ from common import GOLDEN
 
 TOPICS = [torch_gru, torch_lengths, torch_bidirectional, keras_gru, keras_masks,
           keras_bidirectional, keras_activations, keras_models, keras_convolution, keras_attention,
-          update_gate, cells, dropout, losses, optimizers]
+          update_gate, cells, dropout, losses, optimizers,
+          regularization]
 
 for topic in TOPICS:
     shutil.rmtree(GOLDEN / topic.__name__.replace("_", "-"), ignore_errors=True)

@@ -160,11 +160,13 @@ def trajectory(case, o, tensors):
     w = {n: double(v) for n, v in group(tensors, "initial").items()}
     states, losses = {n: {} for n in w}, []
     for t in range(1, case["steps"] + 1):
-        outputs, leaves, convert = with_equations.evaluate(
-            case["model"], w, {"x": double(tensors["x"][t - 1])}, {}, None)
-        loss = ((outputs[0] - double(tensors["y"][t - 1])) ** 2).mean()
+        w = {n: v.detach().requires_grad_() for n, v in w.items()}
+        values = with_equations.all_values(case["model"], w, {"x": double(tensors["x"][t - 1])}, {})
+        output = values[case["model"]["outputs"][0]]
+        loss = ((output - double(tensors["y"][t - 1])) ** 2).mean() \
+            + with_equations.penalties(case["model"], w, values)
         losses.append(loss.item())
-        gradients = clip(o, convert(torch.autograd.grad(loss, leaves)))
+        gradients = clip(o, dict(zip(w, torch.autograd.grad(loss, list(w.values())))))
         w = {n: update(o, v, gradients[n], states[n], t) for n, v in w.items()}
     return w, np.array(losses)
 
@@ -175,7 +177,7 @@ def optimizer_case(path, case, tensors):
     w, losses = trajectory(case, o, tensors)
     check((path, "losses"), losses, tensors["losses"], 1e-12)
     for name, value in w.items():
-        check((path, name), value.numpy(), tensors[f"final/{name}"])
+        check((path, name), value.detach().numpy(), tensors[f"final/{name}"])
     if "epsilonMode" not in o:
         return 0
     other = {**o, "epsilonMode": "torch" if o["epsilonMode"] == "keras" else "keras"}
@@ -203,7 +205,7 @@ def main():
         assert all(np.isfinite(v).all() for v in tensors.values()), path
         if path.parent.name == "losses":
             loss_case(path, case, tensors)
-        elif path.parent.name == "optimizers":
+        elif path.parent.name in ("optimizers", "regularization"):
             moved = optimizer_case(path, case, tensors)
             if moved:
                 print(f"{path.stem}: {moved:.1e} from its other form")

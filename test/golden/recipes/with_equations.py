@@ -214,13 +214,38 @@ def attention(node, inputs, mask, weights, value_mask):
     return [y if mask is None else torch.where(mask[..., None], y, 0.0)]
 
 
+REGULARIZED = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}
+BY_NAME = {"l1": {"l1": 0.01}, "l2": {"l2": 0.01}, "l1l2": {"l1": 0.01, "l2": 0.01}}
+
+
+def penalty(option, value):
+    factors = BY_NAME[option] if isinstance(option, str) else option or {}
+    return factors.get("l1", 0) * value.abs().sum() + factors.get("l2", 0) * (value ** 2).sum()
+
+
+def penalties(model, weights, values):
+    """Of all weights and, divided by the rows, of the outputs of layers; no masks."""
+    total = torch.zeros(())
+    for node in model["layers"]:
+        (kind, options), name = cell_of(node), node["name"]
+        for n, weight in weights.items():
+            if n.split("/")[0] == name:
+                total = total + penalty(
+                    options.get(REGULARIZED[n.rsplit("/", 1)[1]] + "Regularizer"), weight)
+        states = STATES[kind] if options.get("returnState") else 0
+        for k in range(1 + states):
+            output = values[f"{name}:{k}"]
+            total = total + penalty(options.get("activityRegularizer"), output) / len(output)
+    return total
+
+
 LAYERS = {"gru": recurrent, "lstm": recurrent, "simpleRnn": recurrent,
           "bidirectional": bidirectional, "dense": dense, "normalization": normalization,
           **dict.fromkeys(CONVOLUTIONS, convolution), **dict.fromkeys(POOLINGS, pooling)}
 
 
-def evaluate(model, weights, inputs, masks, lengths):
-    weights = {n: w.clone().requires_grad_(trainable(n)) for n, w in weights.items()}
+def all_values(model, weights, inputs, masks):
+    """Every value by its name; `gru:1` is the second of `gru`."""
     values, masks = dict(inputs), dict(masks)
     for node in model["layers"]:
         name, mask = node["name"], masks.get(node["inputs"][0])
@@ -233,6 +258,12 @@ def evaluate(model, weights, inputs, masks, lengths):
         values[name] = results[0]
         if results[0].ndim == 3 and mask is not None:
             masks[name] = mask
+    return values
+
+
+def evaluate(model, weights, inputs, masks, lengths):
+    weights = {n: w.clone().requires_grad_(trainable(n)) for n, w in weights.items()}
+    values = all_values(model, weights, inputs, masks)
     leaves = {n: w for n, w in weights.items() if trainable(n)}
     return ([values[o] for o in model["outputs"]], list(leaves.values()),
             lambda gradients: dict(zip(leaves, gradients)))

@@ -35,11 +35,26 @@ KERAS_NAMES = {"kernelSize": "kernel_size", "dilationRate": "dilation_rate", "us
                "depthMultiplier": "depth_multiplier", "poolSize": "pool_size"}
 
 
-def recurrent_layer(kind, options):
+def factors(option):
+    """Our regularizer, a name or { l1, l2 }, as (l1, l2)."""
+    named = {"l1": (0.01, 0.0), "l2": (0.0, 0.01), "l1l2": (0.01, 0.01)}
+    return named[option] if isinstance(option, str) else (option.get("l1", 0), option.get("l2", 0))
+
+
+def regularizer(option):
+    return None if option is None else keras.regularizers.L1L2(*factors(option))
+
+
+def of_weights(options, *weights):
+    """What is said of weights, as Keras' arguments."""
+    return {f"{w}_regularizer": regularizer(options.get(f"{w}Regularizer")) for w in weights}
+
+
+def recurrent_layer(kind, options, return_state=True):
     sequences = options.get("returnSequences", False)
-    own = {}
+    own = of_weights(options, "kernel", "recurrent", "bias")
     if kind != "simpleRnn":
-        own = {"use_cudnn": False, "recurrent_activation": activation(
+        own |= {"use_cudnn": False, "recurrent_activation": activation(
             options.get("recurrentActivation", "sigmoid"))}
     if kind == "gru":
         own["reset_after"] = options.get("resetAfter", True)
@@ -50,20 +65,20 @@ def recurrent_layer(kind, options):
         activation=activation(options.get("activation", "tanh")),
         use_bias=options.get("useBias", True),
         return_sequences=sequences,
-        return_state=True,
+        return_state=return_state,
         go_backwards=options.get("goBackwards", False),
         # Ours by default; Keras' own default is to repeat the previous output.
         zero_output_for_mask=sequences and options.get("maskedOutput", "zero") == "zero",
         **own)
 
 
-def build(node):
+def build(node, **use):
     kind, options = node["kind"], node["options"]
     if kind in STATES:
-        return recurrent_layer(kind, options)
+        return recurrent_layer(kind, options, **use)
     if kind == "bidirectional":
         merge = options["mergeMode"]
-        return keras.layers.Bidirectional(recurrent_layer(*cell_of(node)),
+        return keras.layers.Bidirectional(recurrent_layer(*cell_of(node), **use),
                                           merge_mode=None if merge == "none" else merge)
     if kind in CONVOLUTIONS + POOLINGS:
         given = {KERAS_NAMES.get(k, k): v for k, v in options.items()}
@@ -71,7 +86,8 @@ def build(node):
             given["activation"] = activation(options.get("activation", "linear"))
         return getattr(keras.layers, kind[0].upper() + kind[1:-1] + "D")(**given)
     return keras.layers.Dense(options["units"], activation=activation(
-        options.get("activation", "linear")), use_bias=options.get("useBias", True))
+        options.get("activation", "linear")), use_bias=options.get("useBias", True),
+        **of_weights(options, "kernel", "bias"))
 
 
 ATTENTION_NAMES = {"useScale": "use_scale", "scoreMode": "score_mode", "numHeads": "num_heads",

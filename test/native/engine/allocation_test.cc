@@ -32,7 +32,7 @@ class Allocation : public testing::Test {
 };
 
 // Both directions, dropout, windows of all kinds, attention, a GRU whose reset comes first, a dense
-// layer.
+// layer with penalties.
 Value manyLayers() {
   const Members sequences{{"returnSequences", Value::boolean(true)}};
   const Members same{{"padding", Value::string("same")}};
@@ -50,7 +50,9 @@ Value manyLayers() {
        node("additiveAttention", "sums", {{"heads", 0}, {"heads", 0}}, attentionOptions()),
        node("gru", "gru", {{"sums", 0}}, gruOptions(70, {{"resetAfter", Value::boolean(false)}})),
        node("dense", "dense", {{"gru", 0}},
-            denseOptions(2, {{"activation", activationValue("tanh")}}))},
+            denseOptions(2, {{"activation", activationValue("tanh")},
+                             {"kernelRegularizer", penaltyValue(0.1, 0.2)},
+                             {"activityRegularizer", penaltyValue(0.1, 0)}}))},
       {{"dense", 0}});
 }
 

@@ -233,6 +233,22 @@ TEST(Graph, RefusesHostileDescriptions) {
                                 node("gru", "h", {{"x", 0}, {"g", 0}}, gruOptions(3))},
                                {{"h", 0}})),
             Code::ShapeMismatch);
+  const Value penalties[] = {
+      penaltyValue(-1, 0), penaltyValue(0, 0.0 / 0.0), Value::string("l2"),
+      Value::object({{"l1", Value::number(1)}}),
+      Value::object(
+          {{"l1", Value::number(1)}, {"l2", Value::number(1)}, {"l3", Value::number(1)}})};
+  for (const Value& penalty : penalties)
+    for (const char* option : {"kernelRegularizer", "biasRegularizer", "activityRegularizer"}) {
+      EXPECT_EQ(codeOf(description(
+                    {x, node("dense", "a", {{"x", 0}}, denseOptions(3, {{option, penalty}}))},
+                    {{"a", 0}})),
+                Code::Config);
+      EXPECT_EQ(
+          codeOf(description(
+              {x, node("lstm", "a", {{"x", 0}}, lstmOptions(3, {{option, penalty}}))}, {{"a", 0}})),
+          Code::Config);
+    }
   EXPECT_EQ(codeOf(description({x, node("dropout", "d", {{"x", 0}}, {{"rate", Value::number(1)}})},
                                {{"d", 0}})),
             Code::Config);

@@ -17,6 +17,10 @@ inline Value named(const std::string& name, Members more = {}) {
   return Value::object(std::move(members));
 }
 
+inline Value penaltyValue(double l1, double l2) {
+  return Value::object({{"l1", Value::number(l1)}, {"l2", Value::number(l2)}});
+}
+
 inline Value activationValue(const std::string& name, double alpha = 0, double beta = 0) {
   return named(name, {{"alpha", Value::number(alpha)}, {"beta", Value::number(beta)}});
 }
