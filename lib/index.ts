@@ -6,6 +6,7 @@ export {
   type SluiceErrorCode,
 } from './errors.js';
 export type { ActivationName, ActivationOption } from './layers/activations.js';
+export type { ConstraintName, ConstraintOption } from './layers/constraints.js';
 export * as layers from './layers/index.js';
 export type { InitializerName, InitializerOption } from './layers/initializers.js';
 export { type InputOptions, input } from './layers/input.js';

@@ -1,4 +1,5 @@
 import { type ActivationOption, activation, activationDefault } from './activations.js';
+import { type ConstraintOption, constraint } from './constraints.js';
 import { type InitializerOption, initializer } from './initializers.js';
 import { SimpleLayer } from './layer.js';
 import { boolean, integer, layerName, parseOptions, withDefault } from './options.js';
@@ -18,6 +19,9 @@ export interface DenseOptions {
   biasRegularizer?: RegularizerOption;
   /** Of the output: divided by the number of rows; masked steps do not count. */
   activityRegularizer?: RegularizerOption;
+  /** Applied after each update; default: none. */
+  kernelConstraint?: ConstraintOption;
+  biasConstraint?: ConstraintOption;
   /** false: training leaves the weights as they are. */
   trainable?: boolean;
   name?: string;
@@ -32,25 +36,24 @@ const FIELDS = {
   kernelRegularizer: regularizer(),
   biasRegularizer: regularizer(),
   activityRegularizer: regularizer(),
+  kernelConstraint: constraint(),
+  biasConstraint: constraint(),
   trainable: withDefault(boolean(), true),
   name: layerName(),
 };
-
-const LATER = ['kernelConstraint', 'biasConstraint'];
 
 /**
  * y = activation(x W + b) over the last axis; a sequence [B,T,features] is taken step by step.
  *
  * Parameters: `<name>/kernel` [features, units], `/bias` [units].
  *
- * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range;
- * UNSUPPORTED for one that a later release will have
+ * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range
  *
  * @example
  * layers.dense({ units: 1 });
  * layers.dense({ units: 64, activation: 'tanh' }).apply(station);
  */
 export function dense(options: DenseOptions): SimpleLayer {
-  const { name, ...described } = parseOptions('dense', FIELDS, options, LATER);
+  const { name, ...described } = parseOptions('dense', FIELDS, options);
   return new SimpleLayer('dense', name, described);
 }

@@ -13,6 +13,7 @@ export type MinGruOptions = Omit<
   RecurrentOptions,
   | 'recurrentInitializer'
   | 'recurrentRegularizer'
+  | 'recurrentConstraint'
   | 'dropout'
   | 'recurrentDropout'
   | 'recurrentDropConnect'
@@ -22,6 +23,7 @@ export type MinGruOptions = Omit<
 const {
   recurrentInitializer: _matrix,
   recurrentRegularizer: _penalty,
+  recurrentConstraint: _constraint,
   dropout: _dropout,
   recurrentDropout: _recurrentDropout,
   recurrentDropConnect: _recurrentDropConnect,

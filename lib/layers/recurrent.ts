@@ -1,6 +1,7 @@
 // What the recurrent layers have in common: their options, and how they are applied.
 import { invalid } from '../errors.js';
 import { type ActivationOption, activation, activationDefault } from './activations.js';
+import { type ConstraintOption, constraint } from './constraints.js';
 import { type InitializerOption, initializer } from './initializers.js';
 import { Layer, type LayerOptions, type SymbolicTensor } from './layer.js';
 import {
@@ -36,6 +37,10 @@ export interface RecurrentOptions {
    * rows; masked steps do not count.
    */
   activityRegularizer?: RegularizerOption;
+  /** Applied after each update; default: none, as for those below. */
+  kernelConstraint?: ConstraintOption;
+  recurrentConstraint?: ConstraintOption;
+  biasConstraint?: ConstraintOption;
   /** true: the state of every step [B,T,units]; false (default): of the last one [B,units]. */
   returnSequences?: boolean;
   /** true: `apply` returns [output, ...final states]. */
@@ -78,13 +83,7 @@ export interface GatedOptions extends RecurrentOptions {
 }
 
 /** Options that Keras has and a later release will have. */
-export const LATER_RECURRENT_OPTIONS = [
-  'layerNorm',
-  'clip',
-  'kernelConstraint',
-  'recurrentConstraint',
-  'biasConstraint',
-];
+export const LATER_RECURRENT_OPTIONS = ['layerNorm', 'clip'];
 
 /** How {@link RecurrentOptions} are checked. */
 export const RECURRENT_FIELDS = {
@@ -98,6 +97,9 @@ export const RECURRENT_FIELDS = {
   recurrentRegularizer: regularizer(),
   biasRegularizer: regularizer(),
   activityRegularizer: regularizer(),
+  kernelConstraint: constraint(),
+  recurrentConstraint: constraint(),
+  biasConstraint: constraint(),
   returnSequences: withDefault(boolean(), false),
   returnState: withDefault(boolean(), false),
   goBackwards: withDefault(boolean(), false),

@@ -52,6 +52,7 @@ KernelTable float32Kernels() {
   set(Op::Metric, cpu::kMetric);
   set(Op::Penalty, cpu::kPenalty);
   set(Op::Optimize, cpu::kOptimize);
+  set(Op::Constrain, cpu::kConstrain);
   return table;
 }
 

@@ -49,6 +49,7 @@ KernelTable makeTable() {
   set(Op::Metric, metricKernel<Real>());
   set(Op::Penalty, penaltyKernel<Real>());
   set(Op::Optimize, optimizeKernel<Real>());
+  set(Op::Constrain, constrainKernel<Real>());
   return table;
 }
 

@@ -73,6 +73,8 @@ template <typename Real>
 Kernel penaltyKernel();
 template <typename Real>
 Kernel optimizeKernel();
+template <typename Real>
+Kernel constrainKernel();
 // These move elements of any dtype.
 Kernel reverseKernel();
 Kernel concatKernel();

@@ -1,5 +1,5 @@
 // The options of every layer: defaults, what is accepted, and what is refused, field by field.
-import { input, layers, SluiceError } from 'sluice';
+import { type ConstraintOption, input, layers, SluiceError } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { RecurrentLayer } from '../../lib/layers/recurrent.js';
 import { failureOf } from '../support/failure.js';
@@ -51,6 +51,18 @@ const WRONG = {
   units: [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '3', 2 ** 30 + 1, 2 ** 31, 2 ** 53, 3n],
   activation: ['Tanh', 'swish', 'toString', '__proto__', {}, { name: 1 }, 7, [], null],
   initializer: ['glorot', 'toString', '__proto__', {}, { name: 1 }, 7, null],
+  constraint: [
+    'MaxNorm',
+    'toString',
+    {},
+    { name: 1 },
+    { name: 'nonNeg', axis: 0 },
+    { name: 'unitNorm', axis: 0.5 },
+    { name: 'unitNorm', axis: 8 },
+    { name: 'maxNorm', maxValue: 0 },
+    2,
+    null,
+  ],
   regularizer: ['L2', 'l1_l2', 'toString', { l1: -1 }, { l2: Number.NaN }, { l3: 1 }, 0.01, null],
   name: [1, '', 'a/b', 'a\nb', 'a\0b', '\ud800', 'x'.repeat(201), null],
   rate: [-0.1, 1, 1.5, Number.NaN, '0.5', null],
@@ -114,6 +126,9 @@ const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
   recurrentRegularizer: WRONG.regularizer,
   biasRegularizer: WRONG.regularizer,
   activityRegularizer: WRONG.regularizer,
+  kernelConstraint: WRONG.constraint,
+  recurrentConstraint: WRONG.constraint,
+  biasConstraint: WRONG.constraint,
   returnSequences: WRONG.boolean,
   returnState: WRONG.boolean,
   goBackwards: WRONG.boolean,
@@ -154,6 +169,8 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
     kernelRegularizer: WRONG.regularizer,
     biasRegularizer: WRONG.regularizer,
     activityRegularizer: WRONG.regularizer,
+    kernelConstraint: WRONG.constraint,
+    biasConstraint: WRONG.constraint,
     trainable: WRONG.boolean,
     name: WRONG.name,
   },
@@ -291,7 +308,6 @@ describe('options that a later release will have', () => {
   const later: [string, (options: never) => unknown, Options][] = [
     ['layerNorm', layers.gru, { units: 1 }],
     ['clip', layers.gru, { units: 1 }],
-    ['kernelConstraint', layers.dense, { units: 1 }],
     ['noiseShape', layers.dropout, { rate: 0 }],
   ];
 
@@ -317,6 +333,9 @@ describe('what a layer describes', () => {
       recurrentRegularizer: null,
       biasRegularizer: null,
       activityRegularizer: null,
+      kernelConstraint: null,
+      recurrentConstraint: null,
+      biasConstraint: null,
       resetAfter: true,
       updateGate: 'keep',
       returnSequences: false,
@@ -342,6 +361,8 @@ describe('what a layer describes', () => {
       kernelRegularizer: null,
       biasRegularizer: null,
       activityRegularizer: null,
+      kernelConstraint: null,
+      biasConstraint: null,
       trainable: true,
     });
     expect(layers.dropout({ rate: 0.25 }).options).toEqual({ rate: 0.25 });
@@ -356,6 +377,19 @@ describe('what a layer describes', () => {
     expect(described('l2')).toEqual({ l1: 0, l2: 0.01 });
     expect(described('l1l2')).toEqual({ l1: 0.01, l2: 0.01 });
     expect(described({ l2: 0.5 })).toEqual({ l1: 0, l2: 0.5 });
+  });
+
+  it('constraints: by name with the defaults, or with numbers', () => {
+    const described = (kernelConstraint: ConstraintOption) =>
+      layers.gru({ units: 1, kernelConstraint }).options.kernelConstraint;
+    expect(described('nonNeg')).toEqual({ name: 'nonNeg' });
+    expect(described('unitNorm')).toEqual({ name: 'unitNorm', axis: 0 });
+    expect(described('maxNorm')).toEqual({ name: 'maxNorm', maxValue: 2, axis: 0 });
+    expect(described({ name: 'maxNorm', maxValue: 3, axis: -1 })).toEqual({
+      name: 'maxNorm',
+      maxValue: 3,
+      axis: -1,
+    });
   });
 
   it('is plain data that outlives its options', () => {

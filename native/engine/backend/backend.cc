@@ -43,7 +43,8 @@ const char* opName(Op op) {
                                            "loss",
                                            "metric",
                                            "penalty",
-                                           "optimize"};
+                                           "optimize",
+                                           "constrain"};
   static_assert(std::size(kNames) == static_cast<size_t>(Op::Count));
   return op < Op::Count ? kNames[static_cast<size_t>(op)] : "unknown";
 }

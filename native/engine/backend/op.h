@@ -55,6 +55,7 @@ enum class Op : int32_t {
   Metric,
   Penalty,
   Optimize,
+  Constrain,
   Count,
 };
 const char* opName(Op op);
@@ -499,6 +500,24 @@ enum Out {
   kOutCount
 };
 }  // namespace optimize
+
+// Brings weights back to what is allowed, in place: Keras' MaxNorm, NonNeg and UnitNorm, with n the
+// Euclidean norm along `axis`, summed in double in the order of its elements.
+enum class ConstraintKind : int32_t {
+  None,
+  MaxNorm,   // w min(n, maxValue) / (1e-7 + n)
+  NonNeg,    // max(w, 0)
+  UnitNorm,  // w / (1e-7 + n)
+};
+struct ConstraintAttributes {
+  ConstraintKind kind = ConstraintKind::None;
+  double maxValue = 2;
+  int32_t axis = 0;  // of the weights, from 0
+};
+namespace constrain {
+enum In { kInCount };
+enum Out { kWeights /*read and written*/, kOutCount };
+}  // namespace constrain
 
 // What one run brings to all its ops.
 struct RunContext {

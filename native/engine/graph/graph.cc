@@ -208,6 +208,7 @@ Graph Graph::parse(const Value& description, int64_t steps) {
           parameter.shape = spec.shape;
           parameter.initializer = spec.initializer;
           parameter.penalty = spec.penalty;
+          parameter.constraint = spec.constraint;
           parameter.trainable = spec.trainable;
           parameter.offset = graph.parameterFloats;
           const int64_t n = requireElements(spec.shape, parameter.name);

@@ -53,6 +53,7 @@ struct Parameter {
   Shape shape;
   Initializer initializer;
   PenaltyAttributes penalty;
+  ConstraintAttributes constraint;
   bool trainable = true;  // by its nature; a normaliser's mean is not
   bool frozen = false;    // by the user's choice
   int64_t offset = 0;     // in floats, in the flat buffer; 64-byte aligned

@@ -30,7 +30,17 @@ void LayerBuild::expectRank(size_t input, int rank, const char* layout) const {
 
 void LayerBuild::addWeight(const std::string& parameter, const Shape& shape,
                            const WeightOptions& weight) {
-  parameters.push_back({parameter, shape, weight.initializer, true, weight.penalty});
+  ConstraintAttributes constraint = weight.constraint;
+  if (constraint.axis < -shape.rank || constraint.axis >= shape.rank)
+    fail(Code::Config,
+         cat(name(), ": option ", weight.name, "Constraint: axis ", constraint.axis,
+             " is not one of ", parameter, ", which is ", toString(shape)),
+         {.layer = name(),
+          .option = weight.name + "Constraint",
+          .expected = cat("an axis from ", -shape.rank, " to ", shape.rank - 1),
+          .received = cat(constraint.axis)});
+  if (constraint.axis < 0) constraint.axis += shape.rank;
+  parameters.push_back({parameter, shape, weight.initializer, true, weight.penalty, constraint});
 }
 
 std::string describeShape(const Shape& shape) {

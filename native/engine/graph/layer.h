@@ -28,6 +28,7 @@ class LayerBuild {
     Initializer initializer;
     bool trainable;
     PenaltyAttributes penalty = {};
+    ConstraintAttributes constraint = {};
   };
   struct StateSpec {
     std::string name;
@@ -42,6 +43,7 @@ class LayerBuild {
   std::vector<StateSpec> states;
 
   const std::string& name() const { return options.layer(); }
+  // CONFIG where the constraint names an axis that the weight does not have.
   void addWeight(const std::string& name, const Shape& shape, const WeightOptions& weight);
   // CONFIG unless the number of inputs is within bounds.
   void expectInputs(size_t least, size_t most) const;

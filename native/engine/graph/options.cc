@@ -80,8 +80,26 @@ PenaltyAttributes OptionReader::penalty(const std::string& name) {
   return penalty;
 }
 
+ConstraintAttributes OptionReader::constraint(const std::string& name) {
+  read_.insert(name);
+  const Value* given = options_.find(name);
+  if (given == nullptr || given->isNull()) return {};
+  OptionReader options(label(name), *given);
+  ConstraintAttributes constraint;
+  static constexpr ConstraintKind kKinds[] = {ConstraintKind::MaxNorm, ConstraintKind::NonNeg,
+                                              ConstraintKind::UnitNorm};
+  constraint.kind = kKinds[options.choice("name", {"maxNorm", "nonNeg", "unitNorm"})];
+  if (constraint.kind == ConstraintKind::MaxNorm)
+    constraint.maxValue = options.number("maxValue", 0, std::numeric_limits<double>::max());
+  if (constraint.kind != ConstraintKind::NonNeg)
+    constraint.axis = static_cast<int32_t>(options.integer("axis", -kMaxRank, kMaxRank));
+  options.finish();
+  return constraint;
+}
+
 WeightOptions OptionReader::weight(const std::string& name) {
-  return {name, initializer(name + "Initializer"), penalty(name + "Regularizer")};
+  return {name, initializer(name + "Initializer"), penalty(name + "Regularizer"),
+          constraint(name + "Constraint")};
 }
 
 void OptionReader::finish() const {

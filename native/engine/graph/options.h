@@ -11,11 +11,12 @@
 
 namespace sluice {
 
-// How a weight starts and what it costs.
+// How a weight starts, what it costs and what it may be.
 struct WeightOptions {
   std::string name;  // "kernel"
   Initializer initializer;
   PenaltyAttributes penalty;
+  ConstraintAttributes constraint;
 };
 
 class OptionReader {
@@ -41,7 +42,9 @@ class OptionReader {
   }
   // { l1, l2 }, null or absent.
   PenaltyAttributes penalty(const std::string& name);
-  // Of "kernel": kernelInitializer, kernelRegularizer.
+  // { name, ... }, null or absent.
+  ConstraintAttributes constraint(const std::string& name);
+  // Of "kernel": kernelInitializer, kernelRegularizer, kernelConstraint.
   WeightOptions weight(const std::string& name);
   // CONFIG if an option was there that nobody read.
   void finish() const;

@@ -112,8 +112,24 @@ std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
   const int32_t status = kernel.launch(call);
   if (status != 0)
     fail(Code::Internal, "the optimizer's update failed: " + device.statusText(status));
+  constrain(graph, *next, device, context);
   ++iterations_;
   return next;
+}
+
+void Trainer::constrain(const Graph& graph, Snapshot& weights, const Backend& device,
+                        const RunContext& context) const {
+  const Kernel& kernel = (*device.kernels(DType::Float32))[static_cast<size_t>(Op::Constrain)];
+  for (size_t p = 0; p < graph.parameters.size(); ++p) {
+    const Parameter& parameter = graph.parameters[p];
+    if (parameter.constraint.kind == ConstraintKind::None || !segments_[p].trainable) continue;
+    const TensorView out{weights.values() + parameter.offset, DType::Float32, parameter.shape};
+    const OpCall call{Op::Constrain, &parameter.constraint, nullptr, 0, &out, 1, nullptr, nullptr,
+                      &context};
+    if (const int32_t status = kernel.launch(call); status != 0)
+      fail(Code::Internal, parameter.name + ": its constraint failed: " + device.statusText(status),
+           {.layer = parameter.layer});
+  }
 }
 
 }  // namespace sluice

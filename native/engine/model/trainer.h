@@ -34,6 +34,9 @@ class Trainer {
   void recycle(std::shared_ptr<Snapshot> old) { spare_ = std::move(old); }
 
  private:
+  // Brings the weights that were updated back to what their constraints allow.
+  void constrain(const Graph& graph, Snapshot& weights, const Backend& device,
+                 const RunContext& context) const;
   // Zeros of at least this many bytes, counted in bytes_.
   void grow(Buffer& buffer, size_t bytes);
 

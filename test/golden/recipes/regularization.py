@@ -1,4 +1,4 @@
-"""Training with penalties on weights and activities. Keras 3.15.1 on PyTorch 2.13.0; seeds 1200 and up.
+"""Training with penalties and constraints. Keras 3.15.1 on PyTorch 2.13.0; seeds 1200 and up.
 
 A keras.Model, its total loss by model.compute_loss (the losses of outputs and model.losses), its
 gradients by autograd, its updates by keras.optimizers. The format is that of optimizers.py.
@@ -18,6 +18,9 @@ STEPS, BATCH, LENGTH, FEATURES = 4, 4, 4, 3
 BOTH = {"l1": 0.03, "l2": 0.02}
 WEIGHTS = {"kernelRegularizer": BOTH, "recurrentRegularizer": "l2", "biasRegularizer": {"l1": 0.1}}
 ALL = {**WEIGHTS, "activityRegularizer": {"l1": 0.02, "l2": 0.04}}
+SHORT = {"name": "maxNorm", "maxValue": 0.5}
+CONSTRAINTS = {"kernelConstraint": SHORT, "recurrentConstraint": "unitNorm",
+               "biasConstraint": "nonNeg"}
 X = {"x": [LENGTH, FEATURES]}
 
 
@@ -75,6 +78,12 @@ def main():
             recurrent(kind, units=3, returnSequences=True, **ALL),
             dense(kind, units=2, activation="tanh", biasRegularizer="l2",
                   activityRegularizer=BOTH)])
+        case(f"{name}-constraints", 1230 + k, [
+            recurrent(kind, units=3, **CONSTRAINTS),
+            dense(kind, units=2, kernelConstraint={**SHORT, "axis": 1}, biasConstraint="unitNorm")])
+    case("bidirectional-constraints", 1240, [
+        bidirectional(units=2, recurrentConstraint=SHORT, biasConstraint=SHORT,
+                      kernelRegularizer=BOTH), dense("bidirectional", units=2)])
     case("gru-returned-state", 1220, [
         recurrent("gru", units=3, returnState=True, **ALL), dense("gru", units=2)])
     case("bidirectional", 1221, [

@@ -168,6 +168,7 @@ def trajectory(case, o, tensors):
         losses.append(loss.item())
         gradients = clip(o, dict(zip(w, torch.autograd.grad(loss, list(w.values())))))
         w = {n: update(o, v, gradients[n], states[n], t) for n, v in w.items()}
+        w = with_equations.constrained(case["model"], w)
     return w, np.array(losses)
 
 

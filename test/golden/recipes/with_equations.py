@@ -214,13 +214,31 @@ def attention(node, inputs, mask, weights, value_mask):
     return [y if mask is None else torch.where(mask[..., None], y, 0.0)]
 
 
-REGULARIZED = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}
+OPTION_OF = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}
 BY_NAME = {"l1": {"l1": 0.01}, "l2": {"l2": 0.01}, "l1l2": {"l1": 0.01, "l2": 0.01}}
 
 
 def penalty(option, value):
     factors = BY_NAME[option] if isinstance(option, str) else option or {}
     return factors.get("l1", 0) * value.abs().sum() + factors.get("l2", 0) * (value ** 2).sum()
+
+
+def constrain(option, value):
+    """What is left of a weight after an update."""
+    option = {"name": option} if isinstance(option, str) else option
+    if option is None:
+        return value
+    if option["name"] == "nonNeg":
+        return value.clamp(min=0)
+    norm = (value ** 2).sum(option.get("axis", 0), keepdim=True).sqrt()
+    wanted = norm.clamp(max=option.get("maxValue", 2)) if option["name"] == "maxNorm" else 1
+    return value * wanted / (1e-7 + norm)
+
+
+def constrained(model, weights):
+    options = {node["name"]: cell_of(node)[1] for node in model["layers"]}
+    return {n: constrain(options[n.split("/")[0]].get(OPTION_OF[n.rsplit("/", 1)[1]] + "Constraint"),
+                         w.detach()) for n, w in weights.items()}
 
 
 def penalties(model, weights, values):
@@ -231,7 +249,7 @@ def penalties(model, weights, values):
         for n, weight in weights.items():
             if n.split("/")[0] == name:
                 total = total + penalty(
-                    options.get(REGULARIZED[n.rsplit("/", 1)[1]] + "Regularizer"), weight)
+                    options.get(OPTION_OF[n.rsplit("/", 1)[1]] + "Regularizer"), weight)
         states = STATES[kind] if options.get("returnState") else 0
         for k in range(1 + states):
             output = values[f"{name}:{k}"]

@@ -45,9 +45,21 @@ def regularizer(option):
     return None if option is None else keras.regularizers.L1L2(*factors(option))
 
 
+def constraint(option):
+    if option is None:
+        return None
+    option = {"name": option} if isinstance(option, str) else option
+    axis = option.get("axis", 0)
+    return {"maxNorm": lambda: keras.constraints.MaxNorm(option.get("maxValue", 2), axis),
+            "nonNeg": keras.constraints.NonNeg,
+            "unitNorm": lambda: keras.constraints.UnitNorm(axis)}[option["name"]]()
+
+
 def of_weights(options, *weights):
     """What is said of weights, as Keras' arguments."""
-    return {f"{w}_regularizer": regularizer(options.get(f"{w}Regularizer")) for w in weights}
+    return {k: v for w in weights for k, v in {
+        f"{w}_regularizer": regularizer(options.get(f"{w}Regularizer")),
+        f"{w}_constraint": constraint(options.get(f"{w}Constraint"))}.items()}
 
 
 def recurrent_layer(kind, options, return_state=True):
