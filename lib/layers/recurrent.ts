@@ -49,6 +49,12 @@ export interface RecurrentOptions {
   goBackwards?: boolean;
   /** Keep the state from call to call; see `model.resetStates`. */
   stateful?: boolean;
+  /**
+   * Before the first step, where `apply` is given no state: 'zeros' (default), or 'learned', the same for
+   * each row: parameters `<name>/initial_state` [units] and, of an LSTM, `/initial_cell` [units], which start
+   * at zero. Not together with `stateful`.
+   */
+  initialState?: 'zeros' | 'learned';
   /** Output at masked steps: 'zero' (default) or 'repeat', the output of the step before. */
   maskedOutput?: 'zero' | 'repeat';
   /**
@@ -104,6 +110,7 @@ export const RECURRENT_FIELDS = {
   returnState: withDefault(boolean(), false),
   goBackwards: withDefault(boolean(), false),
   stateful: withDefault(boolean(), false),
+  initialState: withDefault(oneOf('zeros', 'learned'), 'zeros'),
   maskedOutput: withDefault(oneOf('zero', 'repeat'), 'zero'),
   dropout: withDefault(number({ min: 0, below: 1 }), 0),
   recurrentDropout: withDefault(number({ min: 0, below: 1 }), 0),
@@ -162,7 +169,7 @@ export class RecurrentLayer<
   /**
    * @param x a sequence [B,T,features]
    * @param call `initialState`: the state before the first step [B,units], of an LSTM [h, c]; default
-   * zeros
+   * what the layer's option of that name says
    */
   override apply(
     x: SymbolicTensor,

@@ -133,7 +133,7 @@ export class Session<O extends ModelOutput = ModelOutput> {
     native(() => this.#native.setState(checked));
   }
 
-  /** Back to the beginning: all states zero. */
+  /** Back to the beginning: all states zero, or what `initialState: 'learned'` has learned so far. */
   reset(): void {
     native(() => this.#native.reset());
   }

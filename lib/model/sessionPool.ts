@@ -58,7 +58,8 @@ export class SessionPool {
 
   /**
    * A new session: the number of its slot, 0 to `capacity` - 1. Numbers of closed slots come again.
-   * @param snapshot of a session of the same model, to go on from; default: all states zero
+   * @param snapshot of a session of the same model, to go on from; default: all states zero, or what
+   * `initialState: 'learned'` has learned so far
    * @throws SluiceError BUSY when `capacity` sessions are open; SHAPE_MISMATCH for a snapshot of another
    * model, INVALID_ARGUMENT for what is none; DISPOSED
    */

@@ -48,6 +48,8 @@ KernelTable float32Kernels() {
   set(Op::MaskAnd, cpu::kMaskAnd);
   set(Op::MaskSteps, cpu::kMaskSteps);
   set(Op::Add, cpu::kAdd);
+  set(Op::Broadcast, cpu::kBroadcast);
+  set(Op::SumRows, cpu::kSumRows);
   set(Op::Loss, cpu::kLoss);
   set(Op::Metric, cpu::kMetric);
   set(Op::Penalty, cpu::kPenalty);

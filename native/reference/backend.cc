@@ -45,6 +45,8 @@ KernelTable makeTable() {
   set(Op::MaskAnd, maskAndKernel());
   set(Op::MaskSteps, maskStepsKernel());
   set(Op::Add, addKernel<Real>());
+  set(Op::Broadcast, broadcastKernel<Real>());
+  set(Op::SumRows, sumRowsKernel<Real>());
   set(Op::Loss, lossKernel<Real>());
   set(Op::Metric, metricKernel<Real>());
   set(Op::Penalty, penaltyKernel<Real>());

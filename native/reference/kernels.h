@@ -66,6 +66,10 @@ Kernel normalizeBackwardKernel();
 template <typename Real>
 Kernel addKernel();
 template <typename Real>
+Kernel broadcastKernel();
+template <typename Real>
+Kernel sumRowsKernel();
+template <typename Real>
 Kernel lossKernel();
 template <typename Real>
 Kernel metricKernel();

@@ -47,6 +47,7 @@ export function gruNode(
       recurrentDropout: 0,
       recurrentDropConnect: 0,
       zoneout: 0,
+      initialState: 'zeros',
       trainable: true,
       ...options,
     },

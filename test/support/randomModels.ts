@@ -8,6 +8,7 @@ import {
   layers,
   type Model,
   model,
+  type RegularizerOption,
   type SymbolicTensor,
   type Tensor,
   tensor,
@@ -33,6 +34,10 @@ export interface CellSpec {
   goBackwards: boolean;
   /** The initial state comes from a second input. */
   isGivenState: boolean;
+  /** Else it is learned, where the layer is not stateful. */
+  learnsState: boolean;
+  /** On the kernel and on the outputs. */
+  regularizer: RegularizerOption;
 }
 
 export type RecurrentSpec =
@@ -179,6 +184,9 @@ function cell({ isSmooth, isStreamable, units }: ModelKinds): fc.Arbitrary<CellS
     returnState: fc.boolean(),
     goBackwards: isStreamable ? never : fc.boolean(),
     isGivenState: isStreamable ? never : fc.boolean(),
+    learnsState: fc.boolean(),
+    // Without a corner, and next to nothing beside the loss.
+    regularizer: fc.constantFrom({ l2: 0 }, { l2: 0.01 }),
   });
 }
 
@@ -259,6 +267,7 @@ function applyRecurrent(
     cellLayer(spec, {
       returnSequences: options.returnSequences,
       stateful: options.isStateful ?? false,
+      learns: spec.learnsState && !isGiven && !options.isStateful,
     });
   const cells = part.kind === 'recurrent' ? [part.cell] : [part.cell, part.backward ?? part.cell];
   const units = cells.flatMap((cell) => Array(cell.kind === 'lstm' ? 2 : 1).fill(cell.units));
@@ -288,10 +297,25 @@ function applied(layer: object, x: SymbolicTensor, call: object): SymbolicTensor
 }
 
 function cellLayer(
-  { kind, isGivenState: _, resetAfter, updateGate, recurrentActivation, ...common }: CellSpec,
-  use: { returnSequences: boolean; stateful: boolean },
+  {
+    kind,
+    isGivenState: _,
+    learnsState: __,
+    resetAfter,
+    updateGate,
+    recurrentActivation,
+    regularizer,
+    ...common
+  }: CellSpec,
+  { learns, ...use }: { returnSequences: boolean; stateful: boolean; learns: boolean },
 ): RecurrentLayer<boolean> {
-  const options = { ...common, ...use };
+  const options = {
+    ...common,
+    ...use,
+    initialState: learns ? ('learned' as const) : ('zeros' as const),
+    kernelRegularizer: regularizer,
+    activityRegularizer: regularizer,
+  };
   const gated = { ...options, recurrentActivation };
   const layer = {
     gru: () => layers.gru<boolean>({ ...gated, resetAfter, updateGate }),

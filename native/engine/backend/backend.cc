@@ -40,6 +40,8 @@ const char* opName(Op op) {
                                            "maskAnd",
                                            "maskSteps",
                                            "add",
+                                           "broadcast",
+                                           "sumRows",
                                            "loss",
                                            "metric",
                                            "penalty",

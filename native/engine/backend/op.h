@@ -51,6 +51,8 @@ enum class Op : int32_t {
   MaskAnd,
   MaskSteps,
   Add,
+  Broadcast,
+  SumRows,
   Loss,
   Metric,
   Penalty,
@@ -385,6 +387,16 @@ namespace add {
 enum In { kX, kInCount };
 enum Out { kY /*read and written*/, kOutCount };
 }  // namespace add
+
+// y[b] = x for each row b; SumRows is its adjoint, summed in double in the order of the rows.
+namespace broadcast {
+enum In { kX /*[F]*/, kInCount };
+enum Out { kY /*[B,F]*/, kOutCount };
+}  // namespace broadcast
+namespace sumRows {
+enum In { kX /*[B,F]*/, kInCount };
+enum Out { kY /*[F]*/, kOutCount };
+}  // namespace sumRows
 
 // A row of a loss is everything but the last axis. value(row): mse, mae, huber and binary
 // cross-entropy are means over the last axis; the categorical ones are cross-entropies over it.

@@ -227,7 +227,9 @@ Graph Graph::parse(const Value& description, int64_t steps) {
       }
       for (const auto& spec : build.states) {
         node.states.push_back(static_cast<int>(graph.states.size()));
-        graph.states.push_back({raw.name + "/" + spec.name, raw.name, spec.size, spec.carried});
+        const int start = spec.start < 0 ? -1 : node.parameters[static_cast<size_t>(spec.start)];
+        graph.states.push_back(
+            {raw.name + "/" + spec.name, raw.name, spec.size, spec.carried, start});
       }
     }
     checkOutputs(node);

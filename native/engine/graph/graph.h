@@ -66,6 +66,7 @@ struct State {
   std::string layer;
   int64_t size = 0;  // floats a row
   bool carried = false;
+  int start = -1;  // the parameter that it is before the first step; -1: zeros
 };
 
 struct NodeOutput {

@@ -34,6 +34,7 @@ class LayerBuild {
     std::string name;
     int64_t size;
     bool carried;
+    int start = -1;  // as State::start, but which of the layer's own parameters
   };
 
   OptionReader& options;
@@ -108,6 +109,13 @@ class NodeContext {
                     std::vector<ValueId> out) = 0;
   // Forward: what this value costs the loss, where the plan has one.
   virtual void penalize(const PenaltyAttributes& penalty, ValueId value, ValueId mask) = 0;
+  // Ahead of all other ops, for what depends on parameters alone: between layers that could run at
+  // once it would keep them apart.
+  virtual void emitFirst(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in,
+                         std::vector<ValueId> out) = 0;
+  // Backward: behind what else the node emits, for the same reason.
+  virtual void emitLast(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in,
+                        std::vector<ValueId> out) = 0;
   // Kept from this node's forward to its backward.
   virtual std::vector<ValueId>& saved() = 0;
 

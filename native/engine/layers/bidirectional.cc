@@ -37,10 +37,7 @@ class BidirectionalLayer final : public Layer {
     fromGraph_ = build.inputs.size() > 1;
     if (fromGraph_)
       build.expectInputs(static_cast<size_t>(1 + states), static_cast<size_t>(1 + states));
-    if (fromGraph_ && use_[0].stateful)
-      fail(Code::Config,
-           build.name() + ": a stateful layer carries its own state and takes no initialState",
-           {.layer = build.name(), .option = "stateful"});
+    for (const auto& core : core_) checkStart(build, *core, fromGraph_, use_[0].stateful);
     build.expectRank(0, 3, "[batch,steps,features]");
     for (int d = 0, input = 1; d < 2; ++d) {
       core_[d]->declare(build, d == 0 ? "forward/" : "backward/", build.inputs[0].shape[2]);

@@ -18,10 +18,7 @@ class RecurrentLayer final : public Layer {
     build.expectInputs(1, 1 + states);
     fromGraph_ = build.inputs.size() > 1;
     if (fromGraph_) build.expectInputs(1 + states, 1 + states);
-    if (fromGraph_ && use_.stateful)
-      fail(Code::Config,
-           build.name() + ": a stateful layer carries its own state and takes no initialState",
-           {.layer = build.name(), .option = "stateful"});
+    checkStart(build, *core_, fromGraph_, use_.stateful);
     build.expectRank(0, 3, "[batch,steps,features]");
     const int64_t units = core_->units();
     for (size_t s = 0; s < states && fromGraph_; ++s) {
@@ -37,7 +34,8 @@ class RecurrentLayer final : public Layer {
     }
     core_->declare(build, "", build.inputs[0].shape[2]);
     for (size_t s = 0; s < states; ++s)
-      build.states.push_back({stateName(static_cast<int>(s)), units, use_.stateful});
+      build.states.push_back({stateName(static_cast<int>(s)), units, use_.stateful,
+                              core_->startParameter(static_cast<int>(s))});
 
     NodeOutput state{makeShape(kBatchExtent, units), DType::Float32, false, false};
     NodeOutput sequence = build.inputs[0];
@@ -123,6 +121,19 @@ class RecurrentLayer final : public Layer {
 };
 
 }  // namespace
+
+void checkStart(const LayerBuild& build, const RecurrentCore& core, bool fromGraph, bool stateful) {
+  const bool learned = core.startParameter(0) >= 0;
+  if (fromGraph && stateful)
+    fail(Code::Config,
+         build.name() + ": a stateful layer carries its own state and takes no initialState",
+         {.layer = build.name(), .option = "stateful"});
+  if (learned && (fromGraph || stateful))
+    fail(Code::Config,
+         cat(build.name(), ": the state before the first step cannot be learned and ",
+             fromGraph ? "given by apply" : "carried over from the call before"),
+         {.layer = build.name(), .option = "initialState", .received = "'learned'"});
+}
 
 ValueId sumOf(NodeContext& node, ValueId a, ValueId b) {
   if (a == kNoValue || b == kNoValue) return a == kNoValue ? b : a;

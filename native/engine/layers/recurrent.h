@@ -39,6 +39,8 @@ class RecurrentCore {
                         const std::vector<ValueId>& dInitial) const = 0;
   // Values that forward adds to node.saved().
   virtual int savedCount() const = 0;
+  // Which of its parameters a state is before the first step; -1: none, it is zeros.
+  virtual int startParameter(int /*state*/) const { return -1; }
 };
 
 // How a recurrent layer is used, apart from its cell.
@@ -53,6 +55,13 @@ struct RecurrentUse {
 // Reads the options of a layer of this kind ('gru') and makes its core.
 std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options,
                                                  RecurrentUse& use);
+
+// The same core, which learns its states before the first step: where a call has none, they are
+// parameters, `initial_state` [units] and an LSTM's `initial_cell`, the same for each row.
+std::unique_ptr<RecurrentCore> learningStart(std::unique_ptr<RecurrentCore> core);
+
+// CONFIG where the states before the first step would come from two places.
+void checkStart(const LayerBuild& build, const RecurrentCore& core, bool fromGraph, bool stateful);
 
 // "state" or an LSTM's "cell".
 inline const char* stateName(int state) { return state == 0 ? "state" : "cell"; }

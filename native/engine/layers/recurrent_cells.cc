@@ -204,8 +204,13 @@ std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, Option
     use.goBackwards = options.boolean("goBackwards");
     use.stateful = options.boolean("stateful");
     use.activity = options.penalty("activityRegularizer");
-    if (found == std::end(kKinds)) return makeMinGruCore(options);
-    return std::make_unique<CellCore>(*found, options);
+    const bool learns = options.choice("initialState", {"zeros", "learned"}) == 1;
+    std::unique_ptr<RecurrentCore> core;
+    if (found == std::end(kKinds))
+      core = makeMinGruCore(options);
+    else
+      core = std::make_unique<CellCore>(*found, options);
+    return learns ? learningStart(std::move(core)) : std::move(core);
   }
   fail(Code::Unsupported, cat(options.layer(), ": '", kind, "' is not a recurrent layer"),
        {.layer = options.layer(), .received = kind});

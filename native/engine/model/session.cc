@@ -6,7 +6,8 @@ namespace sluice {
 
 Session::Session(std::shared_ptr<Model> model, WeightsType weights)
     : model_(std::move(model)), stepper_(*model_, weights, 1) {
-  state_.assign(static_cast<size_t>(stepper_.stateFloats()), 0.0f);
+  state_.resize(static_cast<size_t>(stepper_.stateFloats()));
+  reset();
 }
 
 void Session::push(const float* const* inputs, float* const* outputs) {

@@ -25,7 +25,7 @@ class Session {
 
   const std::vector<float>& state() const { return state_; }
   void setState(const float* values) { state_.assign(values, values + state_.size()); }
-  void reset() { state_.assign(state_.size(), 0.0f); }
+  void reset() { stepper_.start(*model_, state_.data()); }
 
  private:
   std::shared_ptr<Model> model_;

@@ -71,7 +71,7 @@ int32_t SessionPool::open(const float* state) {
   if (state)
     std::copy_n(state, stateSize(), stateAt(slot));
   else
-    std::fill_n(stateAt(slot), stateSize(), 0.0f);
+    stepper_.start(*model_, stateAt(slot));
   return slot;
 }
 

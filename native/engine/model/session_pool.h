@@ -23,8 +23,8 @@ class SessionPool {
   int64_t stateSize() const { return stepper_.stateFloats(); }
   size_t bytes() const;
 
-  // A new session's number, from 0 on. Its state is a copy of stateSize() floats, or zeros where
-  // `state` is null. BUSY when `capacity` sessions are open.
+  // A new session's number, from 0 on. Its state is a copy of stateSize() floats, or what comes
+  // before a first step where `state` is null. BUSY when `capacity` sessions are open.
   int32_t open(const float* state);
   // INVALID_ARGUMENT where `slot` is not open; so for those below. The number may come again.
   void close(double slot);

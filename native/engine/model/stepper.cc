@@ -82,10 +82,23 @@ Stepper::Stepper(const Model& model, WeightsType weights, int64_t mostRows) {
   for (const State& state : graph.states) {
     stateSizes_.push_back(state.size);
     stateFloats_ += state.size;
+    starts_.push_back(state.start < 0 ? -1
+                                      : graph.parameters[static_cast<size_t>(state.start)].offset);
     states_.push_back(rowsOf(state.size));
     memory_.statesIn.push_back(states_.back().data());
   }
   memory_.masks.assign(graph.inputs.size(), nullptr);
+}
+
+void Stepper::start(const Model& model, float* states) const {
+  std::shared_ptr<Snapshot> weights;
+  for (size_t s = 0; s < starts_.size(); states += stateSizes_[s++]) {
+    if (starts_[s] >= 0 && !weights) weights = model.currentWeights();
+    if (starts_[s] >= 0)
+      std::copy_n(weights->values() + starts_[s], stateSizes_[s], states);
+    else
+      std::fill_n(states, stateSizes_[s], 0.0f);
+  }
 }
 
 size_t Stepper::bytes() const {

@@ -26,6 +26,8 @@ class Stepper {
   // The largest group that runs in one piece and has at most `rows` rows.
   int64_t groupFor(int64_t rows) const;
 
+  // Writes stateFloats() floats: the states before a first step, learned ones as they are now.
+  void start(const Model& model, float* states) const;
   // [rows, size], to be filled before a run.
   float* input(size_t i) { return inputs_[i].as<float>(); }
   float* stateIn(size_t s) { return states_[s].as<float>(); }
@@ -39,7 +41,8 @@ class Stepper {
  private:
   std::vector<int64_t> inputSizes_, outputSizes_, stateSizes_;
   int64_t stateFloats_ = 0;
-  std::vector<Frame> frames_;  // of 1, 2, 4, ... rows
+  std::vector<int64_t> starts_;  // where each state's lies among the parameters; -1: zeros
+  std::vector<Frame> frames_;    // of 1, 2, 4, ... rows
   const Frame* last_ = nullptr;
   Buffer arena_;
   std::vector<Buffer> inputs_, states_;

@@ -78,6 +78,14 @@ class PlanBuilder::Context final : public NodeContext {
             std::vector<ValueId> out) override {
     builder_.emit({op, std::move(attributes), std::move(in), std::move(out), node().name});
   }
+  void emitFirst(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in,
+                 std::vector<ValueId> out) override {
+    builder_.emitFirst({op, std::move(attributes), std::move(in), std::move(out), node().name});
+  }
+  void emitLast(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in,
+                std::vector<ValueId> out) override {
+    lastOps_.push_back({op, std::move(attributes), std::move(in), std::move(out), node().name});
+  }
   void penalize(const PenaltyAttributes& penalty, ValueId value, ValueId mask) override {
     if (!builder_.request_.losses || penalty.isNone()) return;
     emit(Op::Penalty, attributes(penalty),
@@ -122,6 +130,7 @@ class PlanBuilder::Context final : public NodeContext {
 
   // What remains to be written once the layer's backward is there.
   void finishBackward() {
+    for (PlanOp& op : lastOps_) builder_.emit(std::move(op));
     for (const auto& [part, flat] : additions_) emit(Op::Add, nullptr, {part}, {flat});
     for (const auto& [input, value] : contributions_) {
       const ValueRef ref = node().inputs[static_cast<size_t>(input)];
@@ -139,6 +148,7 @@ class PlanBuilder::Context final : public NodeContext {
   int index_;
   NodeValues& own_;
   std::vector<std::pair<int, ValueId>> contributions_;
+  std::vector<PlanOp> lastOps_;
   std::vector<std::pair<ValueId, ValueId>> additions_;
 };
 

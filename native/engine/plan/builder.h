@@ -27,6 +27,9 @@ class PlanBuilder {
   // The value of a kind of external memory, created once.
   ValueId external(Storage storage, int index, const Shape& shape, DType dtype);
   void emit(PlanOp op) { plan_.ops.push_back(std::move(op)); }
+  void emitFirst(PlanOp op) {
+    plan_.ops.insert(plan_.ops.begin() + static_cast<std::ptrdiff_t>(firstOps_++), std::move(op));
+  }
   NodeValues& values(int node) { return nodes_[static_cast<size_t>(node)]; }
   void forward(int node);
   void addLosses(const std::vector<OutputObjective>& objectives);
@@ -46,6 +49,7 @@ class PlanBuilder {
   const Graph& graph_;
   PlanRequest request_;
   Plan plan_;
+  size_t firstOps_ = 0;  // that emitFirst put there
   std::vector<NodeValues> nodes_;
   std::vector<bool> wanted_;  // per node: a gradient of its outputs is of use
   std::map<std::pair<Storage, int>, ValueId> externals_;

@@ -275,6 +275,31 @@ TEST(LayerGradients, DropoutAndZoneout) {
                     {{"r", 0}}));
 }
 
+TEST(LayerGradients, LearnedStart) {
+  for (const bool sequences : {true, false}) {
+    const Members changes{{"initialState", Value::string("learned")},
+                          {"returnSequences", Value::boolean(sequences)},
+                          {"returnState", yes()}};
+    const std::pair<const char*, Members> kinds[] = {{"gru", gruOptions(2, changes)},
+                                                     {"lstm", lstmOptions(2, changes)},
+                                                     {"simpleRnn", simpleRnnOptions(2, changes)},
+                                                     {"minGru", minGruOptions(2, changes)}};
+    for (const auto& [kind, options] : kinds) {
+      check(cat(kind, " with a learned start"),
+            description({x(), node(kind, "r", {{"x", 0}}, options)}, {{"r", 0}, {"r", 1}}));
+      check(cat(kind, " with learned starts in both directions"),
+            description({x(), node("bidirectional", "b", {{"x", 0}},
+                                   bidirectionalOptions(options, "concat", kind))},
+                        {{"b", 0}, {"b", 2}}));
+    }
+  }
+  const Members options =
+      gruOptions(3, {{"returnSequences", yes()}, {"initialState", Value::string("learned")}});
+  check("a shared learned start", description({x(), node("gru", "g", {{"x", 0}}, options),
+                                               node("gru", "h", {{"g", 0}}, options, "g")},
+                                              {{"h", 0}}));
+}
+
 TEST(LayerGradients, Bidirectional) {
   for (const char* merge : {"concat", "sum", "ave", "mul"})
     for (const bool sequences : {true, false})

@@ -54,6 +54,7 @@ inline Members gruOptions(int64_t units, const Members& changes = {}) {
                {"returnState", Value::boolean(false)},
                {"goBackwards", Value::boolean(false)},
                {"stateful", Value::boolean(false)},
+               {"initialState", Value::string("zeros")},
                {"maskedOutput", Value::string("zero")},
                {"dropout", Value::number(0)},
                {"recurrentDropout", Value::number(0)},
