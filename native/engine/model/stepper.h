@@ -26,8 +26,11 @@ class Stepper {
   // The largest group that runs in one piece and has at most `rows` rows.
   int64_t groupFor(int64_t rows) const;
 
+  // INVALID_ARGUMENT where an id is none that its layer has; other inputs take everything.
+  void checkInput(size_t i, const float* values, int64_t rows) const;
+  // Before a run, [rows, size]. Ids come as floats, as everything that is pushed.
+  void setInput(size_t i, const float* values, int64_t rows);
   // [rows, size], to be filled before a run.
-  float* input(size_t i) { return inputs_[i].as<float>(); }
   float* stateIn(size_t s) { return states_[s].as<float>(); }
   // Allocates nothing, unless these weights were not packed before. A row's results do not depend
   // on the others.
@@ -37,12 +40,19 @@ class Stepper {
   const float* stateOut(size_t s) const;
 
  private:
+  // Of an Int32 input: what its numbers may be, and for whom.
+  struct Ids {
+    int64_t count = 0;  // 0: not an Int32 input
+    std::string layer;
+  };
+
   std::vector<int64_t> inputSizes_, outputSizes_, stateSizes_;
   int64_t stateFloats_ = 0;
   std::vector<Frame> frames_;  // of 1, 2, 4, ... rows
   const Frame* last_ = nullptr;
   Buffer arena_;
   std::vector<Buffer> inputs_, states_;
+  std::vector<Ids> ids_;  // per input
   RunMemory memory_;
 };
 
