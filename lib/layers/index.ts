@@ -6,8 +6,10 @@ export { concatenate } from './concatenate.js';
 export { conv1d, conv2d, depthwiseConv1d, depthwiseConv2d } from './convolution.js';
 export { dense } from './dense.js';
 export { dropout } from './dropout.js';
+export { embedding } from './embedding.js';
 export { gru } from './gru.js';
 export { lstm } from './lstm.js';
+export { masking } from './masking.js';
 export { minGru } from './minGru.js';
 export { normalization } from './normalization.js';
 export {
