@@ -7,11 +7,13 @@ export { conv1d, conv2d, depthwiseConv1d, depthwiseConv2d } from './convolution.
 export { dense } from './dense.js';
 export { dropout } from './dropout.js';
 export { embedding } from './embedding.js';
+export { flatten } from './flatten.js';
 export { gru } from './gru.js';
 export { lstm } from './lstm.js';
 export { masking } from './masking.js';
 export { minGru } from './minGru.js';
 export { normalization } from './normalization.js';
+export { permute } from './permute.js';
 export {
   averagePooling1d,
   averagePooling2d,
@@ -22,5 +24,9 @@ export {
   maxPooling1d,
   maxPooling2d,
 } from './pooling.js';
+export { repeatVector } from './repeatVector.js';
+export { reshape } from './reshape.js';
 export { reverse } from './reverse.js';
 export { simpleRnn } from './simpleRnn.js';
+export { softmax } from './softmax.js';
+export { timeDistributed } from './timeDistributed.js';

@@ -18,6 +18,7 @@ std::span<const LayerEntry> layerTable() {
       {"depthwiseConv2d", makeDepthwiseConv2dLayer},
       {"dropout", makeDropoutLayer},
       {"embedding", makeEmbeddingLayer},
+      {"flatten", makeFlattenLayer},
       {"globalAveragePooling1d", makeGlobalAveragePooling1dLayer},
       {"globalAveragePooling2d", makeGlobalAveragePooling2dLayer},
       {"globalMaxPooling1d", makeGlobalMaxPooling1dLayer},
@@ -30,8 +31,13 @@ std::span<const LayerEntry> layerTable() {
       {"minGru", makeMinGruLayer},
       {"multiHeadAttention", makeMultiHeadAttentionLayer},
       {"normalization", makeNormalizationLayer},
+      {"permute", makePermuteLayer},
+      {"repeatVector", makeRepeatVectorLayer},
+      {"reshape", makeReshapeLayer},
       {"reverse", makeReverseLayer},
       {"simpleRnn", makeSimpleRnnLayer},
+      {"softmax", makeSoftmaxLayer},
+      {"timeDistributed", makeTimeDistributedLayer},
   };
   return kTable;
 }

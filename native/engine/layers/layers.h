@@ -28,6 +28,7 @@ std::unique_ptr<Layer> makeDepthwiseConv1dLayer();
 std::unique_ptr<Layer> makeDepthwiseConv2dLayer();
 std::unique_ptr<Layer> makeDropoutLayer();
 std::unique_ptr<Layer> makeEmbeddingLayer();
+std::unique_ptr<Layer> makeFlattenLayer();
 std::unique_ptr<Layer> makeGlobalAveragePooling1dLayer();
 std::unique_ptr<Layer> makeGlobalAveragePooling2dLayer();
 std::unique_ptr<Layer> makeGlobalMaxPooling1dLayer();
@@ -40,7 +41,12 @@ std::unique_ptr<Layer> makeMaxPooling2dLayer();
 std::unique_ptr<Layer> makeMinGruLayer();
 std::unique_ptr<Layer> makeMultiHeadAttentionLayer();
 std::unique_ptr<Layer> makeNormalizationLayer();
+std::unique_ptr<Layer> makePermuteLayer();
+std::unique_ptr<Layer> makeRepeatVectorLayer();
+std::unique_ptr<Layer> makeReshapeLayer();
 std::unique_ptr<Layer> makeReverseLayer();
 std::unique_ptr<Layer> makeSimpleRnnLayer();
+std::unique_ptr<Layer> makeSoftmaxLayer();
+std::unique_ptr<Layer> makeTimeDistributedLayer();
 
 }  // namespace sluice
