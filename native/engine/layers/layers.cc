@@ -5,8 +5,10 @@ namespace sluice {
 std::span<const LayerEntry> layerTable() {
   static constexpr LayerEntry kTable[] = {
       {"activation", makeActivationLayer},
+      {"add", makeAddLayer},
       {"additiveAttention", makeAdditiveAttentionLayer},
       {"attention", makeAttentionLayer},
+      {"average", makeAverageLayer},
       {"averagePooling1d", makeAveragePooling1dLayer},
       {"averagePooling2d", makeAveragePooling2dLayer},
       {"bidirectional", makeBidirectionalLayer},
@@ -16,6 +18,7 @@ std::span<const LayerEntry> layerTable() {
       {"dense", makeDenseLayer},
       {"depthwiseConv1d", makeDepthwiseConv1dLayer},
       {"depthwiseConv2d", makeDepthwiseConv2dLayer},
+      {"dot", makeDotLayer},
       {"dropout", makeDropoutLayer},
       {"embedding", makeEmbeddingLayer},
       {"flatten", makeFlattenLayer},
@@ -26,10 +29,13 @@ std::span<const LayerEntry> layerTable() {
       {"gru", makeGruLayer},
       {"lstm", makeLstmLayer},
       {"masking", makeMaskingLayer},
+      {"maximum", makeMaximumLayer},
       {"maxPooling1d", makeMaxPooling1dLayer},
       {"maxPooling2d", makeMaxPooling2dLayer},
       {"minGru", makeMinGruLayer},
+      {"minimum", makeMinimumLayer},
       {"multiHeadAttention", makeMultiHeadAttentionLayer},
+      {"multiply", makeMultiplyLayer},
       {"normalization", makeNormalizationLayer},
       {"permute", makePermuteLayer},
       {"repeatVector", makeRepeatVectorLayer},
@@ -37,6 +43,7 @@ std::span<const LayerEntry> layerTable() {
       {"reverse", makeReverseLayer},
       {"simpleRnn", makeSimpleRnnLayer},
       {"softmax", makeSoftmaxLayer},
+      {"subtract", makeSubtractLayer},
       {"timeDistributed", makeTimeDistributedLayer},
   };
   return kTable;
