@@ -1,6 +1,7 @@
 // The layers by their public names: `layers.gru(...)`.
 export { activation } from './activation.js';
 export { additiveAttention, attention, multiHeadAttention } from './attention.js';
+export { batchNormalization, batchNormalization as batchNorm } from './batchNormalization.js';
 export { bidirectional } from './bidirectional.js';
 export { concatenate } from './concatenate.js';
 export { conv1d, conv2d, depthwiseConv1d, depthwiseConv2d } from './convolution.js';
@@ -10,6 +11,7 @@ export { dropout } from './dropout.js';
 export { embedding } from './embedding.js';
 export { flatten } from './flatten.js';
 export { gru } from './gru.js';
+export { layerNormalization, layerNormalization as layerNorm } from './layerNormalization.js';
 export { lstm } from './lstm.js';
 export { masking } from './masking.js';
 export { add, average, maximum, minimum, multiply, subtract } from './merging.js';
