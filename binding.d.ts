@@ -43,6 +43,8 @@ export interface OutputInfo {
   shape: Extents;
   /** Whether a mask reaches this output (then it weighs the loss), given that each input has one. */
   masked: boolean;
+  /** Whether one reaches it in any case, since a layer computes it. */
+  alwaysMasked: boolean;
 }
 
 export interface NodeInfo {

@@ -5,7 +5,12 @@ export {
   SluiceError,
   type SluiceErrorCode,
 } from './errors.js';
-export type { ActivationName, ActivationOption } from './layers/activations.js';
+export type {
+  ActivationName,
+  ActivationOption,
+  OutputActivationOption,
+  OutputOnlyActivation,
+} from './layers/activations.js';
 export type { ConstraintName, ConstraintOption } from './layers/constraints.js';
 export * as layers from './layers/index.js';
 export type { InitializerName, InitializerOption } from './layers/initializers.js';

@@ -1,17 +1,17 @@
-import { type ActivationOption, activation as activationField } from './activations.js';
+import { type OutputActivationOption, outputActivation } from './activations.js';
 import { SimpleLayer } from './layer.js';
 import { layerName, parseOptions } from './options.js';
 
 /** Options of {@link activation}. */
 export interface ActivationOptions {
-  activation: ActivationOption;
+  activation: OutputActivationOption;
   name?: string;
 }
 
-const FIELDS = { activation: activationField(), name: layerName() };
+const FIELDS = { activation: outputActivation(), name: layerName() };
 
 /**
- * Applies an activation to every value, whatever the shape.
+ * Applies an activation to every value, whatever the shape; `softmax` over the last axis.
  *
  * @throws SluiceError INVALID_ARGUMENT for an unknown activation
  *

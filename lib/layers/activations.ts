@@ -2,7 +2,10 @@ import { invalid, show } from '../errors.js';
 import type { Json } from '../native.js';
 import { custom, type Field, number, optional, parseOptions, text } from './options.js';
 
-/** Activations by name. `hardSigmoid` is Keras 3's (x/6 + 0.5), `hardSigmoidLegacy` the older 0.2x + 0.5. */
+/**
+ * Activations by name, those that every layer has. `hardSigmoid` is Keras 3's (x/6 + 0.5),
+ * `hardSigmoidLegacy` the older 0.2x + 0.5.
+ */
 export type ActivationName =
   | 'linear'
   | 'tanh'
@@ -25,6 +28,18 @@ export type ActivationOption =
   | { name: 'hardSigmoid'; alpha?: number; beta?: number }
   | { name: ActivationName };
 
+/**
+ * Activations that recurrent layers do not have: `gelu` is the exact one (with erf), `swish` another
+ * name of `silu`, `softmax` goes over the last axis.
+ */
+export type OutputOnlyActivation = 'exponential' | 'gelu' | 'selu' | 'silu' | 'swish' | 'softmax';
+
+/** What layers that are not recurrent take. */
+export type OutputActivationOption =
+  | ActivationOption
+  | OutputOnlyActivation
+  | { name: OutputOnlyActivation };
+
 interface Parameters {
   alpha?: number;
   beta?: number;
@@ -44,44 +59,62 @@ const DEFAULTS: Record<ActivationName, Parameters> = {
   hardSigmoidLegacy: {},
 };
 
-const EXPECTED = `one of ${Object.keys(DEFAULTS).join(', ')}, or { name, alpha, beta }`;
+const OUTPUT_DEFAULTS: Record<ActivationName | OutputOnlyActivation, Parameters> = {
+  ...DEFAULTS,
+  exponential: {},
+  gelu: {},
+  selu: {},
+  silu: {},
+  swish: {},
+  softmax: {},
+};
+
+/** How names are written in a description that have another one there. */
+const SAME: Record<string, Activation> = {
+  hardSigmoidLegacy: { name: 'hardSigmoid', alpha: 0.2, beta: 0.5 },
+  swish: { name: 'silu', alpha: 0, beta: 0 },
+};
 
 /** The full form, as it stands in a description: `{ name, alpha, beta }`. */
 export type Activation = { name: string; alpha: number; beta: number } & { [key: string]: Json };
 
-/** An option that takes an activation. */
+/** An option that takes an activation which every layer has. */
 export function activation(): Field<Activation> {
-  return custom(EXPECTED, parse);
+  return activationOf(DEFAULTS);
 }
 
-function parse(value: unknown, option: string, where: string): Activation {
-  const given = typeof value === 'string' ? { name: value } : value;
-  if (given === null || typeof given !== 'object' || !('name' in given)) {
-    throw invalid(option, EXPECTED, value, where);
-  }
-  const name = given.name;
-  if (typeof name !== 'string' || !isActivation(name)) throw invalid(option, EXPECTED, name, where);
-  const defaults = DEFAULTS[name];
-  // Only those numbers that this activation has are known here, so that others are refused.
-  const fields = {
-    name: text(),
-    ...(defaults.alpha === undefined ? {} : { alpha: optional(number({ min: 0 })) }),
-    ...(defaults.beta === undefined ? {} : { beta: optional(number()) }),
-  };
-  const parsed: Parameters = parseOptions(`${where}: ${option} ${show(name)}`, fields, given);
-  if (name === 'hardSigmoidLegacy') return { name: 'hardSigmoid', alpha: 0.2, beta: 0.5 };
-  return {
-    name,
-    alpha: parsed.alpha ?? defaults.alpha ?? 0,
-    beta: parsed.beta ?? defaults.beta ?? 0,
-  };
+/** An option that takes any activation. */
+export function outputActivation(): Field<Activation> {
+  return activationOf(OUTPUT_DEFAULTS);
 }
 
-function isActivation(name: string): name is ActivationName {
-  return Object.hasOwn(DEFAULTS, name);
+function activationOf(known: Readonly<Record<string, Parameters>>): Field<Activation> {
+  const expected = `one of ${Object.keys(known).join(', ')}, or { name, alpha, beta }`;
+  return custom(expected, (value, option, where) => {
+    const given = typeof value === 'string' ? { name: value } : value;
+    if (given === null || typeof given !== 'object' || !('name' in given)) {
+      throw invalid(option, expected, value, where);
+    }
+    const name = given.name;
+    const defaults = typeof name === 'string' && Object.hasOwn(known, name) && known[name];
+    if (typeof name !== 'string' || !defaults) throw invalid(option, expected, name, where);
+    // Only those numbers that this activation has are known here, so that others are refused.
+    const fields = {
+      name: text(),
+      ...(defaults.alpha === undefined ? {} : { alpha: optional(number({ min: 0 })) }),
+      ...(defaults.beta === undefined ? {} : { beta: optional(number()) }),
+    };
+    const parsed: Parameters = parseOptions(`${where}: ${option} ${show(name)}`, fields, given);
+    return {
+      name,
+      alpha: parsed.alpha ?? defaults.alpha ?? 0,
+      beta: parsed.beta ?? defaults.beta ?? 0,
+      ...SAME[name],
+    };
+  });
 }
 
 /** The full form of a name, for the defaults of layers. */
 export function activationDefault(name: ActivationName): Activation {
-  return parse(name, 'activation', 'defaults');
+  return activation().parse(name, 'activation', 'defaults');
 }

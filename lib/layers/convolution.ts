@@ -1,4 +1,4 @@
-import { type ActivationOption, activation, activationDefault } from './activations.js';
+import { activationDefault, type OutputActivationOption, outputActivation } from './activations.js';
 import { type InitializerOption, initializer } from './initializers.js';
 import { conflict, type LayerOptions, SimpleLayer } from './layer.js';
 import { boolean, integer, layerName, parseOptions, withDefault } from './options.js';
@@ -16,7 +16,7 @@ interface ConvolutionOptions {
   /** Channels of the output, at least 1. */
   filters: number;
   /** Default linear. */
-  activation?: ActivationOption;
+  activation?: OutputActivationOption;
   useBias?: boolean;
   /** Default glorotUniform. */
   kernelInitializer?: InitializerOption;
@@ -54,7 +54,7 @@ export interface Conv2dOptions extends ConvolutionOptions {
 }
 
 const COMMON = {
-  activation: withDefault(activation(), activationDefault('linear')),
+  activation: withDefault(outputActivation(), activationDefault('linear')),
   useBias: withDefault(boolean(), true),
   biasInitializer: initializer('zeros'),
   trainable: withDefault(boolean(), true),

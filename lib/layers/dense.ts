@@ -1,4 +1,4 @@
-import { type ActivationOption, activation, activationDefault } from './activations.js';
+import { activationDefault, type OutputActivationOption, outputActivation } from './activations.js';
 import { type ConstraintOption, constraint } from './constraints.js';
 import { type InitializerOption, initializer } from './initializers.js';
 import { SimpleLayer } from './layer.js';
@@ -10,7 +10,7 @@ export interface DenseOptions {
   /** Size of the output's last axis, at least 1. */
   units: number;
   /** Default linear. */
-  activation?: ActivationOption;
+  activation?: OutputActivationOption;
   useBias?: boolean;
   kernelInitializer?: InitializerOption;
   biasInitializer?: InitializerOption;
@@ -29,7 +29,7 @@ export interface DenseOptions {
 
 const FIELDS = {
   units: integer(1, 2 ** 30),
-  activation: withDefault(activation(), activationDefault('linear')),
+  activation: withDefault(outputActivation(), activationDefault('linear')),
   useBias: withDefault(boolean(), true),
   kernelInitializer: initializer('glorotUniform'),
   biasInitializer: initializer('zeros'),

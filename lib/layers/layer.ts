@@ -30,6 +30,9 @@ export class SymbolicTensor {
 /** Values of a layer's parameters that are there before training, by the last part of their names. */
 export type LayerWeights = Record<string, Tensor<'float32'>>;
 
+/** What an input of a model may hold. */
+export type InputDtype = 'float32' | 'int32';
+
 let nextId = 0;
 
 /**
@@ -59,6 +62,11 @@ export abstract class Layer {
     inputs: SymbolicTensor | readonly SymbolicTensor[],
   ): SymbolicTensor | SymbolicTensor[];
 
+  /** @internal What it takes as a model's first layer. */
+  get inputDtype(): InputDtype {
+    return 'float32';
+  }
+
   /** @internal Weights that the layer brings along, for parameters of these shapes. */
   presetWeights(_shapes: Readonly<Record<string, readonly number[]>>): LayerWeights {
     return {};
@@ -82,6 +90,22 @@ export abstract class Layer {
 
 /** A layer with one input and one output. */
 export class SimpleLayer extends Layer {
+  readonly #inputDtype: InputDtype;
+
+  constructor(
+    kind: string,
+    name: string | undefined,
+    options: LayerOptions,
+    inputDtype: InputDtype = 'float32',
+  ) {
+    super(kind, name, options);
+    this.#inputDtype = inputDtype;
+  }
+
+  override get inputDtype(): InputDtype {
+    return this.#inputDtype;
+  }
+
   override apply(x: SymbolicTensor): SymbolicTensor {
     return this.connectOne([x]);
   }

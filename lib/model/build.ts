@@ -53,7 +53,8 @@ export function sequential(
   if (!Array.isArray(layers) || layers.length === 0) {
     throw invalid('layers', 'an array of at least one layer', layers, 'sequential');
   }
-  const start = input({ shape: inputShape });
+  const dtype = checkLayer(layers[0], 'layers[0]', 'sequential').inputDtype;
+  const start = input({ shape: inputShape, dtype });
   let value = start;
   for (const [i, item] of layers.entries()) {
     const layer = checkLayer(item, `layers[${i}]`, 'sequential');

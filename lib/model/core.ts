@@ -156,8 +156,9 @@ function consumerOf(description: ModelDescription, input: string): string {
 }
 
 function activationOf(description: ModelDescription, node: string): string | null {
-  const options: Record<string, Json> =
-    description.nodes.find(({ name }) => name === node)?.options ?? {};
+  const found = description.nodes.find(({ name }) => name === node);
+  if (found?.kind === 'softmax') return 'softmax';
+  const options: Record<string, Json> = found?.options ?? {};
   const { activation } = options;
   const isSpec = activation !== null && typeof activation === 'object' && 'name' in activation;
   return isSpec && typeof activation.name === 'string' ? activation.name : null;

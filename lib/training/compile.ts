@@ -228,10 +228,11 @@ function checkLoss(loss: Loss, output: OutputPort): void {
   }
   // Nearly always a mistake, as other libraries' cross-entropies take probabilities by default; the
   // model still trains, badly, so that nobody would notice.
-  if (loss.kind === 'binaryCrossentropy' && /sigmoid$/i.test(output.activation ?? '')) {
+  const applied = loss.kind === 'binaryCrossentropy' ? /sigmoid$/i : /softmax/;
+  if (/rossentropy$/.test(loss.kind) && applied.test(output.activation ?? '')) {
     process.emitWarning(
-      `binaryCrossentropy takes logits, but output '${output.name}' ends in ${output.activation}: ` +
-        'remove that activation',
+      `${loss.kind} takes logits, but output '${output.name}' ends in ${output.activation}: ` +
+        `remove that ${output.activation}`,
       'SluiceWarning',
     );
   }

@@ -57,7 +57,7 @@ export function bindTargets(
     const port = ports[index] as OutputPort;
     if (!isSparse(losses[index] as Loss)) continue;
     const weight = combined.find(({ slot }) => slot.index === index);
-    checkLabels(port, target, weight, isMasked && port.masked);
+    checkLabels(port, target, weight, port.alwaysMasked || (isMasked && port.masked));
   }
   return { count: rows.count, columns: [...rows.columns, ...targets, ...combined] };
 }

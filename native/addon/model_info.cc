@@ -137,6 +137,7 @@ Napi::Value ModelObject::outputs(const Napi::CallbackInfo& info) {
     entry.Set("node", graph.nodes[static_cast<size_t>(ref.node)].name);
     entry.Set("shape", jsExtents(env, output.shape));
     entry.Set("masked", output.masked);
+    entry.Set("alwaysMasked", output.alwaysMasked);
     return entry;
   });
 }

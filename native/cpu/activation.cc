@@ -12,18 +12,19 @@ namespace sluice::cpu::HWY_NAMESPACE {
 
 void ActivateRange(const ActivationSpec& spec, const float* x, float* y, int64_t n) {
   const hn::ScalableTag<float> d;
-  WithActivation(d, spec, [&](const auto& activation) HWY_ATTR {
+  WithAnyActivation(d, spec, [&](const auto& activation) HWY_ATTR {
     Transform(
         d, n, y, [&](auto v) HWY_ATTR { return activation.of(v); }, x);
   });
 }
 
-void ActivateBackwardRange(const ActivationSpec& spec, const float* y, const float* dy, float* dx,
+// v: the output, or the input where the derivative is taken from it.
+void ActivateBackwardRange(const ActivationSpec& spec, const float* v, const float* dy, float* dx,
                            int64_t n) {
   const hn::ScalableTag<float> d;
-  WithActivation(d, spec, [&](const auto& activation) HWY_ATTR {
-    const auto slope = [&](auto out, auto g) HWY_ATTR { return hn::Mul(g, activation.slope(out)); };
-    Transform(d, n, dx, slope, y, dy);
+  WithAnyActivation(d, spec, [&](const auto& activation) HWY_ATTR {
+    const auto slope = [&](auto at, auto g) HWY_ATTR { return hn::Mul(g, activation.slope(at)); };
+    Transform(d, n, dx, slope, v, dy);
   });
 }
 
@@ -55,12 +56,13 @@ int32_t forward(const OpCall& call) noexcept {
 
 int32_t backward(const OpCall& call) noexcept {
   using namespace activationBackward;
-  const float *y = input(call, kY), *dy = input(call, kDy);
+  const auto& spec = call.attr<ActivationSpec>();
+  const float *v = input(call, needsInput(spec.kind) ? kX : kY), *dy = input(call, kDy);
   float* dx = output(call, kDx);
   parallelFor(call.context->threads, call.out[kDx].shape.elements(), kCheapGrain,
               [&](int64_t begin, int64_t end) {
                 HWY_DYNAMIC_DISPATCH(ActivateBackwardRange)
-                (call.attr<ActivationSpec>(), y + begin, dy + begin, dx + begin, end - begin);
+                (spec, v + begin, dy + begin, dx + begin, end - begin);
               });
   return 0;
 }

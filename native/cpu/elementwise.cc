@@ -21,17 +21,40 @@ void AddRange(const float* a, const float* b, float* y, int64_t n) {
   Transform(
       Floats(), n, y, [](auto u, auto v) HWY_ATTR { return hn::Add(u, v); }, a, b);
 }
-void AverageRange(const float* a, const float* b, float* y, int64_t n) {
-  const Floats d;
-  const auto half = hn::Set(d, 0.5f);
+void SubtractRange(const float* a, const float* b, float* y, int64_t n) {
   Transform(
-      d, n, y, [&](auto u, auto v) HWY_ATTR { return hn::Mul(hn::Add(u, v), half); }, a, b);
+      Floats(), n, y, [](auto u, auto v) HWY_ATTR { return hn::Sub(u, v); }, a, b);
 }
-void HalveRange(const float* x, float* y, int64_t n) {
+// The second one where it is larger; NaN where either is.
+void LargerRange(const float* a, const float* b, float* y, int64_t n) {
+  const auto larger = [](auto u, auto v) HWY_ATTR {
+    return hn::IfThenElse(hn::Or(hn::Gt(v, u), hn::IsNaN(v)), v, u);
+  };
+  Transform(Floats(), n, y, larger, a, b);
+}
+void SmallerRange(const float* a, const float* b, float* y, int64_t n) {
+  const auto smaller = [](auto u, auto v) HWY_ATTR {
+    return hn::IfThenElse(hn::Or(hn::Lt(v, u), hn::IsNaN(v)), v, u);
+  };
+  Transform(Floats(), n, y, smaller, a, b);
+}
+void ScaleRange(const float* x, float factor, float* y, int64_t n) {
   const Floats d;
-  const auto half = hn::Set(d, 0.5f);
+  const auto f = hn::Set(d, factor);
   Transform(
-      d, n, y, [&](auto v) HWY_ATTR { return hn::Mul(v, half); }, x);
+      d, n, y, [&](auto v) HWY_ATTR { return hn::Mul(v, f); }, x);
+}
+// y where the two are equal, else 0.
+void WhereEqualRange(const float* a, const float* b, float* y, int64_t n) {
+  const auto keep = [](auto u, auto v, auto g)
+                        HWY_ATTR { return hn::IfThenElseZero(hn::Eq(u, v), g); };
+  Transform(Floats(), n, y, keep, a, b, y);
+}
+// 0 where the two are equal, else y: an earlier part has won.
+void ZeroWhereEqualRange(const float* earlier, const float* best, float* y, int64_t n) {
+  const auto keep = [](auto u, auto v, auto g)
+                        HWY_ATTR { return hn::IfThenZeroElse(hn::Eq(u, v), g); };
+  Transform(Floats(), n, y, keep, earlier, best, y);
 }
 
 // One period of features: mean (null: 0) and deviation have n values as x has.
@@ -69,8 +92,12 @@ HWY_AFTER_NAMESPACE();
 namespace sluice::cpu {
 HWY_EXPORT(MultiplyRange);
 HWY_EXPORT(AddRange);
-HWY_EXPORT(AverageRange);
-HWY_EXPORT(HalveRange);
+HWY_EXPORT(SubtractRange);
+HWY_EXPORT(LargerRange);
+HWY_EXPORT(SmallerRange);
+HWY_EXPORT(ScaleRange);
+HWY_EXPORT(WhereEqualRange);
+HWY_EXPORT(ZeroWhereEqualRange);
 HWY_EXPORT(NormalizeRange);
 namespace {
 
@@ -80,39 +107,80 @@ void inParts(const OpCall& call, int64_t n, F&& part) {
               [&](int64_t begin, int64_t end) { part(begin, end - begin); });
 }
 
-int32_t runMerge(const OpCall& call) noexcept {
-  using namespace merge;
-  const float *a = input(call, kA), *b = input(call, kB);
-  float* y = output(call, kY);
-  const MergeMode mode = call.attr<MergeAttributes>().mode;
-  const auto range = mode == MergeMode::Multiply  ? HWY_DYNAMIC_DISPATCH(MultiplyRange)
-                     : mode == MergeMode::Average ? HWY_DYNAMIC_DISPATCH(AverageRange)
-                                                  : HWY_DYNAMIC_DISPATCH(AddRange);
-  inParts(call, call.out[kY].shape.elements(),
-          [&](int64_t i, int64_t n) { range(a + i, b + i, y + i, n); });
-  return 0;
+auto pairwise(MergeMode mode) {
+  switch (mode) {
+    case MergeMode::Multiply:
+      return HWY_DYNAMIC_DISPATCH(MultiplyRange);
+    case MergeMode::Subtract:
+      return HWY_DYNAMIC_DISPATCH(SubtractRange);
+    case MergeMode::Maximum:
+      return HWY_DYNAMIC_DISPATCH(LargerRange);
+    case MergeMode::Minimum:
+      return HWY_DYNAMIC_DISPATCH(SmallerRange);
+    case MergeMode::Sum:
+    case MergeMode::Average:
+      break;
+  }
+  return HWY_DYNAMIC_DISPATCH(AddRange);
 }
 
-void mergeGradient(const OpCall& call, float* gradient, const float* other) {
-  using namespace mergeBackward;
-  const float* dy = input(call, kDy);
-  const MergeMode mode = call.attr<MergeAttributes>().mode;
-  if (!gradient) return;
-  inParts(call, call.in[kDy].shape.elements(), [&](int64_t i, int64_t n) {
-    if (mode == MergeMode::Multiply) {
-      HWY_DYNAMIC_DISPATCH(MultiplyRange)(dy + i, other + i, gradient + i, n);
-    } else if (mode == MergeMode::Average) {
-      HWY_DYNAMIC_DISPATCH(HalveRange)(dy + i, gradient + i, n);
-    } else {
-      std::copy_n(dy + i, n, gradient + i);
-    }
+// The first `parts` inputs merged, for n elements from i on.
+void mergeParts(const OpCall& call, MergeMode mode, int32_t parts, int64_t i, int64_t n, float* y) {
+  const auto range = pairwise(mode);
+  range(input(call, 0) + i, input(call, 1) + i, y, n);
+  for (int32_t k = 2; k < parts; ++k) range(y, input(call, k) + i, y, n);
+  if (mode == MergeMode::Average)
+    HWY_DYNAMIC_DISPATCH(ScaleRange)(y, 1 / static_cast<float>(parts), y, n);
+}
+
+// Several passes over a stretch that stays in the cache.
+constexpr int64_t kStretch = 1024;
+template <typename F>
+void inStretches(const OpCall& call, int64_t n, F&& stretch) {
+  parallelFor(call.context->threads, n, kCheapGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i += kStretch) stretch(i, std::min(kStretch, end - i));
   });
 }
 
+int32_t runMerge(const OpCall& call) noexcept {
+  float* y = output(call, merge::kY);
+  const MergeMode mode = call.attr<MergeAttributes>().mode;
+  inStretches(call, call.out[merge::kY].shape.elements(),
+              [&](int64_t i, int64_t n) { mergeParts(call, mode, call.inCount, i, n, y + i); });
+  return 0;
+}
+
+// Of part k, for n elements from i on.
+void mergeGradient(const OpCall& call, MergeMode mode, int32_t k, int64_t i, int64_t n,
+                   float* gradient) {
+  const int32_t parts = call.inCount - 1;
+  const float* dy = input(call, parts) + i;
+  if (mode == MergeMode::Average || (mode == MergeMode::Subtract && k == 1)) {
+    const float factor = mode == MergeMode::Average ? 1 / static_cast<float>(parts) : -1.0f;
+    HWY_DYNAMIC_DISPATCH(ScaleRange)(dy, factor, gradient, n);
+    return;
+  }
+  std::copy_n(dy, n, gradient);
+  if (mode == MergeMode::Multiply) {
+    for (int32_t other = 0; other < parts; ++other)
+      if (other != k)
+        HWY_DYNAMIC_DISPATCH(MultiplyRange)(gradient, input(call, other) + i, gradient, n);
+  } else if (mode == MergeMode::Maximum || mode == MergeMode::Minimum) {
+    float best[kStretch];
+    mergeParts(call, mode, parts, i, n, best);
+    HWY_DYNAMIC_DISPATCH(WhereEqualRange)(input(call, k) + i, best, gradient, n);
+    for (int32_t earlier = 0; earlier < k; ++earlier)
+      HWY_DYNAMIC_DISPATCH(ZeroWhereEqualRange)(input(call, earlier) + i, best, gradient, n);
+  }
+}
+
 int32_t runMergeBackward(const OpCall& call) noexcept {
-  using namespace mergeBackward;
-  mergeGradient(call, output(call, kDa), input(call, kB));
-  mergeGradient(call, output(call, kDb), input(call, kA));
+  const int32_t parts = call.inCount - 1;
+  const MergeMode mode = call.attr<MergeAttributes>().mode;
+  inStretches(call, call.in[parts].shape.elements(), [&](int64_t i, int64_t n) {
+    for (int32_t k = 0; k < parts; ++k)
+      if (float* gradient = output(call, k)) mergeGradient(call, mode, k, i, n, gradient + i);
+  });
   return 0;
 }
 
@@ -133,12 +201,12 @@ int32_t runMaskAnd(const OpCall& call) noexcept {
   return 0;
 }
 
-// Few features are repeated until they fill a stretch worth a vector loop.
-constexpr int64_t kStretch = 256;
+// Few features are repeated until they fill a period worth a vector loop.
+constexpr int64_t kPeriod = 256;
 
 int64_t stretchOf(const Shape& shape) {
   const int64_t F = std::max<int64_t>(shape.last(), 1);
-  return std::min((kStretch + F - 1) / F, std::max<int64_t>(shape.rows(), 1)) * F;
+  return std::min((kPeriod + F - 1) / F, std::max<int64_t>(shape.rows(), 1)) * F;
 }
 
 void normalizeWith(const OpCall& call, const float* mean, const float* variance, const float* x,

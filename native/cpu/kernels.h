@@ -19,12 +19,19 @@ extern const Kernel kAdditiveScores, kAdditiveScoresBackward;             // add
 extern const Kernel kReverse, kConcat, kSplit, kMaskSteps;                // layout.cc
 extern const Kernel kMerge, kMergeBackward, kMaskAnd, kAdd, kScaleSteps;  // elementwise.cc
 extern const Kernel kNormalize, kNormalizeBackward;
-extern const Kernel kBroadcast, kSumRows;  // rows.cc
-extern const Kernel kDropout;              // dropout.cc
-extern const Kernel kLoss;                 // loss.cc
-extern const Kernel kMetric;               // metric.cc
-extern const Kernel kPenalty;              // penalty.cc
-extern const Kernel kOptimize;             // optimizer.cc
-extern const Kernel kConstrain;            // constrain.cc
+extern const Kernel kStepMask;                           // mask.cc
+extern const Kernel kEmbedding, kEmbeddingBackward;      // embedding.cc
+extern const Kernel kPermute, kRepeat, kRepeatBackward;  // permute.cc
+extern const Kernel kSoftmax, kSoftmaxBackward;          // softmax.cc
+extern const Kernel kLayerNorm, kLayerNormBackward;      // row_norm.cc
+extern const Kernel kUnitLength, kUnitLengthBackward;
+extern const Kernel kMoments, kBatchNorm, kBatchNormBackward, kMovingAverage;  // batch_norm.cc
+extern const Kernel kDropout;                                                  // dropout.cc
+extern const Kernel kLoss;                                                     // loss.cc
+extern const Kernel kMetric;                                                   // metric.cc
+extern const Kernel kOptimize;                                                 // optimizer.cc
+extern const Kernel kBroadcast, kSumRows;                                      // rows.cc
+extern const Kernel kPenalty;                                                  // penalty.cc
+extern const Kernel kConstrain;                                                // constrain.cc
 
 }  // namespace sluice::cpu

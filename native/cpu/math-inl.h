@@ -131,8 +131,29 @@ HWY_INLINE V Tanh(D d, V x) {
   return hn::CopySign(y, x);
 }
 
-// One activation with its parameters spread over a vector. of(x) is the function, slope(y) the
-// derivative as a function of the output (see op.h).
+// The distribution function of the normal distribution. erfc(z) = t e^(-z^2 + p(t)) for z >= 0 with
+// t = 1 / (1 + z/2) (Numerical Recipes, erfcc): the small tail keeps its digits.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V NormalDistribution(D d, V x) {
+  const V one = hn::Set(d, 1.0f), half = hn::Set(d, 0.5f);
+  const V z = hn::Mul(hn::Abs(x), hn::Set(d, 0.70710678118654752f));
+  const V t = hn::Div(one, hn::MulAdd(half, z, one));
+  V p = hn::Set(d, 0.17087277f);
+  p = hn::MulAdd(p, t, hn::Set(d, -0.82215223f));
+  p = hn::MulAdd(p, t, hn::Set(d, 1.48851587f));
+  p = hn::MulAdd(p, t, hn::Set(d, -1.13520398f));
+  p = hn::MulAdd(p, t, hn::Set(d, 0.27886807f));
+  p = hn::MulAdd(p, t, hn::Set(d, -0.18628806f));
+  p = hn::MulAdd(p, t, hn::Set(d, 0.09678418f));
+  p = hn::MulAdd(p, t, hn::Set(d, 0.37409196f));
+  p = hn::MulAdd(p, t, hn::Set(d, 1.00002368f));
+  p = hn::MulAdd(p, t, hn::Set(d, -1.26551223f));
+  const V tail = hn::Mul(hn::Mul(half, t), Exp(d, hn::NegMulAdd(z, z, p)));
+  return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(one, tail));
+}
+
+// One activation with its parameters spread over a vector. of(x) is the function, slope(v) the
+// derivative as a function of the output, or of the input where needsInput (see op.h).
 template <ActivationKind kKind, class D>
 struct Activation {
   using V = hn::Vec<D>;
@@ -165,6 +186,17 @@ struct Activation {
       return hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(alpha, x));
     if constexpr (kKind == Kind::HardSigmoid)
       return AtMost(d, one, AtLeast(d, zero, hn::MulAdd(alpha, x, beta)));
+    if constexpr (kKind == Kind::Exponential) return Exp(d, x);
+    if constexpr (kKind == Kind::Selu)
+      return hn::Mul(hn::Set(d, static_cast<float>(kSeluScale)),
+                     hn::IfThenElse(hn::Gt(x, zero), x,
+                                    hn::Mul(hn::Set(d, static_cast<float>(kSeluAlpha)),
+                                            Expm1OfNegative(d, AtMost(d, zero, x)))));
+    // -infinity times 0 would be NaN; from -104 on the result is 0 in any case.
+    if constexpr (kKind == Kind::Silu)
+      return hn::Mul(AtLeast(d, hn::Set(d, -104.0f), x), Sigmoid(d, x));
+    if constexpr (kKind == Kind::Gelu)
+      return hn::Mul(AtLeast(d, hn::Set(d, -104.0f), x), NormalDistribution(d, x));
     return x;
   }
 
@@ -184,11 +216,24 @@ struct Activation {
     if constexpr (kKind == Kind::LeakyRelu) return hn::IfThenElse(hn::Gt(y, zero), one, alpha);
     if constexpr (kKind == Kind::HardSigmoid)
       return hn::IfThenElseZero(hn::And(hn::Gt(y, zero), hn::Lt(y, one)), alpha);
+    if constexpr (kKind == Kind::Exponential) return y;
+    if constexpr (kKind == Kind::Selu)
+      return hn::IfThenElse(hn::Gt(y, zero), hn::Set(d, static_cast<float>(kSeluScale)),
+                            hn::Add(y, hn::Set(d, static_cast<float>(kSeluScale * kSeluAlpha))));
+    if constexpr (kKind == Kind::Silu || kKind == Kind::Gelu) {
+      // Far out both derivatives are 0 and 1.
+      const V x = AtLeast(d, hn::Set(d, -104.0f), AtMost(d, hn::Set(d, 104.0f), y));
+      if constexpr (kKind == Kind::Silu)  // 1 - sigmoid(x), written so that it keeps its digits
+        return hn::Mul(Sigmoid(d, x), hn::MulAdd(x, Sigmoid(d, hn::Neg(x)), one));
+      const V density = hn::Mul(hn::Set(d, 0.39894228040143268f),
+                                Exp(d, hn::Mul(hn::Set(d, -0.5f), hn::Mul(x, x))));
+      return hn::MulAdd(x, density, NormalDistribution(d, x));
+    }
     return one;
   }
 };
 
-// Calls use(Activation) with the activation that spec names.
+// Calls use(Activation) with the activation that spec names, one that fits cells.
 template <class D, class Use>
 HWY_INLINE void WithActivation(D d, const ActivationSpec& spec, Use&& use) {
   using Kind = ActivationKind;
@@ -211,6 +256,26 @@ HWY_INLINE void WithActivation(D d, const ActivationSpec& spec, Use&& use) {
       return use(Activation<Kind::LeakyRelu, D>(d, spec));
     case Kind::HardSigmoid:
       return use(Activation<Kind::HardSigmoid, D>(d, spec));
+    default:  // refused before
+      return;
+  }
+}
+
+// Any activation. The kernels of cells call the one above, as each activation there costs code.
+template <class D, class Use>
+HWY_INLINE void WithAnyActivation(D d, const ActivationSpec& spec, Use&& use) {
+  using Kind = ActivationKind;
+  switch (spec.kind) {
+    case Kind::Exponential:
+      return use(Activation<Kind::Exponential, D>(d, spec));
+    case Kind::Selu:
+      return use(Activation<Kind::Selu, D>(d, spec));
+    case Kind::Silu:
+      return use(Activation<Kind::Silu, D>(d, spec));
+    case Kind::Gelu:
+      return use(Activation<Kind::Gelu, D>(d, spec));
+    default:
+      return WithActivation(d, spec, use);
   }
 }
 

@@ -18,11 +18,12 @@ int32_t forward(const OpCall& call) noexcept {
 template <typename Real>
 int32_t backward(const OpCall& call) noexcept {
   const auto& spec = call.attr<ActivationSpec>();
-  const Real* y = input<Real>(call, activationBackward::kY);
+  const Real* v =
+      input<Real>(call, needsInput(spec.kind) ? activationBackward::kX : activationBackward::kY);
   const Real* dy = input<Real>(call, activationBackward::kDy);
   Real* dx = output<Real>(call, activationBackward::kDx);
   const int64_t n = call.out[activationBackward::kDx].shape.elements();
-  for (int64_t i = 0; i < n; ++i) dx[i] = dy[i] * derivative(spec, y[i]);
+  for (int64_t i = 0; i < n; ++i) dx[i] = dy[i] * derivative(spec, v[i]);
   return 0;
 }
 

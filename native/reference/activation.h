@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "engine/backend/op.h"
 
@@ -16,6 +17,12 @@ Real sigmoid(Real x) {
 template <typename Real>
 Real softplus(Real x) {
   return (x > 0 ? x : Real(0)) + std::log1p(std::exp(-std::abs(x)));
+}
+
+// The normal distribution function.
+template <typename Real>
+Real normal(Real x) {
+  return std::erfc(-x * Real(0.70710678118654752440)) / 2;
 }
 
 template <typename Real>
@@ -42,11 +49,20 @@ Real activate(const ActivationSpec& spec, Real x) {
       const Real y = alpha * x + beta;
       return y < 0 ? Real(0) : y > 1 ? Real(1) : y;
     }
+    case ActivationKind::Exponential:
+      return std::exp(x);
+    case ActivationKind::Selu:
+      return static_cast<Real>(kSeluScale) *
+             (x > 0 ? x : static_cast<Real>(kSeluAlpha) * std::expm1(x));
+    case ActivationKind::Silu:
+      return x == -std::numeric_limits<Real>::infinity() ? Real(0) : x * sigmoid(x);
+    case ActivationKind::Gelu:
+      return x == -std::numeric_limits<Real>::infinity() ? Real(0) : x * normal(x);
   }
   return x;
 }
 
-// dy/dx, from y alone.
+// dy/dx from y, or from x in its place where needsInput.
 template <typename Real>
 Real derivative(const ActivationSpec& spec, Real y) {
   const Real alpha = static_cast<Real>(spec.alpha);
@@ -69,6 +85,18 @@ Real derivative(const ActivationSpec& spec, Real y) {
       return y > 0 ? Real(1) : alpha;
     case ActivationKind::HardSigmoid:
       return y > 0 && y < 1 ? alpha : Real(0);
+    case ActivationKind::Exponential:
+      return y;
+    case ActivationKind::Selu:
+      return y > 0 ? static_cast<Real>(kSeluScale) : y + static_cast<Real>(kSeluScale * kSeluAlpha);
+    case ActivationKind::Silu: {
+      const Real x = y, s = sigmoid(x);
+      return std::isinf(x) ? s : s + x * s * (1 - s);
+    }
+    case ActivationKind::Gelu: {
+      const Real x = y, density = std::exp(-x * x / 2) * Real(0.3989422804014326779);
+      return std::isinf(x) ? normal(x) : normal(x) + x * density;
+    }
   }
   return 1;
 }

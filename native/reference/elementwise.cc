@@ -1,7 +1,6 @@
 // Merge, Add, MaskAnd, ScaleSteps, Normalize and Dropout.
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 #include "engine/core/random.h"
 #include "reference/kernels.h"
@@ -9,34 +8,57 @@
 namespace sluice::reference {
 namespace {
 
+// The first of the parts that has the largest (smallest) value at i.
+template <typename Real>
+int32_t winner(const OpCall& call, MergeMode mode, int32_t parts, int64_t i) {
+  int32_t best = 0;
+  for (int32_t k = 1; k < parts; ++k) {
+    const Real v = input<Real>(call, k)[i], most = input<Real>(call, best)[i];
+    if (std::isnan(v) || (mode == MergeMode::Maximum ? v > most : v < most)) best = k;
+    if (std::isnan(input<Real>(call, best)[i])) break;
+  }
+  return best;
+}
+
 template <typename Real>
 int32_t runMerge(const OpCall& call) noexcept {
-  const Real* a = input<Real>(call, merge::kA);
-  const Real* b = input<Real>(call, merge::kB);
   Real* y = output<Real>(call, merge::kY);
   const MergeMode mode = call.attr<MergeAttributes>().mode;
   const int64_t n = call.out[merge::kY].shape.elements();
   for (int64_t i = 0; i < n; ++i) {
-    y[i] = mode == MergeMode::Multiply  ? a[i] * b[i]
-           : mode == MergeMode::Average ? (a[i] + b[i]) * Real(0.5)
-                                        : a[i] + b[i];
+    if (mode == MergeMode::Maximum || mode == MergeMode::Minimum) {
+      y[i] = input<Real>(call, winner<Real>(call, mode, call.inCount, i))[i];
+      continue;
+    }
+    y[i] = input<Real>(call, 0)[i];
+    for (int32_t k = 1; k < call.inCount; ++k) {
+      const Real v = input<Real>(call, k)[i];
+      y[i] = mode == MergeMode::Multiply   ? y[i] * v
+             : mode == MergeMode::Subtract ? y[i] - v
+                                           : y[i] + v;
+    }
+    if (mode == MergeMode::Average) y[i] /= static_cast<Real>(call.inCount);
   }
   return 0;
 }
 
 template <typename Real>
 int32_t runMergeBackward(const OpCall& call) noexcept {
-  using namespace mergeBackward;
-  const Real* dy = input<Real>(call, kDy);
+  const int32_t parts = call.inCount - 1;
+  const Real* dy = input<Real>(call, parts);
   const MergeMode mode = call.attr<MergeAttributes>().mode;
-  const int64_t n = call.in[kDy].shape.elements();
-  for (const auto& [out, other] : {std::pair{kDa, kB}, std::pair{kDb, kA}}) {
-    Real* gradient = output<Real>(call, out);
-    const Real* factor = input<Real>(call, other);
+  const int64_t n = call.in[parts].shape.elements();
+  for (int32_t k = 0; k < parts; ++k) {
+    Real* gradient = output<Real>(call, k);
     for (int64_t i = 0; gradient && i < n; ++i) {
-      gradient[i] = mode == MergeMode::Multiply  ? dy[i] * factor[i]
-                    : mode == MergeMode::Average ? dy[i] * Real(0.5)
-                                                 : dy[i];
+      gradient[i] = dy[i];
+      if (mode == MergeMode::Average) gradient[i] /= static_cast<Real>(parts);
+      if (mode == MergeMode::Subtract && k == 1) gradient[i] = -dy[i];
+      if ((mode == MergeMode::Maximum || mode == MergeMode::Minimum) &&
+          winner<Real>(call, mode, parts, i) != k)
+        gradient[i] = 0;
+      for (int32_t other = 0; mode == MergeMode::Multiply && other < parts; ++other)
+        if (other != k) gradient[i] *= input<Real>(call, other)[i];
     }
   }
   return 0;

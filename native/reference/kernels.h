@@ -64,6 +64,36 @@ Kernel normalizeKernel();
 template <typename Real>
 Kernel normalizeBackwardKernel();
 template <typename Real>
+Kernel stepMaskKernel();
+template <typename Real>
+Kernel embeddingKernel();
+template <typename Real>
+Kernel embeddingBackwardKernel();
+template <typename Real>
+Kernel repeatKernel();
+template <typename Real>
+Kernel repeatBackwardKernel();
+template <typename Real>
+Kernel softmaxKernel();
+template <typename Real>
+Kernel softmaxBackwardKernel();
+template <typename Real>
+Kernel unitLengthKernel();
+template <typename Real>
+Kernel unitLengthBackwardKernel();
+template <typename Real>
+Kernel layerNormKernel();
+template <typename Real>
+Kernel layerNormBackwardKernel();
+template <typename Real>
+Kernel momentsKernel();
+template <typename Real>
+Kernel batchNormKernel();
+template <typename Real>
+Kernel batchNormBackwardKernel();
+template <typename Real>
+Kernel movingAverageKernel();
+template <typename Real>
 Kernel addKernel();
 template <typename Real>
 Kernel broadcastKernel();
@@ -85,6 +115,7 @@ Kernel concatKernel();
 Kernel splitKernel();
 Kernel maskStepsKernel();
 Kernel maskAndKernel();
+Kernel permuteKernel();
 
 // The data of an argument; nullptr where it is absent.
 template <typename T>

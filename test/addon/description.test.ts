@@ -123,7 +123,9 @@ describe('a model', () => {
     expect(model.inputs).toEqual([
       { name: 'x', shape: [null, null, 3], dtype: 'float32', sequence: true },
     ]);
-    expect(model.outputs).toEqual([{ node: 'dense', shape: [null, 2], masked: false }]);
+    expect(model.outputs).toEqual([
+      { node: 'dense', shape: [null, 2], masked: false, alwaysMasked: false },
+    ]);
     expect(model.nodes[1]).toEqual({
       name: 'gru',
       kind: 'gru',

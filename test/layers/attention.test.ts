@@ -142,7 +142,7 @@ describe.each(NAMES)('%s', (name) => {
     const x = { query: QUERY, value: noiseTensor([2, 5, 3]), key: noiseTensor([2, 6, 4]) };
     const details = { layer: name.split(',')[0] as string, expected: '5', received: '6' };
     const text = await refusalText(() => m.predict(x), 'SHAPE_MISMATCH', details);
-    expect(text).toContain('the value has 5 steps, the key 6');
+    expect(text).toContain('one value has 5 positions, another 6');
   });
 
   it('attends to itself in a sequential model, and is not stepped', async () => {

@@ -22,7 +22,27 @@ const LAYERS: Record<string, { make: (options?: unknown) => unknown; valid: Opti
     valid: { layer: layers.gru({ units: 3 }) },
   },
   concatenate: { make: layers.concatenate as never, valid: {} },
+  embedding: { make: layers.embedding as never, valid: { inputDim: 3, outputDim: 2 } },
+  masking: { make: layers.masking as never, valid: {} },
   normalization: { make: layers.normalization as never, valid: {} },
+  flatten: { make: layers.flatten as never, valid: {} },
+  reshape: { make: layers.reshape as never, valid: { targetShape: [2, -1] } },
+  permute: { make: layers.permute as never, valid: { dims: [2, 1] } },
+  repeatVector: { make: layers.repeatVector as never, valid: { n: 2 } },
+  softmax: { make: layers.softmax as never, valid: {} },
+  timeDistributed: {
+    make: layers.timeDistributed as never,
+    valid: { layer: layers.dense({ units: 2 }) },
+  },
+  add: { make: layers.add as never, valid: {} },
+  subtract: { make: layers.subtract as never, valid: {} },
+  multiply: { make: layers.multiply as never, valid: {} },
+  average: { make: layers.average as never, valid: {} },
+  maximum: { make: layers.maximum as never, valid: {} },
+  minimum: { make: layers.minimum as never, valid: {} },
+  dot: { make: layers.dot as never, valid: { axes: 1 } },
+  layerNormalization: { make: layers.layerNormalization as never, valid: {} },
+  batchNormalization: { make: layers.batchNormalization as never, valid: {} },
   reverse: { make: layers.reverse as never, valid: {} },
   attention: { make: layers.attention as never, valid: {} },
   additiveAttention: { make: layers.additiveAttention as never, valid: {} },
@@ -49,7 +69,7 @@ const LAYERS: Record<string, { make: (options?: unknown) => unknown; valid: Opti
 const WRONG = {
   boolean: [0, 1, 'true', null],
   units: [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '3', 2 ** 30 + 1, 2 ** 31, 2 ** 53, 3n],
-  activation: ['Tanh', 'swish', 'toString', '__proto__', {}, { name: 1 }, 7, [], null],
+  activation: ['Tanh', 'mish', 'toString', '__proto__', {}, { name: 1 }, 7, [], null],
   initializer: ['glorot', 'toString', '__proto__', {}, { name: 1 }, 7, null],
   constraint: [
     'MaxNorm',
@@ -184,6 +204,82 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
     trainable: WRONG.boolean,
     name: WRONG.name,
   },
+  embedding: {
+    inputDim: [0, -1, 1.5, Number.NaN, '3', 2 ** 31 + 1, null],
+    outputDim: WRONG.units,
+    embeddingsInitializer: WRONG.initializer,
+    maskZero: WRONG.boolean,
+    trainable: WRONG.boolean,
+    name: WRONG.name,
+  },
+  masking: { maskValue: ['0', Number.NaN, Number.POSITIVE_INFINITY, 1e39, null], name: WRONG.name },
+  flatten: { name: WRONG.name },
+  reshape: {
+    targetShape: [
+      3,
+      '3',
+      {},
+      [],
+      [0],
+      [-2],
+      [-1, -1],
+      [1.5],
+      ['3'],
+      afterHole(3),
+      Array(6).fill(1),
+      null,
+    ],
+    name: WRONG.name,
+  },
+  permute: {
+    dims: [1, '12', {}, [], [0], [2], [1, 1], [1, 3], [1.5], ['1'], afterHole(2), null],
+    name: WRONG.name,
+  },
+  repeatVector: { n: WRONG.units, name: WRONG.name },
+  softmax: { axis: [1.5, '1', 8, -9, Number.NaN, null], name: WRONG.name },
+  timeDistributed: {
+    layer: [
+      'dense',
+      { units: 3 },
+      layers.gru({ units: 2, returnState: true }),
+      input({ shape: [3] }),
+      null,
+    ],
+    trainable: WRONG.boolean,
+    name: WRONG.name,
+  },
+  add: { name: WRONG.name },
+  subtract: { name: WRONG.name },
+  multiply: { name: WRONG.name },
+  average: { name: WRONG.name },
+  maximum: { name: WRONG.name },
+  minimum: { name: WRONG.name },
+  dot: {
+    axes: [0, 1.5, '1', [1], [1, 0], [1, 2, 3], ['1', 1], 7, null],
+    normalize: WRONG.boolean,
+    name: WRONG.name,
+  },
+  layerNormalization: {
+    epsilon: [-1, 2, '0', Number.NaN, null],
+    center: WRONG.boolean,
+    scale: WRONG.boolean,
+    gammaInitializer: WRONG.initializer,
+    betaInitializer: WRONG.initializer,
+    trainable: WRONG.boolean,
+    name: WRONG.name,
+  },
+  batchNormalization: {
+    momentum: [-0.1, 1.1, '0', Number.NaN, null],
+    epsilon: [-1, 2, '0', Number.NaN, null],
+    center: WRONG.boolean,
+    scale: WRONG.boolean,
+    gammaInitializer: WRONG.initializer,
+    betaInitializer: WRONG.initializer,
+    movingMeanInitializer: WRONG.initializer,
+    movingVarianceInitializer: WRONG.initializer,
+    trainable: WRONG.boolean,
+    name: WRONG.name,
+  },
   concatenate: { axis: [1.5, '1', 8, -9, Number.NaN, null], name: WRONG.name },
   normalization: {
     mean: ['0', [], [Number.NaN], [1e300], Number.NaN, null, true, [[0], [1, 2]]],
@@ -310,6 +406,9 @@ describe('options that a later release will have', () => {
     ['layerNorm', layers.gru, { units: 1 }],
     ['clip', layers.gru, { units: 1 }],
     ['noiseShape', layers.dropout, { rate: 0 }],
+    ['axis', layers.layerNormalization, {}],
+    ['renorm', layers.batchNormalization, {}],
+    ['embeddingsRegularizer', layers.embedding, { inputDim: 1, outputDim: 1 }],
   ];
 
   it.each(later)('%s is named as such', async (option, make, valid) => {
@@ -392,6 +491,49 @@ describe('what a layer describes', () => {
       maxValue: 3,
       axis: -1,
     });
+  });
+
+  it('the layers around recurrent ones: Keras defaults', () => {
+    expect(layers.embedding({ inputDim: 5, outputDim: 2 }).options).toEqual({
+      inputDim: 5,
+      outputDim: 2,
+      embeddingsInitializer: { name: 'uniform', min: -0.05, max: 0.05 },
+      maskZero: false,
+      trainable: true,
+    });
+    expect(layers.masking().options).toEqual({ maskValue: 0 });
+    expect(layers.softmax().options).toEqual({ axis: -1 });
+    expect(layers.dot({ axes: 2 }).options).toEqual({ axes: [2, 2], normalize: false });
+    const norm = {
+      epsilon: 1e-3,
+      center: true,
+      scale: true,
+      gammaInitializer: { name: 'ones' },
+      betaInitializer: { name: 'zeros' },
+      trainable: true,
+    };
+    expect(layers.layerNorm().options).toEqual(norm);
+    expect(layers.batchNorm().options).toEqual({
+      ...norm,
+      momentum: 0.99,
+      movingMeanInitializer: { name: 'zeros' },
+      movingVarianceInitializer: { name: 'ones' },
+    });
+    const layer = layers.dense({ units: 2, activation: 'swish' });
+    expect(layer.options.activation).toEqual({ name: 'silu', alpha: 0, beta: 0 });
+    expect(layers.timeDistributed({ layer }).options).toEqual({
+      layer: { kind: 'dense', options: layer.options },
+      trainable: true,
+    });
+  });
+
+  it('softmax and the like are not for recurrent layers', async () => {
+    for (const activation of ['softmax', 'gelu', 'silu', 'swish', 'selu', 'exponential'] as const) {
+      layers.dense({ units: 2, activation });
+      layers.activation({ activation: { name: activation } });
+      const call = () => layers.gru({ units: 2, activation } as never);
+      await refusal(call, 'INVALID_ARGUMENT', { layer: 'gru', option: 'activation' });
+    }
   });
 
   it('is plain data that outlives its options', () => {

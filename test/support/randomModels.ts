@@ -54,7 +54,9 @@ export type PlainSpec =
   | { kind: 'dense'; units: number; activation: ActivationOption }
   | { kind: 'activation'; activation: ActivationOption }
   | { kind: 'dropout'; rate: number }
-  | { kind: 'normalization'; invert: boolean };
+  | { kind: 'normalization'; invert: boolean }
+  | { kind: 'layerNormalization' }
+  | { kind: 'softmax' };
 
 /** One that keeps the steps. */
 export interface ConvolutionSpec {
@@ -71,6 +73,8 @@ export type PartSpec =
   | PlainSpec
   | ConvolutionSpec
   | { kind: 'reverse' }
+  /** A dense layer on each step, and its result added to what it got through another one. */
+  | { kind: 'residual'; units: number; activation: ActivationOption }
   /** Joined with the model's input or with a second sequence. */
   | { kind: 'concatenate'; other: 'series' | 'extra' };
 
@@ -130,6 +134,13 @@ export function modelSpecs(kinds: ModelKinds = {}): fc.Arbitrary<ModelSpec> {
   const parts: fc.Arbitrary<PartSpec>[] = [recurrent(kinds), plain(kinds), convolution(kinds)];
   const other = fc.constantFrom('series' as const, 'extra' as const);
   parts.push(fc.record({ kind: fc.constant('concatenate' as const), other }));
+  parts.push(
+    fc.record({
+      kind: fc.constant('residual' as const),
+      units: kinds.units ?? UNITS,
+      activation: fc.constantFrom(...(kinds.isSmooth ? SMOOTH : ALL)),
+    }),
+  );
   if (!kinds.isStreamable) parts.push(fc.constant({ kind: 'reverse' as const }));
   return fc.record({
     seed: fc.nat({ max: 2 ** 31 }),
@@ -197,6 +208,8 @@ function plain({ isSmooth, units }: ModelKinds): fc.Arbitrary<PlainSpec> {
     fc.record({ kind: fc.constant('activation' as const), activation }),
     fc.record({ kind: fc.constant('dropout' as const), rate: fc.constantFrom(0, 0.3, 0.7) }),
     fc.record({ kind: fc.constant('normalization' as const), invert: fc.boolean() }),
+    fc.constant({ kind: 'layerNormalization' as const }),
+    fc.constant({ kind: 'softmax' as const }),
   );
 }
 
@@ -233,7 +246,12 @@ export function buildModel(spec: ModelSpec, options: { isStateful?: boolean } = 
   for (const part of spec.parts) {
     if (part.kind === 'recurrent' || part.kind === 'bidirectional') value = run(part, true, value);
     else if (part.kind === 'reverse') value = layers.reverse().apply(value);
-    else if (part.kind === 'concatenate') {
+    else if (part.kind === 'residual') {
+      const { units, activation } = part;
+      const layer = layers.dense({ units, activation });
+      const each = layers.timeDistributed({ layer }).apply(value);
+      value = layers.add().apply([each, layers.dense({ units }).apply(value)]);
+    } else if (part.kind === 'concatenate') {
       const other = part.other === 'extra' ? extra : series;
       used.add(other);
       value = layers.concatenate().apply([value, other]);
@@ -339,6 +357,11 @@ function plainLayer(part: PlainSpec) {
       return layers.dropout({ rate: part.rate });
     case 'normalization':
       return layers.normalization({ invert: part.invert });
+    case 'layerNormalization':
+      // Of rows that are nearly constant, rounding errors would be all that is left.
+      return layers.layerNormalization({ epsilon: 0.1 });
+    case 'softmax':
+      return layers.softmax();
   }
 }
 

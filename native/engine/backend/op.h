@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/backend/op_around.h"
 #include "engine/backend/window.h"
 #include "engine/core/tensor.h"
 
@@ -50,6 +51,22 @@ enum class Op : int32_t {
   NormalizeBackward,
   MaskAnd,
   MaskSteps,
+  StepMask,
+  Embedding,
+  EmbeddingBackward,
+  Permute,
+  Repeat,
+  RepeatBackward,
+  Softmax,
+  SoftmaxBackward,
+  UnitLength,
+  UnitLengthBackward,
+  LayerNorm,
+  LayerNormBackward,
+  Moments,
+  BatchNorm,
+  BatchNormBackward,
+  MovingAverage,
   Add,
   Broadcast,
   SumRows,
@@ -72,11 +89,22 @@ enum class ActivationKind : int32_t {
   Elu,          // x > 0 ? x : alpha (e^x - 1)
   LeakyRelu,    // x > 0 ? x : alpha x, alpha >= 0
   HardSigmoid,  // min(1, max(0, alpha x + beta))
+  // From here on not for recurrent cells, whose kernels know none of these.
+  Exponential,  // e^x
+  Selu,         // s (x > 0 ? x : a (e^x - 1)), kSeluScale and kSeluAlpha
+  Silu,         // x sigmoid(x)
+  Gelu,         // x (1 + erf(x / sqrt 2)) / 2
 };
+constexpr double kSeluScale = 1.0507009873554804934, kSeluAlpha = 1.6732632423543772848;
 
-// Every derivative is taken from the OUTPUT y, so that nothing but y is kept for backward:
+constexpr bool fitsCells(ActivationKind kind) { return kind <= ActivationKind::HardSigmoid; }
+// Whether the derivative is taken from the input x.
+constexpr bool needsInput(ActivationKind kind) {
+  return kind == ActivationKind::Silu || kind == ActivationKind::Gelu;
+}
+// Every other derivative is taken from the OUTPUT y, so that nothing but y is kept for backward:
 // tanh 1-y^2; sigmoid y(1-y); relu y>0; softsign (1-|y|)^2; softplus 1-e^-y; elu y>0 ? 1 : y+alpha;
-// leakyRelu y>0 ? 1 : alpha; hardSigmoid 0<y<1 ? alpha : 0.
+// leakyRelu y>0 ? 1 : alpha; hardSigmoid 0<y<1 ? alpha : 0; exponential y; selu y>0 ? s : y + s a.
 struct ActivationSpec {
   ActivationKind kind = ActivationKind::Linear;
   double alpha = 0;
@@ -100,7 +128,7 @@ enum In { kX, kInCount };
 enum Out { kY, kOutCount };
 }  // namespace activation
 namespace activationBackward {  // attributes: ActivationSpec
-enum In { kY, kDy, kInCount };
+enum In { kY /*absent where needsInput*/, kDy, kX /*present where needsInput*/, kInCount };
 enum Out { kDx, kOutCount };
 }  // namespace activationBackward
 
@@ -322,19 +350,17 @@ struct ConcatAttributes {
   int64_t extents[kMaxParts] = {};  // Split only
 };
 
-// Element-wise y = a+b, (a+b)/2 or a*b of equal shapes.
-enum class MergeMode : int32_t { Sum, Average, Multiply };
+// Element-wise, of two or more parts of one shape: their sum, mean, product, largest or smallest;
+// Subtract is the first of two less the second. Of equal parts the first is the largest, and gets
+// the gradient. NaN in a part is NaN in the result.
+enum class MergeMode : int32_t { Sum, Average, Multiply, Subtract, Maximum, Minimum };
 struct MergeAttributes {
   MergeMode mode = MergeMode::Sum;
 };
-namespace merge {
-enum In { kA, kB, kInCount };
+namespace merge {  // inputs: the parts
 enum Out { kY, kOutCount };
 }  // namespace merge
-namespace mergeBackward {
-enum In { kA, kB, kDy, kInCount };
-enum Out { kDa /*optional*/, kDb /*optional*/, kOutCount };
-}  // namespace mergeBackward
+// Inputs: the parts, then dy. Outputs: the gradient of each part; optional.
 
 // y = x * keep / (1-rate), or keep alone where unscaled; x absent: of ones. keep from
 // rowRandom(randomKey(seed, stream), step, rowOffset + b, e/4)[e%4]: kept where unitFloat(bits) >=

@@ -112,9 +112,8 @@ void buildInput(const Raw& raw, Node& node, int64_t& symbols, int64_t steps) {
   }
   static constexpr DType kTypes[] = {DType::Float32, DType::Int32, DType::Bool};
   output.dtype = kTypes[options.choice("dtype", {"float32", "int32", "bool"})];
-  // [steps] is a sequence of classes; of floats it is one vector.
-  output.sequence =
-      output.shape.rank >= 3 || (output.dtype == DType::Int32 && isSymbol(output.shape[1]));
+  // [steps] is a sequence of numbers of things; of floats it is one vector.
+  output.sequence = output.shape.rank >= 3 || output.dtype == DType::Int32;
   output.masked = output.sequence;
   if (output.sequence && steps >= 0) output.shape[1] = steps;
   options.finish();
@@ -182,11 +181,12 @@ Graph Graph::parse(const Value& description, int64_t steps) {
         inputs.push_back(graph.at(node.inputs.back()));
       }
       OptionReader options(raw.name, *raw.options);
-      LayerBuild build(graph, options, std::move(inputs));
+      LayerBuild build(graph, options, std::move(inputs), steps);
       node.layer = makeLayer(raw.kind, raw.name);
       node.layer->build(build);
       options.finish();
       node.outputs = std::move(build.outputs);
+      node.ids = build.ids;
       if (!raw.sharedWith.empty()) {
         const Node& owner = graph.nodes[static_cast<size_t>(position[byName.at(raw.sharedWith)])];
         bool equal = owner.kind == raw.kind && owner.parameters.size() == build.parameters.size();

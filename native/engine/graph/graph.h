@@ -72,10 +72,11 @@ struct State {
 struct NodeOutput {
   Shape shape;  // with the batch axis; symbolic
   DType dtype = DType::Float32;
-  // Whether it has steps (axis 1), and whether the masks of those steps are known when each input
-  // has one.
+  // Whether it has steps (axis 1); whether those are masked when each input is; whether they are in
+  // any case, since a layer computes a mask.
   bool sequence = false;
   bool masked = false;
+  bool alwaysMasked = false;
 };
 
 struct Node {
@@ -86,6 +87,7 @@ struct Node {
   std::unique_ptr<Layer> layer;  // null for inputs
   std::vector<int> parameters;   // indices, also those of another node that it shares
   std::vector<int> states;
+  int64_t ids = 0;      // its input holds numbers from 0 to ids-1; 0: it does not
   bool shared = false;  // uses another node's parameters
 };
 

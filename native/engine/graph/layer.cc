@@ -18,6 +18,36 @@ void LayerBuild::expectFloat(size_t input) const {
        {.layer = name(), .expected = "float32", .received = dtypeName(inputs[input].dtype)});
 }
 
+void LayerBuild::expectKnownExtents(size_t input, int first) const {
+  const Shape& shape = inputs[input].shape;
+  bool known = true;
+  for (int i = first; i < shape.rank; ++i) known = known && !isSymbol(shape[i]);
+  if (known) return;
+  const std::string received = describeShape(shape);
+  fail(Code::ShapeMismatch,
+       cat(name(), ": the extents of the input must be known, received ", received),
+       {.layer = name(), .received = received});
+}
+
+int LayerBuild::resolveAxis(size_t input, const std::string& option) const {
+  const Shape& shape = inputs[input].shape;
+  const auto axis = static_cast<int>(options.integer(option, -kMaxRank, kMaxRank));
+  const int resolved = axis < 0 ? axis + shape.rank : axis;
+  if (resolved >= 1 && resolved < shape.rank) return resolved;
+  fail(Code::Config,
+       cat(name(), ": option ", option, " ", axis, " is not an axis of ", describeShape(shape),
+           " behind the batch"),
+       {.layer = name(), .option = option, .received = cat(axis)});
+}
+
+void LayerBuild::expectSequence(size_t input) const {
+  if (inputs[input].sequence) return;
+  const std::string received = describeShape(inputs[input].shape);
+  fail(Code::ShapeMismatch,
+       cat(name(), ": input must be a sequence [batch,steps,...], received ", received),
+       {.layer = name(), .expected = "[batch,steps,...]", .received = received});
+}
+
 void LayerBuild::expectRank(size_t input, int rank, const char* layout) const {
   expectFloat(input);
   const Shape& shape = inputs[input].shape;

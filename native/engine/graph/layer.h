@@ -19,8 +19,13 @@ constexpr ValueId kNoValue = -1;
 // What a layer sees while the graph is built.
 class LayerBuild {
  public:
-  LayerBuild(Graph& graph, OptionReader& options, std::vector<NodeOutput> inputs)
-      : options(options), inputs(std::move(inputs)), graph_(graph) {}
+  LayerBuild(Graph& graph, OptionReader& options, std::vector<NodeOutput> inputs,
+             int64_t steps = -1)
+      : options(options), inputs(std::move(inputs)), steps(steps), graph_(graph) {}
+  // Of a layer inside this one.
+  LayerBuild inner(OptionReader& options, std::vector<NodeOutput> inputs) const {
+    return {graph_, options, std::move(inputs)};
+  }
 
   struct ParameterSpec {
     std::string name;  // "kernel"
@@ -39,9 +44,11 @@ class LayerBuild {
 
   OptionReader& options;
   const std::vector<NodeOutput> inputs;
+  const int64_t steps;  // >= 0: of every sequence, whatever the options say
   std::vector<NodeOutput> outputs;
   std::vector<ParameterSpec> parameters;
   std::vector<StateSpec> states;
+  int64_t ids = 0;  // input 0 is Int32 and holds numbers from 0 to ids-1
 
   const std::string& name() const { return options.layer(); }
   // CONFIG where the constraint names an axis that the weight does not have.
@@ -52,6 +59,12 @@ class LayerBuild {
   // extent.
   void expectRank(size_t input, int rank, const char* layout) const;
   void expectFloat(size_t input) const;
+  // SHAPE_MISMATCH unless all extents of input i are known from axis `first` on.
+  void expectKnownExtents(size_t input, int first) const;
+  // An option that names an axis of input i behind the batch, perhaps from the end; CONFIG.
+  int resolveAxis(size_t input, const std::string& option) const;
+  // SHAPE_MISMATCH unless input i has steps.
+  void expectSequence(size_t input) const;
   // An extent of an output that follows from one of an input; SHAPE_MISMATCH where that is too
   // small, for an unknown one when it becomes known.
   int64_t derive(int64_t extent, const ExtentRule& rule) {
@@ -74,6 +87,8 @@ class Layer {
   virtual void backward(NodeContext& node) const = 0;
   // Why it cannot be stepped in a stream; empty if it can.
   virtual std::string whyNotStreamable(const Node&) const { return {}; }
+  // Whether a row of the result depends on other rows of the batch.
+  virtual bool mixesRows() const { return false; }
 };
 
 // A layer by its kind; UNSUPPORTED where there is none.
@@ -92,6 +107,11 @@ class NodeContext {
   virtual ValueId in(int input) const = 0;
   virtual ValueId mask(int input) const = 0;  // Bool [B,T] or kNoValue
   virtual ValueId parameter(int i) const = 0;
+  // Of a parameter that is not trained: the value that it has after a training step, as far as it
+  // is written. Nobody but a training step keeps it.
+  virtual ValueId nextParameter(int i) const = 0;
+  virtual void setNextParameter(int i, ValueId value) = 0;
+  virtual bool frozen() const = 0;           // by the user's choice; where there are parameters
   virtual ValueId stateIn(int i) const = 0;  // kNoValue: zeros
   virtual void setStateOut(int i, ValueId value) = 0;
   // The value of an output; created at the first call.
@@ -102,6 +122,10 @@ class NodeContext {
   virtual ValueId newValue(const Shape& shape, DType dtype = DType::Float32) = 0;
   // Weights that this run makes of a parameter.
   virtual ValueId newWeights(const Shape& shape) = 0;
+  // The same elements in another shape: no copy, and nobody writes both.
+  virtual ValueId view(ValueId value, const Shape& shape) = 0;
+  // An extent of a * b; a symbol where one of them is.
+  virtual int64_t product(int64_t a, int64_t b) = 0;
   // Bytes in a layout of the kernel that writes them; who reads them runs on the same backend.
   virtual ValueId newOpaque() = 0;
   virtual const Shape& shapeOf(ValueId value) const = 0;

@@ -66,7 +66,11 @@ int OptionReader::choice(const std::string& name, std::initializer_list<const ch
 }
 
 ActivationSpec OptionReader::activation(const std::string& name) {
-  return parseActivation(value(name), label(name));
+  const ActivationSpec spec = parseActivation(value(name), label(name));
+  if (!fitsCells(spec.kind))
+    fail(Code::Unsupported, cat(label(name), ": a recurrent layer does not have this activation"),
+         {.layer = layer_, .option = name, .received = value(name).find("name")->text()});
+  return spec;
 }
 
 PenaltyAttributes OptionReader::penalty(const std::string& name) {
@@ -119,7 +123,11 @@ ActivationSpec parseActivation(const Value& value, const std::string& what) {
       {"softplus", ActivationKind::Softplus},
       {"elu", ActivationKind::Elu},
       {"leakyRelu", ActivationKind::LeakyRelu},
-      {"hardSigmoid", ActivationKind::HardSigmoid}};
+      {"hardSigmoid", ActivationKind::HardSigmoid},
+      {"exponential", ActivationKind::Exponential},
+      {"selu", ActivationKind::Selu},
+      {"silu", ActivationKind::Silu},
+      {"gelu", ActivationKind::Gelu}};
   value.asObject(what);
   const Value* name = value.find("name");
   if (name == nullptr) fail(Code::Config, cat(what, " has no name"), {.option = what});

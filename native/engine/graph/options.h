@@ -36,6 +36,7 @@ class OptionReader {
   void integers(const std::string& name, int64_t (&to)[2], int64_t least, int64_t most);
   // Position of the value in `choices`.
   int choice(const std::string& name, std::initializer_list<const char*> choices);
+  // One that recurrent cells have.
   ActivationSpec activation(const std::string& name);
   Initializer initializer(const std::string& name) {
     return Initializer::parse(value(name), label(name));

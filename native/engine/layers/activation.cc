@@ -1,5 +1,6 @@
-// y = f(x), element by element.
+// y = f(x): element by element, or softmax over the last axis.
 #include "engine/layers/layers.h"
+#include "engine/layers/output_activation.h"
 
 namespace sluice {
 namespace {
@@ -9,21 +10,20 @@ class ActivationLayer final : public Layer {
   void build(LayerBuild& build) override {
     build.expectInputs(1, 1);
     build.expectFloat(0);
-    spec_ = build.options.activation("activation");
+    activation_ = OutputActivation(build.options, "activation");
     build.outputs.push_back(build.inputs[0]);
   }
   void forward(NodeContext& node) const override {
-    if (spec_.kind == ActivationKind::Linear) return node.setOut(0, node.in(0));
-    node.emit(Op::Activation, attributes(spec_), {node.in(0)}, {node.out(0)});
+    if (activation_.isLinear()) return node.setOut(0, node.in(0));
+    activation_.forward(node, node.in(0), node.out(0));
   }
   void backward(NodeContext& node) const override {
-    if (spec_.kind == ActivationKind::Linear) return node.setGradIn(0, node.gradOut(0));
-    node.emit(Op::ActivationBackward, attributes(spec_), {node.out(0), node.gradOut(0)},
-              {node.gradIn(0)});
+    if (activation_.isLinear()) return node.setGradIn(0, node.gradOut(0));
+    activation_.backward(node, node.in(0), node.out(0), node.gradOut(0), node.gradIn(0));
   }
 
  private:
-  ActivationSpec spec_;
+  OutputActivation activation_;
 };
 
 }  // namespace

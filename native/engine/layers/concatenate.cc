@@ -1,6 +1,7 @@
 // Joins its inputs along an axis that is not the batch; all other extents are equal. Where several
 // inputs carry a mask, a step is valid where all of them say so; the others are zeroed, since an
 // input may hold anything at a step that only another one masks.
+#include "engine/layers/join_masks.h"
 #include "engine/layers/layers.h"
 
 namespace sluice {
@@ -12,16 +13,11 @@ class ConcatenateLayer final : public Layer {
     build.expectInputs(1, kMaxParts);
     NodeOutput output = build.inputs[0];
     const int rank = output.shape.rank;
-    const auto axis = static_cast<int>(build.options.integer("axis", -kMaxRank, kMaxRank));
-    const int resolved = axis < 0 ? axis + rank : axis;
-    if (resolved < 1 || resolved >= rank)
-      fail(Code::Config,
-           cat(build.name(), ": option axis ", axis, " is not an axis of ",
-               describeShape(output.shape), " behind the batch"),
-           {.layer = build.name(), .option = "axis", .received = cat(axis)});
+    const int resolved = build.resolveAxis(0, "axis");
     attributes_.axis = resolved;
     attributes_.parts = static_cast<int32_t>(build.inputs.size());
-    output.masked = false;
+    joinMasked(build.inputs, output);
+    if (resolved == 1) output.masked = output.alwaysMasked = false;
     int64_t sum = 0;
     for (size_t i = 0; i < build.inputs.size(); ++i) {
       build.expectFloat(i);
@@ -43,7 +39,6 @@ class ConcatenateLayer final : public Layer {
         if (isSymbol(output.shape[d])) output.shape[d] = input.shape[d];
       attributes_.extents[i] = input.shape[resolved];
       sum += input.shape[resolved];
-      output.masked = output.masked || (input.masked && resolved != 1);
     }
     output.shape[resolved] = sum;
     build.outputs.push_back(output);
@@ -51,28 +46,17 @@ class ConcatenateLayer final : public Layer {
 
   void forward(NodeContext& node) const override {
     std::vector<ValueId> parts;
-    ValueId mask = kNoValue;
-    bool disagree = false;  // whether some input's own mask is not the result
-    for (int i = 0; i < attributes_.parts; ++i) {
-      parts.push_back(node.in(i));
-      const ValueId other = node.mask(i);
-      if (attributes_.axis == 1) continue;
-      disagree = disagree || (i > 0 && other != mask);
-      if (other == kNoValue || other == mask) continue;
-      if (mask == kNoValue) {
-        mask = other;
-        continue;
-      }
-      const ValueId both = node.newValue(node.shapeOf(mask), DType::Bool);
-      node.emit(Op::MaskAnd, nullptr, {mask, other}, {both});
-      mask = both;
-    }
-    node.setOutMask(0, mask);
-    const ValueId joined = disagree ? node.newValue(node.node().outputs[0].shape) : node.out(0);
-    node.emit(Op::Concat, attributes(attributes_), parts, {joined});
-    if (!disagree) return;
-    node.emit(Op::MaskSteps, nullptr, {joined, mask}, {node.out(0)});
-    node.saved().push_back(mask);
+    for (int i = 0; i < attributes_.parts; ++i) parts.push_back(node.in(i));
+    // Joined along the steps, there are others.
+    const JoinedMask joined =
+        attributes_.axis == 1 ? JoinedMask{} : joinMasks(node, attributes_.parts);
+    node.setOutMask(0, joined.mask);
+    const ValueId whole =
+        joined.disagree ? node.newValue(node.node().outputs[0].shape) : node.out(0);
+    node.emit(Op::Concat, attributes(attributes_), parts, {whole});
+    if (!joined.disagree) return;
+    node.emit(Op::MaskSteps, nullptr, {whole, joined.mask}, {node.out(0)});
+    node.saved().push_back(joined.mask);
   }
 
   void backward(NodeContext& node) const override {

@@ -1,6 +1,7 @@
 // y = f(windows of x times the kernel + b), along one axis or two; channels last. Equations:
 // docs/semantics.md.
 #include "engine/core/memory.h"
+#include "engine/layers/output_activation.h"
 #include "engine/layers/window.h"
 
 namespace sluice {
@@ -26,7 +27,7 @@ class ConvolutionLayer final : public Layer {
            {.layer = build.name(), .option = "dilationRate"});
     const int64_t last =
         options.integer(depthwise_ ? "depthMultiplier" : "filters", 1, kMaxFilters);
-    activation_ = options.activation("activation");
+    activation_ = OutputActivation(options, "activation");
     useBias_ = options.boolean("useBias");
     const Initializer kernel =
         options.initializer(depthwise_ ? "depthwiseInitializer" : "kernelInitializer");
@@ -51,8 +52,9 @@ class ConvolutionLayer final : public Layer {
     const ValueId x = unmaskedInput(node);
     node.saved().push_back(x);
     passMask(node, window_);
-    const bool linear = activation_.kind == ActivationKind::Linear;
-    const ValueId y = linear ? node.out(0) : node.newValue(node.node().outputs[0].shape);
+    const ValueId y =
+        activation_.isLinear() ? node.out(0) : node.newValue(node.node().outputs[0].shape);
+    node.saved().push_back(y);
     std::vector<ValueId> in{x, node.parameter(0), useBias_ ? node.parameter(1) : kNoValue};
     std::vector<ValueId> out{y};
     if (!depthwise_) {
@@ -65,14 +67,14 @@ class ConvolutionLayer final : public Layer {
     }
     node.emit(depthwise_ ? Op::DepthwiseConvolution : Op::Convolution, attributes(window_), in,
               out);
-    if (!linear) node.emit(Op::Activation, attributes(activation_), {y}, {node.out(0)});
+    if (!activation_.isLinear()) activation_.forward(node, y, node.out(0));
   }
 
   void backward(NodeContext& node) const override {
     ValueId dy = node.gradOut(0);
-    if (activation_.kind != ActivationKind::Linear) {
+    if (!activation_.isLinear()) {
       const ValueId inner = node.newValue(node.node().outputs[0].shape);
-      node.emit(Op::ActivationBackward, attributes(activation_), {node.out(0), dy}, {inner});
+      activation_.backward(node, node.saved()[1], node.out(0), dy, inner);
       dy = inner;
     }
     const InputGradient dx = inputGradient(node);
@@ -96,7 +98,7 @@ class ConvolutionLayer final : public Layer {
   const int axes_;
   const bool depthwise_;
   WindowAttributes window_;
-  ActivationSpec activation_;
+  OutputActivation activation_;
   bool useBias_ = true;
   int64_t before_ = 0;  // steps that a stream keeps
 };

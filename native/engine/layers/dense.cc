@@ -1,5 +1,6 @@
 // y = f(x W + b) over the last axis.
 #include "engine/layers/layers.h"
+#include "engine/layers/output_activation.h"
 
 namespace sluice {
 namespace {
@@ -13,7 +14,7 @@ class DenseLayer final : public Layer {
     build.expectFloat(0);
     OptionReader& options = build.options;
     const int64_t units = options.integer("units", 1, kMaxUnits);
-    activation_ = options.activation("activation");
+    activation_ = OutputActivation(options, "activation");
     useBias_ = options.boolean("useBias");
     const WeightOptions kernel = options.weight("kernel"), bias = options.weight("bias");
     activity_ = options.penalty("activityRegularizer");
@@ -32,19 +33,22 @@ class DenseLayer final : public Layer {
   }
 
   void forward(NodeContext& node) const override {
-    const bool linear = activation_.kind == ActivationKind::Linear;
-    const ValueId y = linear ? node.out(0) : node.newValue(node.node().outputs[0].shape);
+    const ValueId y =
+        activation_.isLinear() ? node.out(0) : node.newValue(node.node().outputs[0].shape);
     node.emit(Op::Dense, nullptr,
               {node.in(0), node.parameter(0), useBias_ ? node.parameter(1) : kNoValue}, {y});
-    if (!linear) node.emit(Op::Activation, attributes(activation_), {y}, {node.out(0)});
+    if (!activation_.isLinear()) {
+      activation_.forward(node, y, node.out(0));
+      node.saved().push_back(y);
+    }
     node.penalize(activity_, node.out(0), node.mask(0));
   }
 
   void backward(NodeContext& node) const override {
     ValueId dy = node.gradPenalized(activity_, node.out(0), node.mask(0), node.gradOut(0));
-    if (activation_.kind != ActivationKind::Linear) {
+    if (!activation_.isLinear()) {
       const ValueId inner = node.newValue(node.node().outputs[0].shape);
-      node.emit(Op::ActivationBackward, attributes(activation_), {node.out(0), dy}, {inner});
+      activation_.backward(node, node.saved()[0], node.out(0), dy, inner);
       dy = inner;
     }
     const ValueId dx = node.wantsGradIn(0) ? node.gradIn(0) : kNoValue;
@@ -55,7 +59,7 @@ class DenseLayer final : public Layer {
   }
 
  private:
-  ActivationSpec activation_;
+  OutputActivation activation_;
   PenaltyAttributes activity_;
   bool useBias_ = true;
 };

@@ -9,13 +9,7 @@ class ReverseLayer final : public Layer {
   void build(LayerBuild& build) override {
     build.expectInputs(1, 1);
     build.expectFloat(0);
-    if (!build.inputs[0].sequence)
-      fail(Code::ShapeMismatch,
-           cat(build.name(), ": input must be a sequence [batch,steps,...], received ",
-               describeShape(build.inputs[0].shape)),
-           {.layer = build.name(),
-            .expected = "[batch,steps,...]",
-            .received = describeShape(build.inputs[0].shape)});
+    build.expectSequence(0);
     build.outputs.push_back(build.inputs[0]);
   }
   void forward(NodeContext& node) const override {

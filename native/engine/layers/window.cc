@@ -53,6 +53,7 @@ NodeOutput windowOutput(LayerBuild& build, const WindowAttributes& window, int64
   }
   output.shape[output.shape.rank - 1] = channels;
   output.masked = output.masked && keepsSteps(window);
+  output.alwaysMasked = output.alwaysMasked && keepsSteps(window);
   return output;
 }
 

@@ -36,7 +36,8 @@ MadeUpInputs::MadeUpInputs(const BoundPlan& plan, const Graph& graph, RunMemory&
   memory.statesIn.resize(graph.states.size());
   const auto& values = plan.plan().values;
   for (size_t v = 0; v < values.size(); ++v)
-    if (const auto list = RunMemory::listOf(values[v].storage)) {
+    if (const auto list = RunMemory::listOf(values[v].storage);
+        list != nullptr && values[v].viewOf == kNoValue) {
       buffers_.push_back(madeUp(plan.valueView(static_cast<ValueId>(v)), v));
       (memory.*list)[static_cast<size_t>(values[v].index)] = buffers_.back().data();
     }

@@ -137,12 +137,18 @@ double Model::operations(const Batch& batch) const {
   for (const SlotSpec& slot : batch.slots()) {
     if (slot.role != SlotRole::Input || slot.rowShape.rank < 1) continue;
     double positions = 1;
-    for (int i = 0; i + 1 < slot.rowShape.rank; ++i)
+    const int vector = slot.dtype == DType::Int32 ? 0 : 1;  // ids stand for vectors
+    for (int i = 0; i + vector < slot.rowShape.rank; ++i)
       positions *= static_cast<double>(slot.rowShape[i]);
     steps = std::max(steps, positions);
   }
-  return 2.0 * static_cast<double>(graph_.parameterFloats) * static_cast<double>(batch.rows()) *
-         steps;
+  int64_t floats = graph_.parameterFloats;
+  for (const Node& node : graph_.nodes)
+    for (const int p : node.parameters)  // of a table, each step reads one row
+      if (node.ids > 0 && !node.shared)
+        floats -= graph_.parameters[static_cast<size_t>(p)].shape.elements();
+  return 2.0 * static_cast<double>(std::max<int64_t>(0, floats)) *
+         static_cast<double>(batch.rows()) * steps;
 }
 
 std::shared_ptr<const BoundPlan> Model::boundFor(const PlanQuestion& question) const {

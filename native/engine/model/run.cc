@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "engine/runtime/scheduler.h"
 
@@ -125,15 +126,16 @@ PlanRequest ModelRun::request() const {
   return request;
 }
 
-std::shared_ptr<const BoundPlan> ModelRun::boundFor(int64_t rows) const {
+std::shared_ptr<const BoundPlan> ModelRun::boundFor(const PlanRequest& request,
+                                                    int64_t rows) const {
   const std::vector<OutputObjective> none;
-  return model_.plans().bound(request(), losses_ ? trainer_->objectives() : none,
+  return model_.plans().bound(request, request.losses ? trainer_->objectives() : none,
                               {rows, batch_.symbols()}, device_, threads_, options_.strict);
 }
 
 // What all slices share.
 void ModelRun::prepare() {
-  bound_ = boundFor(std::min(slice_, batch_.rows()));
+  bound_ = boundFor(request(), std::min(slice_, batch_.rows()));
   memory_.parameters = weights_->valuesAs(real_);
   memory_.snapshot = weights_.get();
   memory_.cancel = options_.cancel;
@@ -148,8 +150,7 @@ void ModelRun::prepare() {
   }
   size_t sums = 0;
   scales_.assign(graph_.outputs.size(), 1.0);
-  const std::vector<double> denominators =
-      losses_ ? inputs_.denominators(plan) : std::vector<double>();
+  const std::vector<double> denominators = losses_ ? this->denominators() : std::vector<double>();
   for (size_t k = 0; k < graph_.outputs.size(); ++k) {
     memory_.scales.push_back(&scales_[k]);
     if (!losses_) continue;
@@ -164,6 +165,56 @@ void ModelRun::prepare() {
   for (double& scale : penaltyScales_) memory_.penaltyScales.push_back(&scale);
   penaltyScales_[kActivityPenalty] =
       batch_.rows() > 0 ? 1.0 / static_cast<double>(batch_.rows()) : 0;
+}
+
+void ModelRun::bind(int64_t first) {
+  inputs_.bind(memory_, first);
+  carried_.bind(memory_, first);
+}
+
+// Per output: Σ w over the rows of its loss in the whole batch. Masks may be computed in the graph:
+// a plan of what they are made of tells them beforehand.
+std::vector<double> ModelRun::denominators() {
+  const Plan& plan = bound_->plan();
+  const bool masked = std::any_of(plan.outputMasks.begin(), plan.outputMasks.end(),
+                                  [](ValueId mask) { return mask != kNoValue; });
+  PlanRequest masks;
+  masks.real = real_;
+  masks.training = plan.request.training;
+  masks.maskedInputs = plan.request.maskedInputs;
+  masks.masksOnly = true;
+  std::vector<double> sums(graph_.outputs.size(), 0.0);
+  const int64_t step = masked ? slice_ : std::max<int64_t>(1, batch_.rows());
+  for (int64_t first = 0; first < batch_.rows(); first += step) {
+    const int64_t rows = std::min(step, batch_.rows() - first);
+    std::shared_ptr<const BoundPlan> bound;
+    std::optional<ArenaLease> arena;
+    std::optional<Frame> frame;
+    if (masked) {
+      bound = boundFor(masks, rows);
+      arena.emplace(model_.plans(), bound->arenaBytes());
+      frame.emplace(bound, graph_.parameters);
+      memory_.arena = arena->data();
+      bind(first);
+      frame->run(memory_, contextFor(first));
+    }
+    for (size_t k = 0; k < sums.size(); ++k) {
+      const ValueId mask = masked ? bound->plan().outputMasks[k] : kNoValue;
+      sums[k] += inputs_.denominator(plan, k, first, rows,
+                                     mask == kNoValue ? nullptr : frame->value(mask).as<uint8_t>());
+    }
+  }
+  return sums;
+}
+
+RunContext ModelRun::contextFor(int64_t first) const {
+  RunContext context;
+  context.seed = options_.seed;
+  context.step = options_.step;
+  context.rowOffset = first;
+  context.threads = threads_;
+  context.cancel = options_.cancel ? options_.cancel->flag() : nullptr;
+  return context;
 }
 
 RunResult ModelRun::execute() {
@@ -181,8 +232,10 @@ RunResult ModelRun::execute() {
     RunContext context;
     context.threads = threads_;
     const double rate = options_.learningRate.value_or(trainer_->spec().optimizer.learningRate);
-    model_.publish(trainer_->update(graph_, weights_, real_, bound_->plan().parameterHasGradient,
-                                    rate, device_, context));
+    const std::shared_ptr<Snapshot> next = trainer_->update(
+        graph_, weights_, real_, bound_->plan().parameterHasGradient, rate, device_, context);
+    writeNextParameters(*next);
+    model_.publish(next);
     trainer_->recycle(std::move(weights_));
   } else if (bound_->plan().request.backward) {
     collectGradients();
@@ -193,24 +246,17 @@ RunResult ModelRun::execute() {
 }
 
 void ModelRun::runSlice(int64_t first, int64_t rows) {
-  if (bound_->extents().batch != rows) bound_ = boundFor(rows);
+  if (bound_->extents().batch != rows) bound_ = boundFor(request(), rows);
   const Plan& plan = bound_->plan();
   // Each slice has its own: a kernel may need more scratch for fewer rows.
   ArenaLease arena(model_.plans(), bound_->arenaBytes());
   memory_.arena = arena.data();
   Frame frame(bound_, graph_.parameters);
-  inputs_.bind(memory_, first);
-  carried_.bind(memory_, first);
+  bind(first);
   memory_.gradients = first == 0 ? gradients_ : trainer_->moreGradients(real_);
   if (plan.request.backward) clearUnwritten(plan, memory_.gradients);
   penaltyScales_[kWeightPenalty] = first == 0 ? 1 : 0;
-  RunContext context;
-  context.seed = options_.seed;
-  context.step = options_.step;
-  context.rowOffset = first;
-  context.threads = threads_;
-  context.cancel = options_.cancel ? options_.cancel->flag() : nullptr;
-  frame.run(memory_, context);
+  frame.run(memory_, contextFor(first));
 
   size_t position = 0;
   const auto addSums = [&](ValueId id) {
@@ -224,6 +270,7 @@ void ModelRun::runSlice(int64_t first, int64_t rows) {
   }
   for (const ValueId id : plan.penaltySums) penalty_ += *frame.value(id).as<double>();
   if (first > 0) addInto(gradients_, memory_.gradients, weights_->floats(), real_);
+  if (is(RunKind::Train)) collectNextParameters(frame, rows);
   carried_.collect(frame, first);
   if (hasOutputs(kind_)) collectOutputs(frame);
   if (plan.request.inputGradients) collectInputGradients(frame);
@@ -272,6 +319,27 @@ void ModelRun::collectGradients() {
     copyToFloats({at, real_, p.shape}, named.values.data());
     result_.gradients.push_back(std::move(named));
   }
+}
+
+void ModelRun::collectNextParameters(const Frame& frame, int64_t rows) {
+  if (rows == 0) return;  // there is nothing to learn from
+  const std::vector<ValueId>& next = frame.bound().plan().nextParameters;
+  for (size_t p = 0; p < next.size(); ++p) {
+    if (next[p] == kNoValue) continue;
+    const TensorView value = frame.value(next[p]);
+    std::vector<double>& mean = nextParameters_[p];
+    mean.resize(static_cast<size_t>(value.shape.elements()));
+    const double share = static_cast<double>(rows) / static_cast<double>(batch_.rows());
+    for (size_t i = 0; i < mean.size(); ++i)
+      mean[i] += share * (real_ == DType::Float64 ? value.as<double>()[i]
+                                                  : static_cast<double>(value.as<float>()[i]));
+  }
+}
+
+void ModelRun::writeNextParameters(Snapshot& next) const {
+  for (const auto& [p, mean] : nextParameters_)
+    std::transform(mean.begin(), mean.end(), next.values() + graph_.parameters[p].offset,
+                   [](double value) { return static_cast<float>(value); });
 }
 
 void ModelRun::requireFinite() const {

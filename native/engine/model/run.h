@@ -1,6 +1,7 @@
 // One call of Model::run: plan, memory, slices, results.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -34,13 +35,19 @@ class ModelRun {
  private:
   bool is(RunKind kind) const { return kind_ == kind; }
   PlanRequest request() const;
-  std::shared_ptr<const BoundPlan> boundFor(int64_t rows) const;
+  std::shared_ptr<const BoundPlan> boundFor(const PlanRequest& request, int64_t rows) const;
+  RunContext contextFor(int64_t first) const;
   void prepare();
+  // What a slice from `first` on reads.
+  void bind(int64_t first);
+  std::vector<double> denominators();
   void runSlice(int64_t first, int64_t rows);
   void clearUnwritten(const Plan& plan, void* gradients) const;
   void collectOutputs(const Frame& frame);
   void collectInputGradients(const Frame& frame);
   void collectGradients();
+  void collectNextParameters(const Frame& frame, int64_t rows);
+  void writeNextParameters(Snapshot& next) const;
   void requireFinite() const;
 
   Model& model_;
@@ -64,6 +71,9 @@ class ModelRun {
   std::vector<double> scales_;
   double penaltyScales_[kPenaltyKinds] = {};
   double penalty_ = 0;  // of the whole batch
+  // Per parameter that a training step writes without the optimizer: the mean over its slices, each
+  // counted by its rows.
+  std::map<size_t, std::vector<double>> nextParameters_;
   RunResult result_;
 };
 

@@ -13,6 +13,8 @@ RunInputs::RunInputs(const Graph& graph, Batch& batch, DType real)
   for (auto* rows : {&targets_, &weights_, &cotangents_}) rows->resize(graph.outputs.size());
   for (size_t i = 0; i < graph.inputs.size(); ++i)
     prepareInput(graph, batch, static_cast<int>(i), real);
+  for (const Node& node : graph.nodes)
+    if (node.ids > 0) checkIds(graph, batch, node);
   for (size_t k = 0; k < graph.outputs.size(); ++k) {
     const int index = static_cast<int>(k);
     if (const int slot = batch.find(SlotRole::Target, index); slot >= 0)
@@ -103,55 +105,43 @@ void RunInputs::bind(RunMemory& memory, int64_t first) const {
   point(cotangents_, memory.cotangents);
 }
 
-std::map<ValueId, std::vector<uint8_t>> RunInputs::allMasks(const Plan& plan) const {
-  std::map<ValueId, std::vector<uint8_t>> masks;
-  for (size_t v = 0; v < plan.values.size(); ++v) {
-    if (plan.values[v].storage != Storage::Mask) continue;
-    const Rows& rows = masks_[static_cast<size_t>(plan.values[v].index)];
-    const auto* data = reinterpret_cast<const uint8_t*>(rows.data);
-    masks[static_cast<ValueId>(v)].assign(data, data + static_cast<size_t>(rows_) * rows.rowBytes);
-  }
-  for (const PlanOp& op : plan.ops) {
-    if (op.op != Op::MaskAnd) continue;
-    std::vector<uint8_t> both = masks.at(op.in[maskAnd::kA]);
-    const std::vector<uint8_t>& other = masks.at(op.in[maskAnd::kB]);
-    for (size_t i = 0; i < both.size(); ++i) both[i] = both[i] && other[i];
-    masks[op.out[maskAnd::kY]] = std::move(both);
-  }
-  return masks;
-}
-
-std::vector<double> RunInputs::denominators(const Plan& plan) const {
-  const auto masks = allMasks(plan);
-  std::vector<double> sums;
-  for (size_t k = 0; k < plan.outputs.size(); ++k) {
-    const ValueId mask = plan.outputMasks[k];
-    sums.push_back(denominator(plan, k, mask == kNoValue ? nullptr : &masks.at(mask)));
-  }
-  return sums;
-}
-
-double RunInputs::denominator(const Plan& plan, size_t output,
-                              const std::vector<uint8_t>* mask) const {
-  const Extents extents{rows_, symbols_};
+double RunInputs::denominator(const Plan& plan, size_t output, int64_t first, int64_t rows,
+                              const uint8_t* mask) const {
+  const Extents extents{rows, symbols_};
   const Shape& shape = plan.values[static_cast<size_t>(plan.outputs[output])].shape;
   int64_t perRow = 1;
   for (int i = 1; i + 1 < shape.rank; ++i) perRow *= extents(shape[i]);
   const bool weighted = weighted_ >> output & 1, perStep = stepWeights_ >> output & 1;
-  const std::byte* weights = weights_[output].data;
+  const std::byte* weights = weights_[output].at(first);
   const auto weightAt = [&](int64_t i) {
     return plan.request.real == DType::Float64
                ? reinterpret_cast<const double*>(weights)[i]
                : static_cast<double>(reinterpret_cast<const float*>(weights)[i]);
   };
-  const int64_t n = rows_ * perRow;
-  const int64_t perMask = mask && !mask->empty() ? n / static_cast<int64_t>(mask->size()) : 1;
+  const int64_t n = rows * perRow;
+  const int64_t perMask = mask && n > 0 ? n / (rows * extents(shape[1])) : 1;
   double sum = 0;
   for (int64_t i = 0; i < n; ++i) {
-    if (mask && (*mask)[static_cast<size_t>(i / perMask)] == 0) continue;
+    if (mask && mask[i / perMask] == 0) continue;
     sum += weighted ? weightAt(perStep ? i : i / perRow) : 1;
   }
   return sum;
+}
+
+void RunInputs::checkIds(const Graph& graph, const Batch& batch, const Node& node) const {
+  const int source = node.inputs[0].node;  // an input: no layer makes Int32 values
+  const auto input = std::find(graph.inputs.begin(), graph.inputs.end(), source);
+  const int slot = batch.find(SlotRole::Input, static_cast<int>(input - graph.inputs.begin()));
+  const TensorView view = batch.view(static_cast<size_t>(slot));
+  const int64_t n = view.shape.elements(), perRow = rows_ > 0 ? n / rows_ : 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const int32_t id = view.as<int32_t>()[i];
+    if (id >= 0 && id < node.ids) continue;
+    fail(Code::InvalidArgument,
+         cat(node.name, ": id ", id, " in row ", i / perRow, " of the batch is not one of the ",
+             node.ids, " from 0 to ", node.ids - 1),
+         {.layer = node.name, .expected = cat("0..", node.ids - 1), .received = cat(id)});
+  }
 }
 
 // Targets fit the loss, weights are finite and not negative, classes exist.

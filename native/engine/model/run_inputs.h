@@ -1,7 +1,6 @@
 // What a run reads besides the weights, checked and in the form that plans take.
 #pragma once
 
-#include <map>
 #include <vector>
 
 #include "engine/model/model.h"
@@ -17,7 +16,7 @@ void checkObjectives(const Graph& graph, const Batch& batch, const TrainingSpec&
 class RunInputs {
  public:
   // Zeroes masked steps of the inputs in the batch, so that nothing in padding reaches arithmetic;
-  // turns lengths into masks. INVALID_ARGUMENT for a missing input or a length out of range.
+  // turns lengths into masks. INVALID_ARGUMENT for a missing input, a length or an id out of range.
   RunInputs(const Graph& graph, Batch& batch, DType real);
 
   uint64_t maskedInputs() const { return masked_; }
@@ -28,8 +27,10 @@ class RunInputs {
   // Zeroes masked steps of the input's gradient: what is zeroed at the door has none, though a
   // layer that sees each step alone passes one on.
   void clearMasked(int input, std::vector<float>& gradient) const;
-  // Per output: Σ w over the rows of its loss, as the loss counts them.
-  std::vector<double> denominators(const Plan& plan) const;
+  // Σ w over the rows of an output's loss, as the loss counts them, for `rows` rows of the batch
+  // from `first` on. `mask`: of these; null where none reaches the output.
+  double denominator(const Plan& plan, size_t output, int64_t first, int64_t rows,
+                     const uint8_t* mask) const;
 
  private:
   struct Rows {
@@ -40,10 +41,8 @@ class RunInputs {
     }
   };
   Rows real(Batch& batch, size_t slot, DType real);
+  void checkIds(const Graph& graph, const Batch& batch, const Node& node) const;
   void prepareInput(const Graph& graph, Batch& batch, int input, DType real);
-  // The masks of the whole batch, by value: those of inputs, and what the plan makes of them.
-  std::map<ValueId, std::vector<uint8_t>> allMasks(const Plan& plan) const;
-  double denominator(const Plan& plan, size_t output, const std::vector<uint8_t>* mask) const;
 
   int64_t rows_;
   std::vector<int64_t> symbols_;

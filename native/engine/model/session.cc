@@ -13,8 +13,8 @@ Session::Session(std::shared_ptr<Model> model, WeightsType weights)
 void Session::push(const float* const* inputs, float* const* outputs) {
   // Let go of at the end, so that training can write them again.
   const std::shared_ptr<Snapshot> weights = model_->currentWeights();
-  for (size_t i = 0; i < inputSizes().size(); ++i)
-    std::copy_n(inputs[i], inputSizes()[i], stepper_.input(i));
+  for (size_t i = 0; i < inputSizes().size(); ++i) stepper_.checkInput(i, inputs[i], 1);
+  for (size_t i = 0; i < inputSizes().size(); ++i) stepper_.setInput(i, inputs[i], 1);
   const std::vector<int64_t>& sizes = stepper_.stateSizes();
   float* state = state_.data();
   for (size_t s = 0; s < sizes.size(); state += sizes[s++])

@@ -115,6 +115,7 @@ void SessionPool::choose(const int32_t* slots, int64_t count) {
 
 void SessionPool::step(const int32_t* slots, int64_t count, const float* xs, float* out) {
   choose(slots, count);
+  stepper_.checkInput(0, xs, count);
   // What a group writes must not be read by the next one.
   if (overlap(xs, count * inputSize(), out, count * outputSize())) {
     overlapped_.assign(xs, xs + count * inputSize());
@@ -132,7 +133,7 @@ void SessionPool::step(const int32_t* slots, int64_t count, const float* xs, flo
 void SessionPool::stepGroup(const Snapshot& weights, const int32_t* slots, int64_t group,
                             const float* xs, float* out) {
   const std::vector<int64_t>& sizes = stepper_.stateSizes();
-  std::copy_n(xs, group * inputSize(), stepper_.input(0));
+  stepper_.setInput(0, xs, group);
   for (int64_t row = 0; row < group; ++row) {
     const float* state = stateAt(slots[row]);
     for (size_t s = 0; s < sizes.size(); state += sizes[s++])

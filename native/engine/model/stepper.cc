@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "engine/model/plan_cache.h"
 
@@ -36,8 +37,8 @@ Graph oneStepOf(const Model& model) {
   Graph graph = Graph::parse(model.description(), 1);
   for (const int input : graph.inputs) {
     const Node& node = graph.nodes[static_cast<size_t>(input)];
-    if (!node.outputs[0].sequence || node.outputs[0].dtype != DType::Float32)
-      fail(Code::Unsupported, cat(node.name, ": a streamed input is a float32 sequence"),
+    if (!node.outputs[0].sequence)
+      fail(Code::Unsupported, cat(node.name, ": a streamed input is a sequence"),
            {.layer = node.name});
   }
   if (graph.parameterFloats != model.graph().parameterFloats)
@@ -53,6 +54,11 @@ Stepper::Stepper(const Model& model, WeightsType weights, int64_t mostRows) {
   for (const int input : graph.inputs) {
     const Node& node = graph.nodes[static_cast<size_t>(input)];
     inputSizes_.push_back(stepSize(node, node.outputs[0]));
+    ids_.emplace_back();
+    for (const Node& reader : graph.nodes)
+      if (reader.ids > 0 && reader.inputs[0].node == input &&
+          (ids_.back().count == 0 || reader.ids < ids_.back().count))
+        ids_.back() = {reader.ids, reader.name};
   }
   for (const ValueRef ref : graph.outputs)
     outputSizes_.push_back(stepSize(graph.nodes[static_cast<size_t>(ref.node)], graph.at(ref)));
@@ -111,6 +117,28 @@ size_t Stepper::bytes() const {
 int64_t Stepper::groupFor(int64_t rows) const {
   const auto group = std::bit_floor(static_cast<uint64_t>(rows));
   return static_cast<int64_t>(std::min(group, uint64_t{1} << (frames_.size() - 1)));
+}
+
+void Stepper::checkInput(size_t i, const float* values, int64_t rows) const {
+  const Ids& ids = ids_[i];
+  for (int64_t k = 0; ids.count > 0 && k < rows * inputSizes_[i]; ++k) {
+    const auto value = static_cast<double>(values[k]);
+    if (value >= 0 && value < static_cast<double>(ids.count) && value == std::floor(value))
+      continue;
+    fail(Code::InvalidArgument,
+         cat(ids.layer, ": id ", value, " in row ", k / inputSizes_[i], " is not one of the ",
+             ids.count, " from 0 to ", ids.count - 1),
+         {.layer = ids.layer, .expected = cat("0..", ids.count - 1), .received = cat(value)});
+  }
+}
+
+void Stepper::setInput(size_t i, const float* values, int64_t rows) {
+  const int64_t n = rows * inputSizes_[i];
+  if (ids_[i].count == 0)
+    std::copy_n(values, n, inputs_[i].as<float>());
+  else
+    std::transform(values, values + n, inputs_[i].as<int32_t>(),
+                   [](float value) { return static_cast<int32_t>(value); });
 }
 
 void Stepper::run(const Snapshot& weights, int64_t group) {

@@ -28,8 +28,11 @@ class Stepper {
 
   // Writes stateFloats() floats: the states before a first step, learned ones as they are now.
   void start(const Model& model, float* states) const;
+  // INVALID_ARGUMENT where an id is none that its layer has; other inputs take everything.
+  void checkInput(size_t i, const float* values, int64_t rows) const;
+  // Before a run, [rows, size]. Ids come as floats, as everything that is pushed.
+  void setInput(size_t i, const float* values, int64_t rows);
   // [rows, size], to be filled before a run.
-  float* input(size_t i) { return inputs_[i].as<float>(); }
   float* stateIn(size_t s) { return states_[s].as<float>(); }
   // Allocates nothing, unless these weights were not packed before. A row's results do not depend
   // on the others.
@@ -39,6 +42,12 @@ class Stepper {
   const float* stateOut(size_t s) const;
 
  private:
+  // Of an Int32 input: what its numbers may be, and for whom.
+  struct Ids {
+    int64_t count = 0;  // 0: not an Int32 input
+    std::string layer;
+  };
+
   std::vector<int64_t> inputSizes_, outputSizes_, stateSizes_;
   int64_t stateFloats_ = 0;
   std::vector<int64_t> starts_;  // where each state's lies among the parameters; -1: zeros
@@ -46,6 +55,7 @@ class Stepper {
   const Frame* last_ = nullptr;
   Buffer arena_;
   std::vector<Buffer> inputs_, states_;
+  std::vector<Ids> ids_;  // per input
   RunMemory memory_;
 };
 

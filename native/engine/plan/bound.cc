@@ -17,7 +17,7 @@ const Kernel* kernelOf(const Backend& backend, DType real, Op op) {
   return kernel.launch == nullptr ? nullptr : &kernel;
 }
 
-// The same of the sums of a product: there are as many keys as values.
+// The same of the sums of a product.
 void requireProduct(const PlanOp& op, const TensorView* in) {
   const auto& attributes = *static_cast<const HeadProductAttributes*>(op.attributes.get());
   const auto extent = [&](int input, bool rows) {
@@ -28,7 +28,9 @@ void requireProduct(const PlanOp& op, const TensorView* in) {
   const int64_t ofA = extent(headProduct::kA, attributes.transposeA);
   const int64_t ofB = extent(headProduct::kB, !attributes.transposeB);
   if (ofA == ofB) return;
-  fail(Code::ShapeMismatch, cat(op.layer, ": the value has ", ofB, " steps, the key ", ofA),
+  fail(Code::ShapeMismatch,
+       cat(op.layer, ": along the axes that it sums over, one value has ", ofB,
+           " positions, another ", ofA),
        {.layer = op.layer, .expected = cat(ofB), .received = cat(ofA)});
 }
 
@@ -49,11 +51,16 @@ BoundPlan::BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Ba
 
 void BoundPlan::bindShapes() {
   const DType real = plan_->request.real;
+  Extents resolved = extents_;
+  const auto graphSymbols = static_cast<int64_t>(extents_.symbols.size());
+  for (const auto& [a, b] : plan_->products)
+    resolved.symbols.push_back(
+        requireElements(makeShape(resolved(a), resolved(b)), "two axes taken as one"));
   for (const PlanValue& value : plan_->values) {
     TensorView view;
     view.dtype = value.dtype == DType::Float32 ? real : value.dtype;
     view.shape = value.shape;
-    for (int i = 0; i < view.shape.rank; ++i) view.shape[i] = extents_(view.shape[i]);
+    for (int i = 0; i < view.shape.rank; ++i) view.shape[i] = resolved(view.shape[i]);
     values_.push_back(view);
   }
   for (const PlanOp& op : plan_->ops) {
@@ -65,8 +72,16 @@ void BoundPlan::bindShapes() {
         views_.push_back(id == kNoValue ? TensorView{} : values_[static_cast<size_t>(id)]);
         viewValues_.push_back(id);
       }
+    // Random numbers go by row: of a batch whose steps are taken as rows, more than the batch has.
+    for (const auto* ids : {&op.in, &op.out})
+      for (const ValueId id : *ids) {
+        if (id == kNoValue || extents_.batch == 0) continue;
+        const Shape& shape = plan_->values[static_cast<size_t>(id)].shape;
+        if (shape.rank > 0 && symbolNumber(shape[0]) >= graphSymbols)
+          bound.rowFactor = resolved(shape[0]) / extents_.batch;
+      }
     // Two unknown extents may have been taken for one; here they are numbers.
-    if (op.op == Op::Concat || op.op == Op::MaskAnd) {
+    if (op.op == Op::Concat || op.op == Op::MaskAnd || op.op == Op::Merge) {
       const Shape& out = views_[bound.firstView + op.in.size()].shape;
       const int axis = op.op == Op::Concat
                            ? static_cast<const ConcatAttributes*>(op.attributes.get())->axis
@@ -167,6 +182,9 @@ void BoundPlan::chooseKernels() {
 // layer and the next one, which follows a few steps behind.
 void BoundPlan::pairUp() {
   if (threads_ <= 1) return;
+  const auto isSame = [&](ValueId a, ValueId b) {
+    return a != kNoValue && b != kNoValue && plan_->root(a) == plan_->root(b);
+  };
   const auto canPair = [&](size_t i) {
     const Kernel* kernel = ops_[i].kernel;
     if (kernel != ops_[i + 1].kernel || !kernel->launchPair) return false;
@@ -178,7 +196,8 @@ void BoundPlan::pairUp() {
     }
     used.insert(used.end(), plan_->ops[i + 1].out.begin(), plan_->ops[i + 1].out.end());
     return std::none_of(plan_->ops[i].out.begin(), plan_->ops[i].out.end(), [&](ValueId id) {
-      return id != kNoValue && std::find(used.begin(), used.end(), id) != used.end();
+      return std::any_of(used.begin(), used.end(),
+                         [&](ValueId other) { return isSame(id, other); });
     });
   };
   for (size_t i = 0; i + 1 < ops_.size(); ++i) {
@@ -204,21 +223,23 @@ void BoundPlan::placeInArena() {
     for (const auto* ids : {&plan_->ops[i].in, &plan_->ops[i].out})
       for (const ValueId id : *ids) {
         if (id == kNoValue) continue;
-        first[static_cast<size_t>(id)] = std::min(first[static_cast<size_t>(id)], begins(i));
-        last[static_cast<size_t>(id)] = ends(i);
+        const auto root = static_cast<size_t>(plan_->root(id));
+        first[root] = std::min(first[root], begins(i));
+        last[root] = ends(i);
       }
   const auto keep = [&](ValueId id) {
-    if (id != kNoValue) last[static_cast<size_t>(id)] = end;
+    if (id != kNoValue) last[static_cast<size_t>(plan_->root(id))] = end;
   };
-  for (const auto* ids : {&plan_->outputs, &plan_->outputMasks, &plan_->lossSums,
-                          &plan_->penaltySums, &plan_->inputGradients, &plan_->statesOut})
+  for (const auto* ids :
+       {&plan_->outputs, &plan_->outputMasks, &plan_->lossSums, &plan_->penaltySums,
+        &plan_->inputGradients, &plan_->statesOut, &plan_->nextParameters})
     for (const ValueId id : *ids) keep(id);
   for (const auto& sums : plan_->metricSums)
     for (const ValueId id : sums) keep(id);
 
   std::vector<Block> blocks;
   for (size_t v = 0; v < values_.size(); ++v)
-    if (plan_->values[v].storage == Storage::Arena && values_[v].bytes() > 0)
+    if (plan_->values[v].storage == Storage::Arena && values_[v].bytes() > 0 && first[v] < end)
       blocks.push_back({alignUp(values_[v].bytes()), first[v], last[v], &offsets_[v]});
   for (size_t i = 0; i < ops_.size(); ++i)
     if (ops_[i].scratchBytes > 0)
@@ -244,6 +265,8 @@ void BoundPlan::placeInArena() {
                          [](const Block* a, const Block* b) { return *a->offset < *b->offset; }),
         &block);
   }
+  for (size_t v = 0; v < values_.size(); ++v)
+    offsets_[v] = offsets_[static_cast<size_t>(plan_->root(static_cast<ValueId>(v)))];
 }
 
 KernelChoice BoundPlan::choice(size_t op) const {

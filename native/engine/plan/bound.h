@@ -33,8 +33,9 @@ struct BoundOp {
   // Where it is packed anew by each run, in the arena, as the weights are this run's.
   size_t ownPackedBytes = 0;
   size_t ownPackedOffset = 0;
-  std::string fallback;  // why the device's own kernel does not run it
-  bool paired = false;   // runs together with the one behind it
+  std::string fallback;   // why the device's own kernel does not run it
+  bool paired = false;    // runs together with the one behind it
+  int64_t rowFactor = 1;  // rows that one row of the batch is to it
 };
 
 class BoundPlan {

@@ -1,5 +1,9 @@
 #include "engine/plan/builder.h"
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+
 #include "engine/core/error.h"
 
 namespace sluice {
@@ -30,6 +34,20 @@ class PlanBuilder::Context final : public NodeContext {
     const int p = node().parameters[static_cast<size_t>(i)];
     const Parameter& parameter = builder_.graph_.parameters[static_cast<size_t>(p)];
     return builder_.external(Storage::Parameter, p, parameter.shape, DType::Float32);
+  }
+  bool frozen() const override {
+    const auto& parameters = node().parameters;
+    return !parameters.empty() &&
+           builder_.graph_.parameters[static_cast<size_t>(parameters[0])].frozen;
+  }
+  ValueId nextParameter(int i) const override {
+    const int p = node().parameters[static_cast<size_t>(i)];
+    const ValueId next = builder_.plan_.nextParameters[static_cast<size_t>(p)];
+    return next == kNoValue ? parameter(i) : next;
+  }
+  void setNextParameter(int i, ValueId value) override {
+    const int p = node().parameters[static_cast<size_t>(i)];
+    builder_.plan_.nextParameters[static_cast<size_t>(p)] = value;
   }
   ValueId stateIn(int i) const override {
     const int s = node().states[static_cast<size_t>(i)];
@@ -66,6 +84,15 @@ class PlanBuilder::Context final : public NodeContext {
     builder_.plan_.values[static_cast<size_t>(value)].weights = true;
     return value;
   }
+  ValueId view(ValueId value, const Shape& shape) override {
+    PlanValue view = builder_.plan_.values[static_cast<size_t>(value)];
+    if (view.shape == shape) return value;
+    view.shape = shape;
+    view.viewOf = builder_.plan_.root(value);
+    builder_.plan_.values.push_back(view);
+    return static_cast<ValueId>(builder_.plan_.values.size() - 1);
+  }
+  int64_t product(int64_t a, int64_t b) override { return builder_.product(a, b); }
   ValueId newOpaque() override {
     const ValueId value = builder_.add(makeShape(0), DType::Bool, Storage::Arena, 0);
     builder_.plan_.values[static_cast<size_t>(value)].opaque = true;
@@ -165,10 +192,11 @@ PlanBuilder::PlanBuilder(const Graph& graph, const PlanRequest& request)
   plan_.statesOut.assign(graph.states.size(), kNoValue);
   plan_.inputGradients.assign(graph.inputs.size(), kNoValue);
   plan_.parameterHasGradient.assign(graph.parameters.size(), false);
+  plan_.nextParameters.assign(graph.parameters.size(), kNoValue);
 }
 
 ValueId PlanBuilder::add(const Shape& shape, DType dtype, Storage storage, int index) {
-  plan_.values.push_back({shape, dtype, storage, index, false});
+  plan_.values.push_back({.shape = shape, .dtype = dtype, .storage = storage, .index = index});
   return static_cast<ValueId>(plan_.values.size() - 1);
 }
 
@@ -176,6 +204,15 @@ ValueId PlanBuilder::external(Storage storage, int index, const Shape& shape, DT
   const auto [found, fresh] = externals_.try_emplace({storage, index}, kNoValue);
   if (fresh) found->second = add(shape, dtype, storage, index);
   return found->second;
+}
+
+int64_t PlanBuilder::product(int64_t a, int64_t b) {
+  if (!isSymbol(a) && !isSymbol(b)) return a * b;
+  auto& products = plan_.products;
+  const auto found = std::find(products.begin(), products.end(), std::pair{a, b});
+  const int64_t number = graph_.symbols + (found - products.begin());
+  if (found == products.end()) products.emplace_back(a, b);
+  return symbolExtent(number);
 }
 
 void PlanBuilder::markWanted() {
@@ -208,6 +245,7 @@ Plan PlanBuilder::build(const std::vector<OutputObjective>& objectives) {
     plan_.outputs.push_back(values(ref.node).outputs[static_cast<size_t>(ref.output)]);
     plan_.outputMasks.push_back(values(ref.node).masks[static_cast<size_t>(ref.output)]);
   }
+  if (request_.masksOnly) keepMasksOnly();
   if (request_.losses) addLosses(objectives);
   if (request_.cotangents) addCotangents();
   if (request_.backward) {
@@ -218,6 +256,29 @@ Plan PlanBuilder::build(const std::vector<OutputObjective>& objectives) {
   }
   if (request_.losses) penalizeWeights();
   return std::move(plan_);
+}
+
+void PlanBuilder::keepMasksOnly() {
+  plan_.outputs.clear();
+  plan_.statesOut.assign(graph_.states.size(), kNoValue);
+  plan_.nextParameters.assign(graph_.parameters.size(), kNoValue);
+  std::set<ValueId> needed;  // the memory of these
+  const auto need = [&](const std::vector<ValueId>& values) {
+    for (const ValueId id : values)
+      if (id != kNoValue) needed.insert(plan_.root(id));
+  };
+  need(plan_.outputMasks);
+  std::vector<PlanOp> kept;  // from the last one to the first
+  for (size_t i = plan_.ops.size(); i-- > 0;) {
+    PlanOp& op = plan_.ops[i];
+    const auto isNeeded = [&](ValueId id) {
+      return id != kNoValue && needed.contains(plan_.root(id));
+    };
+    if (std::none_of(op.out.begin(), op.out.end(), isNeeded)) continue;
+    need(op.in);
+    kept.push_back(std::move(op));
+  }
+  plan_.ops.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
 }
 
 void PlanBuilder::forward(int index) {

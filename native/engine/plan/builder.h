@@ -24,6 +24,7 @@ class PlanBuilder {
   };
 
   ValueId add(const Shape& shape, DType dtype, Storage storage, int index);
+  int64_t product(int64_t a, int64_t b);
   // The value of a kind of external memory, created once.
   ValueId external(Storage storage, int index, const Shape& shape, DType dtype);
   void emit(PlanOp op) { plan_.ops.push_back(std::move(op)); }
@@ -32,6 +33,8 @@ class PlanBuilder {
   }
   NodeValues& values(int node) { return nodes_[static_cast<size_t>(node)]; }
   void forward(int node);
+  // Drops the outputs and every op that their masks do not need.
+  void keepMasksOnly();
   void addLosses(const std::vector<OutputObjective>& objectives);
   void addCotangents();
   // Once the gradients of the weights are there.

@@ -51,6 +51,7 @@ Frame::Frame(std::shared_ptr<const BoundPlan> plan, const std::vector<Parameter>
     call.outCount = static_cast<int32_t>(ops[i].out.size());
     calls_.push_back(call);
   }
+  contexts_.resize(calls_.size());
 }
 
 void* Frame::locate(ValueId id, const RunMemory& memory) const {
@@ -80,7 +81,9 @@ void Frame::run(const RunMemory& memory, const RunContext& context) {
   for (size_t i = 0; i < calls_.size(); ++i) {
     const BoundOp& bound = plan_->ops()[i];
     OpCall& call = calls_[i];
-    call.context = &context;
+    contexts_[i] = context;
+    contexts_[i].rowOffset *= bound.rowFactor;
+    call.context = &contexts_[i];
     call.scratch = bound.scratchBytes > 0
                        ? static_cast<std::byte*>(memory.arena) + bound.scratchOffset
                        : nullptr;

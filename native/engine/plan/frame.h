@@ -45,6 +45,7 @@ class Frame {
   std::vector<size_t> parameterOffsets_;  // in bytes
   std::vector<TensorView> views_;
   std::vector<OpCall> calls_;
+  std::vector<RunContext> contexts_;  // of the last run, one an op
   const RunMemory* last_ = nullptr;
   uint64_t packedOf_ = 0;  // the version of the weights whose packed forms `calls_` hold
 };

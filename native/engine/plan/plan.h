@@ -38,6 +38,7 @@ struct PlanValue {
   int index = 0;
   bool opaque = false;   // its size is asked of the kernel that writes it
   bool weights = false;  // made of a parameter by this run: kernels that pack it do so each time
+  ValueId viewOf = kNoValue;  // whose memory it is; that one is no view itself
 };
 
 struct PlanOp {
@@ -57,6 +58,7 @@ struct PlanRequest {
   bool inputGradients = false;
   bool lowMemory = false;                      // backward computes again what it can
   WeightsType weights = WeightsType::Float32;  // of recurrent layers; others have only that
+  bool masksOnly = false;        // what the outputs' masks are made of, and nothing else
   bool allStates = false;        // every state comes in and goes out, not only carried ones
   uint64_t maskedInputs = 0;     // bit i: input i comes with a mask
   uint64_t weightedOutputs = 0;  // bit k: output k comes with sample weights
@@ -72,9 +74,17 @@ struct OutputObjective {
 };
 
 struct Plan {
+  // Who holds the memory of a value.
+  ValueId root(ValueId value) const {
+    const ValueId of = values[static_cast<size_t>(value)].viewOf;
+    return of == kNoValue ? value : of;
+  }
+
   PlanRequest request;
   std::vector<PlanValue> values;
   std::vector<PlanOp> ops;
+  // Symbols behind those of the graph: products of two extents that are known before.
+  std::vector<std::pair<int64_t, int64_t>> products;
   std::vector<ValueId> outputs;
   std::vector<ValueId> outputMasks;              // kNoValue where no mask reaches the output
   std::vector<ValueId> lossSums;                 // per output
@@ -83,6 +93,8 @@ struct Plan {
   std::vector<ValueId> inputGradients;           // per input, kNoValue where none flows
   std::vector<ValueId> statesOut;                // per state, kNoValue where not asked
   std::vector<bool> parameterHasGradient;        // per parameter
+  std::vector<ValueId> nextParameters;  // per parameter: what a training step makes of one that no
+                                        // optimizer touches; kNoValue: it stays
 };
 
 Plan compilePlan(const Graph& graph, const PlanRequest& request,

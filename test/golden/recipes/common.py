@@ -59,8 +59,11 @@ def normalization(inputs="x"):
 
 
 def model(inputs, layers, outputs=None):
-    """inputs: { name: shape without the batch }, None where any length is allowed."""
-    return {"inputs": [{"name": n, "shape": list(s)} for n, s in inputs.items()],
+    """inputs: { name: shape without the batch }, None where any length is allowed; or, for int32 ids
+    from 0 on, { name: (shape, how many) }."""
+    return {"inputs": [{"name": n, "shape": s[0], "dtype": "int32", "ids": s[1]}
+                       if isinstance(s, tuple) else {"name": n, "shape": list(s)}
+                       for n, s in inputs.items()],
             "layers": layers, "outputs": as_list(outputs or layers[-1]["name"])}
 
 
@@ -152,11 +155,26 @@ def parameter_shapes(description):
         elif kind == "normalization":
             width[name] = features
             shapes[name] = {f"{name}/mean": (features,), f"{name}/variance": (features,)}
+        elif kind == "embedding":
+            width[name] = options["outputDim"]
+            shapes[name] = {f"{name}/embeddings": (options["inputDim"], options["outputDim"])}
+        elif kind == "timeDistributed":
+            inner = parameter_shapes({"inputs": [{"name": "x", "shape": [features]}], "layers": [
+                {**options["layer"], "name": name, "inputs": ["x"]}]})
+            width[name] = options["layer"]["options"].get("units", features)
+            shapes[name] = inner.get(name, {})
+        else:
+            width[name] = node.get("width", features)
+            parts = [p for p, option in (("gamma", "scale"), ("beta", "center"))
+                     if kind.endswith("Normalization") and options.get(option, True)]
+            if kind == "batchNormalization":
+                parts += ["moving_mean", "moving_variance"]
+            shapes[name] = {f"{name}/{p}": (features,) for p in parts}
     return shapes
 
 
 def trainable(name):
-    return not name.startswith("normalization/")
+    return not name.startswith("normalization/") and "/moving_" not in name
 
 
 # Random data, rounded to float32 ---------------------------------------------------------------
@@ -183,7 +201,7 @@ def random_weights(rng, description, scale=1.0):
                 values *= scale / np.sqrt(shape[0])
             elif kind == "bias":
                 values *= scale * 0.3
-            elif kind == "variance":
+            elif kind.endswith("variance"):
                 values = rng.uniform(0.3, 2.0, shape)
             weights[name] = f32(values)
     return weights
@@ -198,7 +216,10 @@ def random_inputs(rng, description, batch, steps):
             shape = [steps[i["name"]] if isinstance(steps, dict) else steps] + shape[1:]
         else:
             scale = 0.5
-        inputs[i["name"]] = f32(scale * rng.standard_normal([batch] + shape))
+        if i.get("dtype") == "int32":
+            inputs[i["name"]] = rng.integers(0, i["ids"], [batch] + shape).astype(np.int32)
+        else:
+            inputs[i["name"]] = f32(scale * rng.standard_normal([batch] + shape))
     return inputs
 
 
@@ -215,7 +236,9 @@ def as_mask(inputs, mask, lengths):
 def vjp(evaluate, description, weights, inputs, mask=None, lengths=None, cotangents=None, rng=None):
     """Runs `evaluate` in double. It answers (outputs, leaves, convert): `convert` turns the
     gradients of its leaves into { our parameter name: gradient }."""
-    x = {n: double(v, grad=True) for n, v in inputs.items()}
+    x = {n: torch.tensor(v).long() if v.dtype == np.int32 else double(v, grad=True)
+         for n, v in inputs.items()}
+    floats = {n: v for n, v in x.items() if v.is_floating_point()}
     w = {n: double(v) for n, v in weights.items()}
     masks = as_mask(inputs, mask, lengths)
     outputs, leaves, convert = evaluate(description, w, x, masks, lengths)
@@ -223,10 +246,11 @@ def vjp(evaluate, description, weights, inputs, mask=None, lengths=None, cotange
         cotangents = [f32(rng.standard_normal(tuple(y.shape))) for y in outputs]
     for y in outputs:
         assert y.dtype == torch.float64, y.dtype
-    g = torch.autograd.grad(outputs, leaves + list(x.values()), [double(c) for c in cotangents])
+    g = torch.autograd.grad(outputs, leaves + list(floats.values()),
+                            [double(c) for c in cotangents])
     gradients = {n: v.detach().numpy() for n, v in convert(g[:len(leaves)]).items()}
     return ([y.detach().numpy() for y in outputs], cotangents, gradients,
-            {n: v.numpy() for n, v in zip(x, g[len(leaves):])})
+            {n: v.numpy() for n, v in zip(floats, g[len(leaves):])})
 
 
 def assert_same(what, a, b, bound=1e-12):

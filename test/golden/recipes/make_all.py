@@ -4,6 +4,7 @@ import shutil
 import cells
 import dropout
 import keras_activations
+import keras_around
 import keras_attention
 import keras_bidirectional
 import keras_convolution
@@ -21,8 +22,8 @@ import verify
 from common import GOLDEN
 
 TOPICS = [torch_gru, torch_lengths, torch_bidirectional, keras_gru, keras_masks,
-          keras_bidirectional, keras_activations, keras_models, keras_convolution, keras_attention,
-          update_gate, cells, dropout, losses, optimizers,
+          keras_bidirectional, keras_activations, keras_models, keras_around, keras_convolution,
+          keras_attention, update_gate, cells, dropout, losses, optimizers,
           regularization]
 
 for topic in TOPICS:

@@ -56,17 +56,20 @@ def single_precision(arguments, tensors):
     description, weights, inputs, mask, lengths, cotangents = arguments
     torch.set_default_dtype(torch.float32)
     try:
-        x = {n: torch.tensor(v, requires_grad=True) for n, v in inputs.items()}
+        x = {n: torch.tensor(v).long() if v.dtype == np.int32 else
+             torch.tensor(v, requires_grad=True) for n, v in inputs.items()}
+        floats = {n: v for n, v in x.items() if v.is_floating_point()}
         masks = {n: torch.tensor(m != 0) for n, m in mask.items()}
         for n, counts in lengths.items():
             masks[n] = torch.arange(x[n].shape[1])[None] < torch.tensor(counts)[:, None]
         w = {n: torch.tensor(v) for n, v in weights.items()}
         y, leaves, convert = with_equations.evaluate(description, w, x, masks, None)
-        g = torch.autograd.grad(y, leaves + list(x.values()), [torch.tensor(c) for c in cotangents])
+        g = torch.autograd.grad(y, leaves + list(floats.values()),
+                                [torch.tensor(c) for c in cotangents])
     finally:
         torch.set_default_dtype(torch.float64)
     gradients = {f"gradient/{n}": v for n, v in convert(g[:len(leaves)]).items()}
-    gradients |= {f"inputGradient/{n}": v for n, v in zip(x, g[len(leaves):])}
+    gradients |= {f"inputGradient/{n}": v for n, v in zip(floats, g[len(leaves):])}
     # Zero but for rounding: what all keys have in common changes no softmax.
     gradients = {n: v for n, v in gradients.items() if not n.endswith("/key/bias")}
     forward = max(np.abs(v.detach().numpy() - tensors[f"output/{k}"]).max()

@@ -8,6 +8,7 @@ A masked step keeps the states and answers zero, or ('repeat') the previous outp
 """
 import itertools
 
+import around_equations
 from common import ATTENTIONS, CONVOLUTIONS, POOLINGS, STATES, cell_of, pair, torch, trainable
 
 FRAMEWORK = f"equations (torch {torch.__version__.split('+')[0]} autograd)"
@@ -23,6 +24,7 @@ ACTIVATIONS = {
     "leakyRelu": lambda x, alpha: torch.where(x >= 0, x, alpha * x),
     "hardSigmoid": lambda x, alpha=1 / 6, beta=0.5: (alpha * x + beta).clamp(0, 1),
     "hardSigmoidLegacy": lambda x: (0.2 * x + 0.5).clamp(0, 1),
+    **around_equations.ACTIVATIONS,
 }
 
 
@@ -268,10 +270,14 @@ def all_values(model, weights, inputs, masks):
     for node in model["layers"]:
         name, mask = node["name"], masks.get(node["inputs"][0])
         inputs = [values[i] for i in node["inputs"]]
-        if node["kind"] in ATTENTIONS:
+        value = around_equations.around(node, inputs, mask, weights, LAYERS)
+        if value is not None:
+            results = [value]
+        elif node["kind"] in ATTENTIONS:
             results = attention(node, inputs, mask, weights, masks.get(node["inputs"][1]))
         else:
             results = LAYERS[node["kind"]](node, inputs, mask, weights)
+        mask = around_equations.next_mask(node, inputs, mask)
         values |= {f"{name}:{k}": value for k, value in enumerate(results)}
         values[name] = results[0]
         if results[0].ndim == 3 and mask is not None:

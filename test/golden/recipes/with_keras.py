@@ -1,8 +1,12 @@
 """Evaluates a model description with Keras 3 (backend torch, float64, the generic RNN loop)."""
-from common import ATTENTIONS, CONVOLUTIONS, POOLINGS, STATES, as_list, cell_of, parameter_shapes, torch
+from around_equations import next_mask
+from common import (ATTENTIONS, CONVOLUTIONS, POOLINGS, STATES, as_list, cell_of, parameter_shapes,
+                    torch, trainable)
 
 import keras
 from keras.src.backend.common import dtypes
+
+import around_keras
 
 keras.config.set_floatx("float64")
 # Keras narrows the results of float64 operations to float32 on every backend but TensorFlow, even
@@ -86,6 +90,8 @@ def recurrent_layer(kind, options, return_state=True):
 
 def build(node, **use):
     kind, options = node["kind"], node["options"]
+    if kind in around_keras.LAYERS:
+        return around_keras.LAYERS[kind](options)
     if kind in STATES:
         return recurrent_layer(kind, options, **use)
     if kind == "bidirectional":
@@ -155,12 +161,17 @@ def evaluate(model, weights, inputs, masks, lengths):
             results = [layer(arguments[0])]
         else:
             layer = build(node)
-            layer.build(tuple(arguments[0].shape))
+            several = kind in around_keras.OF_SEVERAL
+            layer.build([tuple(a.shape) for a in arguments] if several
+                        else tuple(arguments[0].shape))
             layer.set_weights([w.numpy() for w in own])
-            leaves |= dict(zip(shapes[name], (v.value for v in layer.weights), strict=True))
+            leaves |= {n: v.value for n, v in zip(shapes[name], layer.weights, strict=True)
+                       if trainable(n)}
             if kind in CONVOLUTIONS and mask is not None:
                 arguments[0] = torch.where(mask[..., None], arguments[0], 0.0)
-            if kind == "globalAveragePooling1d":
+            if kind in around_keras.LAYERS:
+                results = [around_keras.call(node, layer, arguments, mask)]
+            elif kind == "globalAveragePooling1d":
                 results = [layer(arguments[0], mask=mask)]
             elif kind in ("dense",) + CONVOLUTIONS + POOLINGS:
                 results = [layer(arguments[0])]
@@ -169,6 +180,7 @@ def evaluate(model, weights, inputs, masks, lengths):
         for k, value in enumerate(results):
             values[f"{name}:{k}"] = value
         values[name] = results[0]
+        mask = next_mask(node, arguments, mask)
         if results[0].ndim == 3 and mask is not None:
             masks[name] = mask
     names = list(leaves)

@@ -2,6 +2,9 @@
 // reference.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "cpu/agreement.h"
 
 namespace sluice::test {
@@ -17,12 +20,19 @@ std::vector<int64_t> lengths() {
   return all;
 }
 
-const ActivationSpec kActivations[] = {
-    {ActivationKind::Linear, 0, 0},         {ActivationKind::Tanh, 0, 0},
-    {ActivationKind::Sigmoid, 0, 0},        {ActivationKind::Relu, 0, 0},
-    {ActivationKind::Softsign, 0, 0},       {ActivationKind::Softplus, 0, 0},
-    {ActivationKind::Elu, 1.3, 0},          {ActivationKind::LeakyRelu, 0.2, 0},
-    {ActivationKind::HardSigmoid, 0.2, 0.5}};
+const ActivationSpec kActivations[] = {{ActivationKind::Linear, 0, 0},
+                                       {ActivationKind::Tanh, 0, 0},
+                                       {ActivationKind::Sigmoid, 0, 0},
+                                       {ActivationKind::Relu, 0, 0},
+                                       {ActivationKind::Softsign, 0, 0},
+                                       {ActivationKind::Softplus, 0, 0},
+                                       {ActivationKind::Elu, 1.3, 0},
+                                       {ActivationKind::LeakyRelu, 0.2, 0},
+                                       {ActivationKind::HardSigmoid, 0.2, 0.5},
+                                       {ActivationKind::Exponential, 0, 0},
+                                       {ActivationKind::Selu, 0, 0},
+                                       {ActivationKind::Silu, 0, 0},
+                                       {ActivationKind::Gelu, 0, 0}};
 
 TEST(CpuActivation, Agrees) {
   Random random(1);
@@ -34,7 +44,9 @@ TEST(CpuActivation, Agrees) {
       Case forward{Op::Activation, &spec, {x}, {Tensor(kReal, x.shape())}};
       launch(backend("reference"), forward);
       const Tensor dy = random.tensor(kReal, x.shape());
-      expectAgreement({Op::ActivationBackward, &spec, {forward.out[0], dy}, {dy}}, 5e-7);
+      const bool fromInput = needsInput(spec.kind);
+      const Tensor y = fromInput ? Tensor() : forward.out[0], at = fromInput ? x : Tensor();
+      expectAgreement({Op::ActivationBackward, &spec, {y, dy, at}, {dy}}, 5e-7);
     }
   }
 }
@@ -59,6 +71,26 @@ TEST(CpuActivation, ElementsDoNotSeeEachOther) {
   });
 }
 
+// Far out there is a limit, and no NaN on the way to it.
+TEST(CpuActivation, Limits) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const Tensor x = Tensor::of(kReal, makeShape(6), {-kInfinity, -3e38, -200, 200, 3e38, kInfinity});
+  for (const ActivationKind kind : {ActivationKind::Silu, ActivationKind::Gelu}) {
+    const ActivationSpec spec{kind, 0, 0};
+    const Tensor dy = Tensor::filled(kReal, x.shape(), 1);
+    onEveryTarget([&] {
+      Case forward{Op::Activation, &spec, {x}, {Tensor(kReal, x.shape())}};
+      launch(backend("cpu"), forward);
+      Case backward{Op::ActivationBackward, &spec, {Tensor(), dy, x}, {Tensor(kReal, x.shape())}};
+      launch(backend("cpu"), backward);
+      for (int64_t i = 0; i < x.size(); ++i) {
+        EXPECT_EQ(forward.out[0].get(i), i < 3 ? 0 : x.get(i));
+        EXPECT_NEAR(backward.out[0].get(i), i < 3 ? 0 : 1, 1e-6);
+      }
+    });
+  }
+}
+
 TEST(CpuActivation, ThreadsDoNotMatter) {
   Random random(3);
   const ActivationSpec spec{ActivationKind::Tanh, 0, 0};
@@ -69,7 +101,8 @@ TEST(CpuActivation, ThreadsDoNotMatter) {
 
 TEST(CpuMerge, Agrees) {
   Random random(4);
-  for (const MergeMode mode : {MergeMode::Sum, MergeMode::Average, MergeMode::Multiply}) {
+  for (const MergeMode mode : {MergeMode::Sum, MergeMode::Average, MergeMode::Multiply,
+                               MergeMode::Subtract, MergeMode::Maximum, MergeMode::Minimum}) {
     const MergeAttributes attributes{mode};
     for (const int64_t n : lengths()) {
       const Tensor a = random.tensor(kReal, makeShape(n)), b = random.tensor(kReal, makeShape(n));
@@ -77,10 +110,31 @@ TEST(CpuMerge, Agrees) {
       expectAgreement({Op::Merge, &attributes, {a, b}, {dy}}, 1e-7);
       expectAgreement({Op::MergeBackward, &attributes, {a, b, dy}, {dy, dy}}, 1e-7);
       expectAgreement({Op::MergeBackward, &attributes, {a, b, dy}, {none, dy}}, 1e-7);
+      if (mode == MergeMode::Subtract) continue;  // has two parts
+      // Some parts are equal: the first one counts.
+      const Tensor c = random.tensor(kReal, makeShape(n));
+      expectAgreement({Op::Merge, &attributes, {a, b, c, a, b}, {dy}}, 2e-7);
+      expectAgreement({Op::MergeBackward, &attributes, {a, b, c, a, b, dy}, {dy, none, dy, dy, dy}},
+                      2e-7);
     }
     const Tensor big = random.tensor(kReal, makeShape(3, 50001));
     expectNoThreadsEffect({Op::Merge, &attributes, {big, big}, {big}});
     expectNoThreadsEffect({Op::MergeBackward, &attributes, {big, big, big}, {big, big}});
+  }
+}
+
+TEST(CpuMerge, NaNPassesThrough) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor a = Tensor::of(kReal, makeShape(3), {nan, 1, 2});
+  const Tensor b = Tensor::of(kReal, makeShape(3), {1, nan, 3});
+  const Tensor c = Tensor::of(kReal, makeShape(3), {0, 5, 1});
+  for (const MergeMode mode : {MergeMode::Maximum, MergeMode::Minimum}) {
+    const MergeAttributes attributes{mode};
+    expectAgreement({Op::Merge, &attributes, {a, b, c}, {a}}, 0);
+    Case merged{Op::Merge, &attributes, {a, b, c}, {a}};
+    launch(backend("cpu"), merged);
+    EXPECT_TRUE(std::isnan(merged.out[0].get(0)) && std::isnan(merged.out[0].get(1)));
+    EXPECT_EQ(merged.out[0].get(2), mode == MergeMode::Maximum ? 3 : 1);
   }
 }
 

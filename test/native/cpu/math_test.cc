@@ -23,12 +23,12 @@ void MapExp(const float* x, float* y, size_t n) {
   Map(x, y, n, [](auto d, auto v) HWY_ATTR { return Exp(d, v); });
 }
 void MapActivation(const ActivationSpec& spec, const float* x, float* y, size_t n) {
-  WithActivation(hn::ScalableTag<float>(), spec, [&](const auto& activation) HWY_ATTR {
+  WithAnyActivation(hn::ScalableTag<float>(), spec, [&](const auto& activation) HWY_ATTR {
     Map(x, y, n, [&](auto, auto v) HWY_ATTR { return activation.of(v); });
   });
 }
 void MapSlope(const ActivationSpec& spec, const float* x, float* y, size_t n) {
-  WithActivation(hn::ScalableTag<float>(), spec, [&](const auto& activation) HWY_ATTR {
+  WithAnyActivation(hn::ScalableTag<float>(), spec, [&](const auto& activation) HWY_ATTR {
     Map(x, y, n, [&](auto, auto v) HWY_ATTR { return activation.slope(v); });
   });
 }
@@ -103,10 +103,19 @@ double wantedActivation(const ActivationSpec& spec, double x) {
       return x > 0 ? x : spec.alpha * x;
     case Kind::HardSigmoid:
       return std::min(1.0, std::max(0.0, spec.alpha * x + spec.beta));
+    case Kind::Exponential:
+      return std::exp(x);
+    case Kind::Selu:
+      return kSeluScale * (x > 0 ? x : kSeluAlpha * std::expm1(x));
+    case Kind::Silu:
+      return x / (1 + std::exp(-x));
+    case Kind::Gelu:
+      return x * std::erfc(-x * std::sqrt(0.5)) / 2;
   }
   return 0;
 }
 
+// Of y, or of x where needsInput.
 double wantedSlope(const ActivationSpec& spec, double y) {
   switch (spec.kind) {
     case Kind::Linear:
@@ -127,6 +136,16 @@ double wantedSlope(const ActivationSpec& spec, double y) {
       return y > 0 ? 1 : spec.alpha;
     case Kind::HardSigmoid:
       return y > 0 && y < 1 ? spec.alpha : 0;
+    case Kind::Exponential:
+      return y;
+    case Kind::Selu:
+      return y > 0 ? kSeluScale : y + kSeluScale * kSeluAlpha;
+    case Kind::Silu: {
+      const double s = 1 / (1 + std::exp(-y));
+      return s + y * s * (1 - s);
+    }
+    case Kind::Gelu:
+      return std::erfc(-y * std::sqrt(0.5)) / 2 + y * std::exp(-y * y / 2) * 0.3989422804014327;
   }
   return 0;
 }
@@ -139,7 +158,9 @@ const ActivationSpec kSpecs[] = {{Kind::Linear},
                                  {Kind::Softplus},
                                  {Kind::Elu, 1.0},
                                  {Kind::LeakyRelu, 0.25},
-                                 {Kind::HardSigmoid, 0.25, 0.5}};
+                                 {Kind::HardSigmoid, 0.25, 0.5},
+                                 {Kind::Selu},
+                                 {Kind::Silu}};
 
 TEST(CpuMath, ExpIsAccurateWhereItsResultIsNormal) {
   const std::vector<float> x = sweep();
@@ -197,6 +218,7 @@ TEST(CpuMath, EveryActivationFollowsItsFormula) {
       HWY_DYNAMIC_DISPATCH(MapActivation)(spec, x.data(), y.data(), x.size());
       for (size_t i = 0; i < x.size(); ++i) {
         const double want = wantedActivation(spec, x[i]);
+        if (want > std::numeric_limits<float>::max()) continue;  // selu of the largest numbers
         ASSERT_NEAR(y[i], want, 5e-7 * std::max(std::abs(want), 1e-6))
             << x[i] << " kind " << static_cast<int>(spec.kind);
       }
@@ -221,6 +243,32 @@ TEST(CpuMath, EverySlopeFollowsItsFormula) {
   });
 }
 
+TEST(CpuMath, GeluIsAccurate) {
+  const std::vector<float> x = sweep();
+  std::vector<float> y(x.size());
+  test::onEveryTarget([&] {
+    HWY_DYNAMIC_DISPATCH(MapActivation)({Kind::Gelu}, x.data(), y.data(), x.size());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double want = wantedActivation({Kind::Gelu}, x[i]);
+      ASSERT_NEAR(y[i], want, 3e-7 * std::max(1.0, std::abs(want))) << x[i];
+    }
+  });
+}
+
+TEST(CpuMath, SlopesOfInputsFollowTheirFormulas) {
+  std::vector<float> x;
+  for (int i = -4096; i <= 4096; ++i) x.push_back(static_cast<float>(i) / 256);
+  x.resize(x.size() / 64 * 64);
+  std::vector<float> slope(x.size());
+  test::onEveryTarget([&] {
+    for (const Kind kind : {Kind::Silu, Kind::Gelu}) {
+      HWY_DYNAMIC_DISPATCH(MapSlope)({kind}, x.data(), slope.data(), x.size());
+      for (size_t i = 0; i < x.size(); ++i)
+        ASSERT_NEAR(slope[i], wantedSlope({kind}, x[i]), 4e-7) << x[i];
+    }
+  });
+}
+
 TEST(CpuMath, LimitsAreExactAndNanPassesThrough) {
   struct Limits {
     ActivationSpec spec;
@@ -235,7 +283,10 @@ TEST(CpuMath, LimitsAreExactAndNanPassesThrough) {
                           {{Kind::Softplus}, 0, kInfinity},
                           {{Kind::Elu, 1.0}, -1, kInfinity},
                           {{Kind::LeakyRelu, 0.25}, -kInfinity, kInfinity},
-                          {{Kind::HardSigmoid, 0.25, 0.5}, 0, 1}};
+                          {{Kind::HardSigmoid, 0.25, 0.5}, 0, 1},
+                          {{Kind::Exponential}, 0, kInfinity},
+                          {{Kind::Silu}, 0, kInfinity},
+                          {{Kind::Gelu}, 0, kInfinity}};
   std::vector<float> x(64), y(64);
   test::onEveryTarget([&] {
     for (const Limits& row : table) {

@@ -192,12 +192,13 @@ inline Value node(const std::string& kind, const std::string& name, const std::v
 }
 
 // -1 is an unknown extent.
-inline Value inputNode(const std::string& name, const std::vector<int64_t>& shape) {
+inline Value inputNode(const std::string& name, const std::vector<int64_t>& shape,
+                       const std::string& dtype = "float32") {
   std::vector<Value> extents;
   for (const int64_t extent : shape)
     extents.push_back(extent < 0 ? Value() : Value::number(static_cast<double>(extent)));
   return node("input", name, {},
-              {{"shape", Value::array(std::move(extents))}, {"dtype", Value::string("float32")}});
+              {{"shape", Value::array(std::move(extents))}, {"dtype", Value::string(dtype)}});
 }
 
 inline Value description(std::vector<Value> nodes, const std::vector<Ref>& outputs) {

@@ -1,0 +1,72 @@
+import { type InitializerOption, initializer } from './initializers.js';
+import { SimpleLayer } from './layer.js';
+import { boolean, layerName, number, parseOptions, withDefault } from './options.js';
+
+/** Options of {@link batchNormalization}. */
+export interface BatchNormalizationOptions {
+  /** How much of the moving statistics a training step keeps, from 0 to 1; default 0.99. */
+  momentum?: number;
+  /** Added to the variance, from 0 to 1; default 0.001. */
+  epsilon?: number;
+  /** Whether beta is added; default true. */
+  center?: boolean;
+  /** Whether the result is multiplied by gamma; default true. */
+  scale?: boolean;
+  gammaInitializer?: InitializerOption;
+  betaInitializer?: InitializerOption;
+  movingMeanInitializer?: InitializerOption;
+  movingVarianceInitializer?: InitializerOption;
+  /** false: training leaves the weights as they are, and uses the moving statistics. */
+  trainable?: boolean;
+  name?: string;
+}
+
+const FIELDS = {
+  momentum: withDefault(number({ min: 0, max: 1 }), 0.99),
+  epsilon: withDefault(number({ min: 0, max: 1 }), 1e-3),
+  center: withDefault(boolean(), true),
+  scale: withDefault(boolean(), true),
+  gammaInitializer: initializer('ones'),
+  betaInitializer: initializer('zeros'),
+  movingMeanInitializer: initializer('zeros'),
+  movingVarianceInitializer: initializer('ones'),
+  trainable: withDefault(boolean(), true),
+  name: layerName(),
+};
+
+const LATER = [
+  'axis',
+  'synchronized',
+  'renorm',
+  'renormClipping',
+  'renormMomentum',
+  'gammaRegularizer',
+  'betaRegularizer',
+  'gammaConstraint',
+  'betaConstraint',
+];
+
+/**
+ * gamma (x - mean) / sqrt(variance + epsilon) + beta for each feature of the last axis. While training,
+ * mean and variance (with N, not N - 1) are those of the batch, over all rows and steps that are not
+ * masked; each step also moves the moving ones: moving = momentum moving + (1 - momentum) batch. After
+ * training, and where the layer is frozen, they are the moving ones.
+ *
+ * With `accumulateSteps` each part of the batch is normalized by its own statistics, and the moving ones
+ * go towards the mean of those, each part counted by its rows.
+ *
+ * Parameters: `<name>/gamma`, `/beta`, `/moving_mean`, `/moving_variance` [features]; no optimizer touches
+ * the moving ones. Source: keras.layers.BatchNormalization.
+ *
+ * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range; UNSUPPORTED for one
+ * that a later release will have
+ *
+ * @example
+ * sequential([layers.dense({ units: 32 }), layers.batchNormalization(), layers.activation({ activation: 'relu' })], {
+ *   inputShape: [8],
+ * });
+ */
+export function batchNormalization(options: BatchNormalizationOptions = {}): SimpleLayer {
+  const { name, ...described } = parseOptions('batchNormalization', FIELDS, options, LATER);
+  return new SimpleLayer('batchNormalization', name, described);
+}
