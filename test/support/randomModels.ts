@@ -55,7 +55,8 @@ export type PlainSpec =
   | { kind: 'activation'; activation: ActivationOption }
   | { kind: 'dropout'; rate: number }
   | { kind: 'normalization'; invert: boolean }
-  | { kind: 'layerNormalization' }
+  /** Of what a dense layer makes: of a single feature nothing would be left, and no gradient. */
+  | { kind: 'layerNormalization'; units: number }
   | { kind: 'softmax' };
 
 /** One that keeps the steps. */
@@ -208,7 +209,10 @@ function plain({ isSmooth, units }: ModelKinds): fc.Arbitrary<PlainSpec> {
     fc.record({ kind: fc.constant('activation' as const), activation }),
     fc.record({ kind: fc.constant('dropout' as const), rate: fc.constantFrom(0, 0.3, 0.7) }),
     fc.record({ kind: fc.constant('normalization' as const), invert: fc.boolean() }),
-    fc.constant({ kind: 'layerNormalization' as const }),
+    fc.record({
+      kind: fc.constant('layerNormalization' as const),
+      units: (units ?? UNITS).map((n) => n + 1),
+    }),
     fc.constant({ kind: 'softmax' as const }),
   );
 }
@@ -258,11 +262,11 @@ export function buildModel(spec: ModelSpec, options: { isStateful?: boolean } = 
     } else if (part.kind === 'conv1d') {
       const { kind: _, ...options } = part;
       value = layers.conv1d(options).apply(value);
-    } else value = plainLayer(part).apply(value);
+    } else value = applyPlain(part, value);
   }
   if (spec.last) {
     value = run(spec.last.layer, false, value);
-    for (const part of spec.last.tail) value = plainLayer(part).apply(value);
+    for (const part of spec.last.tail) value = applyPlain(part, value);
   }
   // An input is no output of a model: a model without layers gets one.
   if (value === series) value = layers.activation({ activation: 'linear' }).apply(value);
@@ -347,7 +351,14 @@ function cellLayer(
   return layer as RecurrentLayer<boolean>;
 }
 
-function plainLayer(part: PlainSpec) {
+function applyPlain(part: PlainSpec, x: SymbolicTensor): SymbolicTensor {
+  if (part.kind !== 'layerNormalization') return plainLayer(part).apply(x);
+  // Of rows that are nearly constant, rounding errors would be all that is left.
+  const norm = layers.layerNormalization({ epsilon: 0.1 });
+  return norm.apply(layers.dense({ units: part.units }).apply(x));
+}
+
+function plainLayer(part: Exclude<PlainSpec, { kind: 'layerNormalization' }>) {
   switch (part.kind) {
     case 'dense':
       return layers.dense({ units: part.units, activation: part.activation });
@@ -357,9 +368,6 @@ function plainLayer(part: PlainSpec) {
       return layers.dropout({ rate: part.rate });
     case 'normalization':
       return layers.normalization({ invert: part.invert });
-    case 'layerNormalization':
-      // Of rows that are nearly constant, rounding errors would be all that is left.
-      return layers.layerNormalization({ epsilon: 0.1 });
     case 'softmax':
       return layers.softmax();
   }
