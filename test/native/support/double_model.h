@@ -15,6 +15,7 @@ namespace sluice::test {
 
 constexpr int64_t kRows = 3, kSteps = 4;
 constexpr int32_t kIds = 5;
+// Of inputs with more steps again from its start.
 constexpr uint8_t kMask[kRows][kSteps] = {{1, 1, 1, 0}, {0, 1, 0, 1}, {0, 0, 0, 0}};
 
 // A model with double parameters and inputs, as a function of both.
@@ -44,24 +45,25 @@ class DoubleModel {
         parameters[static_cast<size_t>(p.offset + i)] =
             p.name.ends_with("variance") ? 0.5 + random.uniform() : 1.6 * random.uniform() - 0.8;
     for (size_t i = 0; i < graph_.inputs.size(); ++i) {
-      Shape shape = graph_.nodes[static_cast<size_t>(graph_.inputs[i])].outputs[0].shape;
+      const NodeOutput& spec = graph_.nodes[static_cast<size_t>(graph_.inputs[i])].outputs[0];
+      Shape shape = spec.shape;
       for (int d = 0; d < shape.rank; ++d) shape[d] = extents(shape[d]);
       inputs.emplace_back(static_cast<size_t>(shape.elements()));
       ids_.emplace_back();
-      if (graph_.nodes[static_cast<size_t>(graph_.inputs[i])].outputs[0].dtype == DType::Int32) {
+      masks_.emplace_back();
+      if (spec.sequence)
+        for (int64_t step = 0; step < kRows * shape[1]; ++step)
+          masks_.back().push_back(kMask[step / shape[1]][step % shape[1] % kSteps]);
+      if (spec.dtype == DType::Int32) {
         for (size_t k = 0; k < inputs.back().size(); ++k)
-          ids_.back().push_back(masked && kMask[k / kSteps][k % kSteps] == 0
-                                    ? 0
-                                    : static_cast<int32_t>(kIds * random.uniform()));
+          ids_.back().push_back(
+              masked && isMasked(i, k) ? 0 : static_cast<int32_t>(kIds * random.uniform()));
         inputs.back().clear();  // nothing to differentiate
       }
-      const auto perStep =
-          static_cast<size_t>(shape.rank >= 3 ? shape.elements() / (kRows * kSteps) : 1);
       for (size_t k = 0; k < inputs.back().size(); ++k) {
         inputs.back()[k] = 2 * random.uniform() - 1;
         // The engine zeroes what is masked before a plan sees it.
-        if (masked && shape.rank >= 3 && kMask[k / perStep / kSteps][k / perStep % kSteps] == 0)
-          inputs.back()[k] = 0;
+        if (masked && isMasked(i, k)) inputs.back()[k] = 0;
       }
     }
     for (const ValueId id : bound_->plan().outputs) {
@@ -72,7 +74,7 @@ class DoubleModel {
       memory_.inputs.push_back(ids_[i].empty() ? static_cast<void*>(inputs[i].data())
                                                : static_cast<void*>(ids_[i].data()));
     for (auto& cotangent : cotangents_) memory_.cotangents.push_back(cotangent.data());
-    memory_.masks.assign(inputs.size(), const_cast<uint8_t*>(&kMask[0][0]));
+    for (auto& mask : masks_) memory_.masks.push_back(mask.empty() ? nullptr : mask.data());
     memory_.arena = arena_.data();
     memory_.parameters = parameters.data();
     memory_.gradients = gradients_.data();
@@ -111,13 +113,9 @@ class DoubleModel {
       }
     }
     for (size_t i = 0; i < inputs.size(); ++i) {
-      const NodeOutput& spec = graph_.nodes[static_cast<size_t>(graph_.inputs[i])].outputs[0];
-      const auto perStep = inputs[i].size() / (spec.sequence ? kRows * kSteps : kRows);
       for (size_t k = 0; k < inputs[i].size(); ++k) {
         // A masked input is a constant zero.
-        if (spec.sequence && (bound_->plan().request.maskedInputs >> i & 1) &&
-            kMask[k / perStep / kSteps][k / perStep % kSteps] == 0)
-          continue;
+        if ((bound_->plan().request.maskedInputs >> i & 1) && isMasked(i, k)) continue;
         compare(name + ": input " + std::to_string(i), inputs[i][k], inputGradients[i][k]);
       }
     }
@@ -127,6 +125,12 @@ class DoubleModel {
   std::vector<std::vector<double>> inputs;
 
  private:
+  // Whether element k of an input, or id k, stands in a masked step.
+  bool isMasked(size_t input, size_t k) const {
+    const std::vector<uint8_t>& mask = masks_[input];
+    return !mask.empty() && mask[k / (inputs[input].size() / mask.size())] == 0;
+  }
+
   void compare(const std::string& what, double& at, double gradient) {
     const double old = at, h = 1e-5;
     at = old + h;
@@ -143,6 +147,7 @@ class DoubleModel {
   std::unique_ptr<Frame> frame_;
   Buffer arena_;
   std::vector<double> gradients_;
+  std::vector<std::vector<uint8_t>> masks_;  // [B,T] of each input that has steps, else empty
   std::vector<std::vector<double>> cotangents_;
   std::vector<std::vector<int32_t>> ids_;  // of Int32 inputs
   RunMemory memory_;
