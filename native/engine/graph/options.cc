@@ -23,6 +23,14 @@ double OptionReader::number(const std::string& name, double least, double most) 
   return number;
 }
 
+double OptionReader::rate(const std::string& name) {
+  const double rate = number(name, 0, 1);
+  if (rate == 1)
+    fail(Code::Config, label(name) + " must be below 1, received 1",
+         {.layer = layer_, .option = name});
+  return rate;
+}
+
 int64_t OptionReader::integer(const std::string& name, int64_t least, int64_t most) {
   return within(value(name), name, least, most);
 }

@@ -31,6 +31,8 @@ class OptionReader {
   const Value& value(const std::string& name);
   bool boolean(const std::string& name) { return value(name).asBoolean(label(name)); }
   double number(const std::string& name, double least, double most);
+  // A probability below 1, of dropping something.
+  double rate(const std::string& name);
   int64_t integer(const std::string& name, int64_t least, int64_t most);
   // Two whole numbers.
   void integers(const std::string& name, int64_t (&to)[2], int64_t least, int64_t most);

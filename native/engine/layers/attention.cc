@@ -12,10 +12,7 @@ void Attention::build(LayerBuild& build, int64_t heads, double factor) {
   heads_ = heads;
   weights_.factor = factor;
   weights_.causal = build.options.boolean("useCausalMask");
-  dropout_.rate = build.options.number("dropout", 0, 1);
-  if (dropout_.rate == 1)
-    fail(Code::Config, build.name() + ": option dropout must be below 1, received 1",
-         {.layer = build.name(), .option = "dropout"});
+  dropout_.rate = build.options.rate("dropout");
   dropout_.stream = randomStream(build.name());
   key_ = build.inputs.size() > 2 ? 2 : 1;
   const int64_t values = build.inputs[1].shape[1];

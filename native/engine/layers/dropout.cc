@@ -10,10 +10,7 @@ class DropoutLayer final : public Layer {
   void build(LayerBuild& build) override {
     build.expectInputs(1, 1);
     build.expectFloat(0);
-    attributes_.rate = build.options.number("rate", 0, 1);
-    if (attributes_.rate == 1)
-      fail(Code::Config, build.name() + ": option rate must be below 1, received 1",
-           {.layer = build.name(), .option = "rate"});
+    attributes_.rate = build.options.rate("rate");
     attributes_.stream = randomStream(build.name());
     build.outputs.push_back(build.inputs[0]);
   }

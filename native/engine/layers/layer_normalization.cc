@@ -1,5 +1,6 @@
 // Each row of features less its mean, by its deviation; Keras' LayerNormalization over the last
 // axis.
+#include "engine/layers/gain_and_shift.h"
 #include "engine/layers/layers.h"
 
 namespace sluice {
@@ -12,15 +13,9 @@ class LayerNormalizationLayer final : public Layer {
     build.expectFloat(0);
     OptionReader& options = build.options;
     attributes_.epsilon = options.number("epsilon", 0, 1);
-    scale_ = options.boolean("scale");
-    center_ = options.boolean("center");
-    const Initializer gamma = options.initializer("gammaInitializer");
-    const Initializer beta = options.initializer("betaInitializer");
     options.boolean("trainable");
     build.expectKnownExtents(0, build.inputs[0].shape.rank - 1);
-    const Shape features = makeShape(build.inputs[0].shape.last());
-    if (scale_) build.parameters.push_back({"gamma", features, gamma, true});
-    if (center_) build.parameters.push_back({"beta", features, beta, true});
+    own_.build(build, makeShape(build.inputs[0].shape.last()));
     build.outputs.push_back(build.inputs[0]);
   }
 
@@ -29,27 +24,21 @@ class LayerNormalizationLayer final : public Layer {
     rows[rows.rank - 1] = 2;
     const ValueId stats = node.newValue(rows);
     node.emit(Op::LayerNorm, attributes(attributes_),
-              {node.in(0), scale_ ? node.parameter(0) : kNoValue,
-               center_ ? node.parameter(beta()) : kNoValue},
-              {node.out(0), stats});
+              {node.in(0), own_.gamma(node), own_.beta(node)}, {node.out(0), stats});
     node.saved().push_back(stats);
   }
 
   void backward(NodeContext& node) const override {
     const ValueId dx = node.wantsGradIn(0) ? node.gradIn(0) : kNoValue;
-    const ValueId dGamma = scale_ ? node.gradParameter(0) : kNoValue;
-    const ValueId dBeta = center_ ? node.gradParameter(beta()) : kNoValue;
+    const ValueId dGamma = own_.gradGamma(node), dBeta = own_.gradBeta(node);
     node.emit(Op::LayerNormBackward, attributes(attributes_),
-              {node.in(0), scale_ ? node.parameter(0) : kNoValue, node.saved()[0], node.gradOut(0)},
+              {node.in(0), own_.gamma(node), node.saved()[0], node.gradOut(0)},
               {dx, dGamma, dBeta});
   }
 
  private:
-  int beta() const { return scale_ ? 1 : 0; }
-
   NormAttributes attributes_;
-  bool scale_ = true;
-  bool center_ = true;
+  GainAndShift own_;
 };
 
 }  // namespace

@@ -1,6 +1,4 @@
 // The kinds of recurrent cells: their options, parameters and ops. Equations: docs/semantics.md.
-#include <algorithm>
-
 #include "engine/core/random.h"
 #include "engine/layers/min_gru.h"
 #include "engine/layers/recurrent.h"
@@ -34,10 +32,10 @@ class CellCore final : public RecurrentCore {
     kernel_ = options.weight("kernel");
     recurrent_ = options.weight("recurrent");
     bias_ = options.weight("bias");
-    dropout_ = rate(options, "dropout");
-    recurrentDropout_ = rate(options, "recurrentDropout");
-    attributes_.zoneout = rate(options, "zoneout");
-    recurrentDropConnect_ = rate(options, "recurrentDropConnect");
+    dropout_ = options.rate("dropout");
+    recurrentDropout_ = options.rate("recurrentDropout");
+    attributes_.zoneout = options.rate("zoneout");
+    recurrentDropConnect_ = options.rate("recurrentDropConnect");
     if (kind.forward == Op::Gru) {
       attributes_.resetAfter = options.boolean("resetAfter");
       attributes_.replace = options.choice("updateGate", {"keep", "replace"});
@@ -119,15 +117,6 @@ class CellCore final : public RecurrentCore {
     return states.size() > 1 ? states[1] : kNoValue;
   }
 
-  // A probability below 1.
-  static double rate(OptionReader& options, const char* name) {
-    const double value = options.number(name, 0, 1);
-    if (value == 1)
-      fail(Code::Config, cat(options.layer(), ": option ", name, " must be below 1, received 1"),
-           {.layer = options.layer(), .option = name});
-    return value;
-  }
-
   bool dropsConnections(const NodeContext& node) const {
     return node.training() && recurrentDropConnect_ > 0;
   }
@@ -157,15 +146,14 @@ class CellCore final : public RecurrentCore {
     const Shape x = node.shapeOf(call.x);
     const auto draw = [&](const char* what, double rate, const Shape& shape, bool unscaled) {
       const ValueId mask = node.newValue(shape);
-      const DropoutAttributes dropout{
-          rate, randomStream(cat(node.node().name, "/", call.prefix, what)), unscaled ? 1 : 0};
+      const DropoutAttributes dropout{rate, streamOf(node, call, what), unscaled ? 1 : 0};
       node.emit(Op::Dropout, attributes(dropout), {kNoValue}, {mask});
       return mask;
     };
     if (recurrentDropout_ > 0)
       masks.state =
           draw("recurrentDropout", recurrentDropout_, makeShape(x[0], kind_.gates * units_), false);
-    if (dropout_ > 0 && (recurrentDropout_ > 0 && kind_.gates > 1))
+    if (dropout_ > 0 && recurrentDropout_ > 0 && kind_.gates > 1)
       masks.input = draw("dropout", dropout_, makeShape(x[0], kind_.gates * x[2]), false);
     else if (dropout_ > 0)
       masks.steps = draw("dropout", dropout_, makeShape(x[0], x[2]), false);
@@ -192,28 +180,29 @@ class CellCore final : public RecurrentCore {
   WeightOptions kernel_, recurrent_, bias_;
 };
 
+// Null where there is no such kind.
+std::unique_ptr<RecurrentCore> makeCell(const std::string& kind, OptionReader& options) {
+  if (kind == "minGru") return makeMinGruCore(options);
+  for (const CellKind& known : kKinds)
+    if (kind == known.name) return std::make_unique<CellCore>(known, options);
+  return nullptr;
+}
+
 }  // namespace
 
 std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options,
                                                  RecurrentUse& use) {
-  const auto found = std::find_if(std::begin(kKinds), std::end(kKinds),
-                                  [&](const CellKind& known) { return kind == known.name; });
-  if (found != std::end(kKinds) || kind == "minGru") {
-    use.returnSequences = options.boolean("returnSequences");
-    use.returnState = options.boolean("returnState");
-    use.goBackwards = options.boolean("goBackwards");
-    use.stateful = options.boolean("stateful");
-    use.activity = options.penalty("activityRegularizer");
-    const bool learns = options.choice("initialState", {"zeros", "learned"}) == 1;
-    std::unique_ptr<RecurrentCore> core;
-    if (found == std::end(kKinds))
-      core = makeMinGruCore(options);
-    else
-      core = std::make_unique<CellCore>(*found, options);
-    return learns ? learningStart(std::move(core)) : std::move(core);
-  }
-  fail(Code::Unsupported, cat(options.layer(), ": '", kind, "' is not a recurrent layer"),
-       {.layer = options.layer(), .received = kind});
+  std::unique_ptr<RecurrentCore> core = makeCell(kind, options);
+  if (!core)
+    fail(Code::Unsupported, cat(options.layer(), ": '", kind, "' is not a recurrent layer"),
+         {.layer = options.layer(), .received = kind});
+  use.returnSequences = options.boolean("returnSequences");
+  use.returnState = options.boolean("returnState");
+  use.goBackwards = options.boolean("goBackwards");
+  use.stateful = options.boolean("stateful");
+  use.activity = options.penalty("activityRegularizer");
+  const bool learns = options.choice("initialState", {"zeros", "learned"}) == 1;
+  return learns ? learningStart(std::move(core)) : std::move(core);
 }
 
 }  // namespace sluice
