@@ -187,7 +187,7 @@ void gruReducedPack(const OpCall& call, void* packed) noexcept {
   };
   round(e.I, e.columns(), kPanelVectors, at.kernel);
   if (e.cell->isFused(attributes)) return round(e.H, e.columns(), e.cell->gates, at.recurrent);
-  const bool waits = e.cell->beforeCandidate != nullptr;
+  const bool waits = e.cell->candidateWaits();
   round(e.H, e.columns() - (waits ? e.P : 0), kPanelVectors, at.recurrent);
   if (waits) round(e.H, e.P, kPanelVectors, at.candidate);
 }

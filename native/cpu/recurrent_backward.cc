@@ -156,9 +156,7 @@ class Backward {
   float* kept(int64_t position) const { return scratch_ + scratchLayout_.kept + position * e_.P; }
 
   // A GRU whose candidate waits for r h: its way back takes two products.
-  bool resetsBefore() const {
-    return e_.cell->beforeCandidate != nullptr && attributes_.resetAfter == 0;
-  }
+  bool resetsBefore() const { return e_.cell->resetsBefore(attributes_); }
 
   // The units of a share in a row of H columns.
   struct Units {
@@ -320,7 +318,7 @@ class Backward {
       std::fill_n(dh(share.rows.position(i)), e_.P, 0.0f);
     for (int64_t gate = 0; gate < e_.cell->gates - (resetsBefore() ? 1 : 0); ++gate) {
       // A GRU's planes are dq dz dr dn.
-      multiplyGate(gate, e_.cell->beforeCandidate ? (gate + 1) % 3 : gate);
+      multiplyGate(gate, e_.cell->candidateWaits() ? (gate + 1) % 3 : gate);
       for (int64_t i = 0; i < active; ++i) {
         const int64_t position = share.rows.position(i);
         masks_.addState(gate, position, masked(position), dh(position));

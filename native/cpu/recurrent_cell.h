@@ -89,6 +89,12 @@ struct RecurrentCell {
   void (*resetGradients)(const GateGradientArgs&, const RecurrentAttributes&) = nullptr;
   // Whether dh then is that way's product alone, or what gateGradients left in dh is added to it.
   bool addsToGradient = false;
+
+  // Whether a candidate waits for the other gates, and whether it meets r h instead of h.
+  bool candidateWaits() const { return beforeCandidate != nullptr; }
+  bool resetsBefore(const RecurrentAttributes& attributes) const {
+    return candidateWaits() && attributes.resetAfter == 0;
+  }
 };
 
 const RecurrentCell& gruCell() noexcept;

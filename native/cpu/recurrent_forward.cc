@@ -148,7 +148,9 @@ class Forward {
 
   void step(const RecurrentShare& share, const RecurrentRows& rows, int64_t active, int64_t turn,
             float* projection, int64_t slot) const {
-    const bool scattered = sequence_ && schedule_.masked();
+    const bool zonesOut = attributes_.zoneout > 0;
+    // Outputs that the step cannot write where they belong, or as they will be.
+    const bool copies = sequence_ && (schedule_.masked() || zonesOut);
     const bool saves = reserve_ && !attributes_.recompute && e_.saved > 0;
     float* next = state(turn + 1, rows.first);
     step_.run({.rows = active,
@@ -157,7 +159,7 @@ class Forward {
                .h = state(turn, rows.first),
                .next = next,
                .ldH = rows.stride * e_.state(),
-               .y = sequence_ && !scattered ? outputAt(rows.first, turn) : nullptr,
+               .y = sequence_ && !copies ? outputAt(rows.first, turn) : nullptr,
                .ldY = rows.stride * e_.T * e_.H,
                .saved = saves ? reserve_ + reserveLayout_.gatesAt(turn, rows.first) : nullptr,
                .ldSaved = rows.stride * e_.saved * e_.P,
@@ -168,18 +170,12 @@ class Forward {
                .blockEnd = share.blockEnd});
     const int64_t unit = share.blockBegin * e_.lanes;
     const int64_t units = std::min(share.blockEnd * e_.lanes, e_.H) - unit;
-    if (attributes_.zoneout > 0) {
-      for (int64_t i = 0; i < active; ++i) {
-        const int64_t at = i * rows.stride * e_.state() + unit;
-        const int64_t position = rows.position(i);
-        zoneOut(position, turn, unit, units, state(turn, rows.first) + at, next + at);
-        if (sequence_ && !scattered) std::copy_n(next + at, units, outputAt(position, turn) + unit);
-      }
+    for (int64_t i = 0; i < active && (zonesOut || copies); ++i) {
+      const int64_t at = i * rows.stride * e_.state() + unit;
+      const int64_t position = rows.position(i);
+      if (zonesOut) zoneOut(position, turn, unit, units, state(turn, rows.first) + at, next + at);
+      if (copies) std::copy_n(next + at, units, outputAt(position, turn) + unit);
     }
-    if (!scattered) return;
-    for (int64_t i = 0; i < active; ++i)
-      std::copy_n(next + i * rows.stride * e_.state() + unit, units,
-                  outputAt(rows.position(i), turn) + unit);
   }
 
   // h' = h + k (h' - h)

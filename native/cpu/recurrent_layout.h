@@ -59,7 +59,7 @@ struct RecurrentPacked {
   int64_t size = 0;
 
   explicit RecurrentPacked(const RecurrentExtents& e) {
-    const bool waits = e.cell->beforeCandidate != nullptr;
+    const bool waits = e.cell->candidateWaits();
     candidateBias = bias + e.columns();
     kernel = candidateBias + (waits ? e.P : 0);
     recurrent = kernel + e.I * e.columns();

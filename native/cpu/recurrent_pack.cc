@@ -84,7 +84,7 @@ void recurrentPack(const OpCall& call, void* packed) noexcept {
   const float* recurrent = input(call, recurrent::kRecurrentKernel);
   const float* bias = input(call, recurrent::kBias);
   const ColumnOrder order{e, e.cell->isFused(attributes)};
-  const bool waits = e.cell->beforeCandidate != nullptr;
+  const bool waits = e.cell->candidateWaits();
   const int64_t stride = e.cell->gates * e.H;
   const int64_t vectors = e.columns() / e.lanes;
 
@@ -131,7 +131,7 @@ void recurrentPackBackward(const OpCall& call, void* packed) noexcept {
   if (attributes.gateMasks & 2) {
     for (int64_t gate = 0; gate < e.cell->gates; ++gate)
       packGates(e, {gate}, e.H, recurrent, out + at.recurrentOf(e, gate));
-  } else if (e.cell->beforeCandidate == nullptr) {
+  } else if (!e.cell->candidateWaits()) {
     packGates(e, e.H, recurrent, out + at.recurrent);
   } else if (attributes.resetAfter) {
     packGates(e, {2, 0, 1}, e.H, recurrent, out + at.recurrent);

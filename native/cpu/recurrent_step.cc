@@ -27,7 +27,7 @@ TileArgs RecurrentStep::products(const RecurrentStepArgs& args, int64_t row, int
   tile.k = e_.H;
   tile.init = args.projection + row * e_.columns() + block * panel;
   tile.ldInit = acrossRows ? e_.columns() : panel;
-  const bool waits = e_.cell->beforeCandidate != nullptr;
+  const bool waits = e_.cell->candidateWaits();
   tile.init2 =
       waits ? args.packed + packed_.candidateBias + block * e_.lanes : tile.init + 2 * e_.lanes;
   tile.ldInit2 = !waits ? tile.ldInit : acrossRows ? 0 : e_.lanes;
@@ -122,7 +122,7 @@ void RecurrentStep::inPlanes(const RecurrentStepArgs& args) const {
   planes.plane = e_.P;
   planes.attributes = &attributes_;
 
-  const bool waits = e_.cell->beforeCandidate != nullptr;
+  const bool waits = e_.cell->candidateWaits();
   Product product;
   product.a = args.h;
   product.lda = args.ldH;

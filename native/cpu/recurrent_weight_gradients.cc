@@ -89,7 +89,7 @@ constexpr int64_t kMostSegments = 4;
 int64_t tilesOf(int64_t columns) { return roundUp(columns, kMaxTileRows) / kMaxTileRows; }
 // A GRU whose candidate meets r h instead of h.
 bool meetsReset(const OpCall& call, const RecurrentExtents& e) {
-  return e.cell->beforeCandidate != nullptr && call.attr<RecurrentAttributes>().resetAfter == 0;
+  return e.cell->resetsBefore(call.attr<RecurrentAttributes>());
 }
 int64_t tilesOf(const OpCall& call, const RecurrentExtents& e) {
   const int64_t gates = e.cell->gates;
@@ -131,7 +131,7 @@ RecurrentWeightGradients::RecurrentWeightGradients(const OpCall& call,
                                                    int64_t rows)
     : e_(extents),
       masks_(masks),
-      ownBias_(e_.cell->beforeCandidate != nullptr && !meetsReset(call, e_)),
+      ownBias_(e_.cell->candidateWaits() && !meetsReset(call, e_)),
       rows_(rows),
       dKernel_(output(call, recurrentBackward::kDKernel)),
       dRecurrent_(output(call, recurrentBackward::kDRecurrentKernel)),
@@ -150,7 +150,7 @@ RecurrentWeightGradients::RecurrentWeightGradients(const OpCall& call,
                            std::array<int64_t, kMostVectors> order) {
     return Factor{source, e_.H, nullptr, dRecurrent_, first, vectors, order};
   };
-  if (e_.cell->beforeCandidate == nullptr) {
+  if (!e_.cell->candidateWaits()) {
     biases_[0] = ofInput(0, gates, {0, 1, 2, 3});
     addFactor(biases_[0], e_.inputMasks);
     addFactor(ofState(Source::State, 0, gates, {0, 1, 2, 3}), e_.stateMasks);
@@ -242,7 +242,7 @@ void RecurrentWeightGradients::addTask(int64_t task, float* data, const float* g
   } else {
     constexpr int64_t kGruPlanes[] = {3, 1, 2, 0};
     for (int v = 0; v < panel.vectors; ++v)
-      offsets[v] = (e_.cell->beforeCandidate ? kGruPlanes[v] : v) * e_.P + panel.block * e_.lanes;
+      offsets[v] = (e_.cell->candidateWaits() ? kGruPlanes[v] : v) * e_.P + panel.block * e_.lanes;
   }
   alignas(64) float sums[kMostVectors * kMaxLanes];
   const int64_t stride = e_.cell->gradients * e_.P;
