@@ -1,11 +1,6 @@
 import type { SymbolicTensor } from './layer.js';
 import { boolean, oneOf, parseOptions, withDefault } from './options.js';
-import {
-  GATED_FIELDS,
-  type GatedOptions,
-  LATER_RECURRENT_OPTIONS,
-  RecurrentLayer,
-} from './recurrent.js';
+import { GATED_FIELDS, type GatedOptions, RecurrentLayer } from './recurrent.js';
 
 /** Options of {@link gru}; everything but `units` has Keras' default. */
 export interface GruOptions extends GatedOptions {
@@ -36,8 +31,7 @@ export type GruLayer<S extends boolean = boolean> = RecurrentLayer<S, [state: Sy
  * Parameters, in Keras' layout with the gates in the order z, r, h: `<name>/kernel` [features, 3 units],
  * `/recurrent_kernel` [units, 3 units], `/bias` [2, 3 units] (with resetAfter: false [3 units]).
  *
- * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range;
- * UNSUPPORTED for one that a later release will have
+ * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range
  *
  * @example
  * layers.gru({ units: 64 });
@@ -48,6 +42,6 @@ export type GruLayer<S extends boolean = boolean> = RecurrentLayer<S, [state: Sy
 export function gru<S extends boolean = false>(
   options: GruOptions & { returnState?: S },
 ): GruLayer<S> {
-  const { name, ...described } = parseOptions('gru', FIELDS, options, LATER_RECURRENT_OPTIONS);
+  const { name, ...described } = parseOptions('gru', FIELDS, options);
   return new RecurrentLayer('gru', name, described, 1);
 }

@@ -1,11 +1,6 @@
 import type { SymbolicTensor } from './layer.js';
 import { boolean, parseOptions, withDefault } from './options.js';
-import {
-  GATED_FIELDS,
-  type GatedOptions,
-  LATER_RECURRENT_OPTIONS,
-  RecurrentLayer,
-} from './recurrent.js';
+import { GATED_FIELDS, type GatedOptions, RecurrentLayer } from './recurrent.js';
 
 /** Options of {@link lstm}; everything but `units` has Keras' default. */
 export interface LstmOptions extends GatedOptions {
@@ -29,8 +24,7 @@ export type LstmLayer<S extends boolean = boolean> = RecurrentLayer<
  * Parameters, in Keras' layout with the gates in the order i, f, c, o: `<name>/kernel`
  * [features, 4 units], `/recurrent_kernel` [units, 4 units], `/bias` [4 units].
  *
- * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range;
- * UNSUPPORTED for one that a later release will have
+ * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range
  *
  * @example
  * layers.lstm({ units: 64 });
@@ -41,6 +35,6 @@ export type LstmLayer<S extends boolean = boolean> = RecurrentLayer<
 export function lstm<S extends boolean = false>(
   options: LstmOptions & { returnState?: S },
 ): LstmLayer<S> {
-  const { name, ...described } = parseOptions('lstm', FIELDS, options, LATER_RECURRENT_OPTIONS);
+  const { name, ...described } = parseOptions('lstm', FIELDS, options);
   return new RecurrentLayer('lstm', name, described, 2);
 }

@@ -1,37 +1,12 @@
 import { activation, activationDefault } from './activations.js';
 import type { SymbolicTensor } from './layer.js';
 import { parseOptions, withDefault } from './options.js';
-import {
-  LATER_RECURRENT_OPTIONS,
-  RECURRENT_FIELDS,
-  RecurrentLayer,
-  type RecurrentOptions,
-} from './recurrent.js';
+import { RecurrentLayer, SEQUENCE_FIELDS, type SequenceOptions } from './recurrent.js';
 
-/** Options of {@link minGru}. */
-export type MinGruOptions = Omit<
-  RecurrentOptions,
-  | 'recurrentInitializer'
-  | 'recurrentRegularizer'
-  | 'recurrentConstraint'
-  | 'dropout'
-  | 'recurrentDropout'
-  | 'recurrentDropConnect'
-  | 'zoneout'
->;
-
-const {
-  recurrentInitializer: _matrix,
-  recurrentRegularizer: _penalty,
-  recurrentConstraint: _constraint,
-  dropout: _dropout,
-  recurrentDropout: _recurrentDropout,
-  recurrentDropConnect: _recurrentDropConnect,
-  zoneout: _zoneout,
-  ...COMMON
-} = RECURRENT_FIELDS;
-
-const FIELDS = { ...COMMON, activation: withDefault(activation(), activationDefault('linear')) };
+const FIELDS = {
+  ...SEQUENCE_FIELDS,
+  activation: withDefault(activation(), activationDefault('linear')),
+};
 
 /** A minGRU layer; made by {@link minGru}. */
 export type MinGruLayer<S extends boolean = boolean> = RecurrentLayer<S, [state: SymbolicTensor]>;
@@ -44,15 +19,14 @@ export type MinGruLayer<S extends boolean = boolean> = RecurrentLayer<S, [state:
  *
  * Parameters, with the columns z, h: `<name>/kernel` [features, 2 units], `/bias` [2 units].
  *
- * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range;
- * UNSUPPORTED for one that a later release will have
+ * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range
  *
  * @example
  * layers.minGru({ units: 256, returnSequences: true });
  */
 export function minGru<S extends boolean = false>(
-  options: MinGruOptions & { returnState?: S },
+  options: SequenceOptions & { returnState?: S },
 ): MinGruLayer<S> {
-  const { name, ...described } = parseOptions('minGru', FIELDS, options, LATER_RECURRENT_OPTIONS);
+  const { name, ...described } = parseOptions('minGru', FIELDS, options);
   return new RecurrentLayer('minGru', name, described, 1);
 }

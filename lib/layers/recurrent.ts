@@ -17,7 +17,7 @@ import {
 import { type RegularizerOption, regularizer } from './regularizers.js';
 
 /** Options of every recurrent layer; everything but `units` has Keras' default. */
-export interface RecurrentOptions {
+export interface SequenceOptions {
   /** Size of the hidden state, at least 1. */
   units: number;
   /** Of the candidate or the new state; default tanh. */
@@ -25,12 +25,9 @@ export interface RecurrentOptions {
   useBias?: boolean;
   /** Default glorotUniform, over the whole kernel. */
   kernelInitializer?: InitializerOption;
-  /** Default orthogonal, over the whole recurrent kernel. */
-  recurrentInitializer?: InitializerOption;
   biasInitializer?: InitializerOption;
   /** Default: none, as for those below. */
   kernelRegularizer?: RegularizerOption;
-  recurrentRegularizer?: RegularizerOption;
   biasRegularizer?: RegularizerOption;
   /**
    * Of each of the layer's outputs, the states of `returnState` among them: divided by the number of
@@ -39,7 +36,6 @@ export interface RecurrentOptions {
   activityRegularizer?: RegularizerOption;
   /** Applied after each update; default: none, as for those below. */
   kernelConstraint?: ConstraintOption;
-  recurrentConstraint?: ConstraintOption;
   biasConstraint?: ConstraintOption;
   /** true: the state of every step [B,T,units]; false (default): of the last one [B,units]. */
   returnSequences?: boolean;
@@ -57,6 +53,18 @@ export interface RecurrentOptions {
   initialState?: 'zeros' | 'learned';
   /** Output at masked steps: 'zero' (default) or 'repeat', the output of the step before. */
   maskedOutput?: 'zero' | 'repeat';
+  /** false: training leaves the weights as they are. */
+  trainable?: boolean;
+  name?: string;
+}
+
+/** Options of the layers whose state meets a recurrent kernel. */
+export interface RecurrentOptions extends SequenceOptions {
+  /** Default orthogonal, over the whole recurrent kernel. */
+  recurrentInitializer?: InitializerOption;
+  /** Default: none, as for the next one. */
+  recurrentRegularizer?: RegularizerOption;
+  recurrentConstraint?: ConstraintOption;
   /**
    * Rate, from 0 to below 1, at which features are zeroed in training, the rest scaled by 1 / (1 - rate):
    * drawn once a sequence and used at all of its steps, as in Keras. Default 0.
@@ -77,9 +85,17 @@ export interface RecurrentOptions {
    * outside of training h' = zoneout h + (1 - zoneout) new h (Krueger et al. 2016). Default 0.
    */
   zoneout?: number;
-  /** false: training leaves the weights as they are. */
-  trainable?: boolean;
-  name?: string;
+  /**
+   * x W and h R, of a step all gates together, are normalized to mean 0 and variance 1 and multiplied with
+   * `<name>/gamma` [2, gates units] (row 0 of x W, row 1 of h R, starting at 1) before biases are added; an
+   * LSTM's c likewise on its way to h, by `/cell_gamma` and `/cell_beta` [units] (Ba et al. 2016, as in haste).
+   * A GRU then needs `resetAfter`. Default false.
+   */
+  layerNorm?: boolean;
+  /** Added to the variances of `layerNorm`, from 1e-30 to 1; default 1e-5. */
+  layerNormEpsilon?: number;
+  /** The sums that gates and candidates are made of are kept within -clip and clip (ONNX); default 0: as they are. */
+  clip?: number;
 }
 
 /** Options of recurrent layers whose gates have an activation of their own. */
@@ -88,23 +104,17 @@ export interface GatedOptions extends RecurrentOptions {
   recurrentActivation?: ActivationOption;
 }
 
-/** Options that Keras has and a later release will have. */
-export const LATER_RECURRENT_OPTIONS = ['layerNorm', 'clip'];
-
-/** How {@link RecurrentOptions} are checked. */
-export const RECURRENT_FIELDS = {
+/** How {@link SequenceOptions} are checked. */
+export const SEQUENCE_FIELDS = {
   units: integer(1, 2 ** 30),
   activation: withDefault(activation(), activationDefault('tanh')),
   useBias: withDefault(boolean(), true),
   kernelInitializer: initializer('glorotUniform'),
-  recurrentInitializer: initializer('orthogonal'),
   biasInitializer: initializer('zeros'),
   kernelRegularizer: regularizer(),
-  recurrentRegularizer: regularizer(),
   biasRegularizer: regularizer(),
   activityRegularizer: regularizer(),
   kernelConstraint: constraint(),
-  recurrentConstraint: constraint(),
   biasConstraint: constraint(),
   returnSequences: withDefault(boolean(), false),
   returnState: withDefault(boolean(), false),
@@ -112,12 +122,23 @@ export const RECURRENT_FIELDS = {
   stateful: withDefault(boolean(), false),
   initialState: withDefault(oneOf('zeros', 'learned'), 'zeros'),
   maskedOutput: withDefault(oneOf('zero', 'repeat'), 'zero'),
+  trainable: withDefault(boolean(), true),
+  name: layerName(),
+};
+
+/** How {@link RecurrentOptions} are checked. */
+export const RECURRENT_FIELDS = {
+  ...SEQUENCE_FIELDS,
+  recurrentInitializer: initializer('orthogonal'),
+  recurrentRegularizer: regularizer(),
+  recurrentConstraint: constraint(),
   dropout: withDefault(number({ min: 0, below: 1 }), 0),
   recurrentDropout: withDefault(number({ min: 0, below: 1 }), 0),
   recurrentDropConnect: withDefault(number({ min: 0, below: 1 }), 0),
   zoneout: withDefault(number({ min: 0, below: 1 }), 0),
-  trainable: withDefault(boolean(), true),
-  name: layerName(),
+  layerNorm: withDefault(boolean(), false),
+  layerNormEpsilon: withDefault(number({ min: 1e-30, max: 1 }), 1e-5),
+  clip: withDefault(number({ min: 0, max: 1e30 }), 0),
 };
 
 /** How {@link GatedOptions} are checked. */

@@ -1,11 +1,6 @@
 import type { SymbolicTensor } from './layer.js';
 import { parseOptions } from './options.js';
-import {
-  LATER_RECURRENT_OPTIONS,
-  RECURRENT_FIELDS,
-  RecurrentLayer,
-  type RecurrentOptions,
-} from './recurrent.js';
+import { RECURRENT_FIELDS, RecurrentLayer, type RecurrentOptions } from './recurrent.js';
 
 /** A simple recurrent layer; made by {@link simpleRnn}. */
 export type SimpleRnnLayer<S extends boolean = boolean> = RecurrentLayer<
@@ -20,8 +15,7 @@ export type SimpleRnnLayer<S extends boolean = boolean> = RecurrentLayer<
  * Parameters, in Keras' layout: `<name>/kernel` [features, units], `/recurrent_kernel` [units, units],
  * `/bias` [units].
  *
- * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range;
- * UNSUPPORTED for one that a later release will have
+ * @throws SluiceError INVALID_ARGUMENT for an option that is unknown or out of range
  *
  * @example
  * layers.simpleRnn({ units: 32, activation: 'relu' });
@@ -29,11 +23,6 @@ export type SimpleRnnLayer<S extends boolean = boolean> = RecurrentLayer<
 export function simpleRnn<S extends boolean = false>(
   options: RecurrentOptions & { returnState?: S },
 ): SimpleRnnLayer<S> {
-  const { name, ...described } = parseOptions(
-    'simpleRnn',
-    RECURRENT_FIELDS,
-    options,
-    LATER_RECURRENT_OPTIONS,
-  );
+  const { name, ...described } = parseOptions('simpleRnn', RECURRENT_FIELDS, options);
   return new RecurrentLayer('simpleRnn', name, described, 1);
 }

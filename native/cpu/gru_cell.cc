@@ -49,8 +49,8 @@ void FusedGates(const FusedGatesArgs& args) {
 void BeforeCandidate(const PlaneArgs& args) {
   const hn::ScalableTag<float> d;
   for (int64_t row = 0; row < args.rows; ++row)
-    ActivatePlane(args.attributes->recurrentActivation, args.gates + row * args.ldGates,
-                  2 * args.width);
+    ActivatePlane(args.attributes->recurrentActivation, args.attributes->clip,
+                  args.gates + row * args.ldGates, 2 * args.width);
   if (args.attributes->resetAfter) return;
   for (int64_t row = 0; row < args.rows; ++row) {
     const float* r = args.gates + row * args.ldGates + args.width;
@@ -63,7 +63,7 @@ void BeforeCandidate(const PlaneArgs& args) {
 
 template <class Act>
 HWY_INLINE void CandidateRow(const Act& activation, const PlaneArgs& args, int64_t row) {
-  const auto d = activation.d;
+  const hn::ScalableTag<float> d;
   const int64_t width = args.width;
   const float* z = args.gates + row * args.ldGates;
   const float* r = z + width;
@@ -91,15 +91,16 @@ HWY_INLINE void CandidateRow(const Act& activation, const PlaneArgs& args, int64
 }
 
 void Candidate(const PlaneArgs& args) {
-  WithActivation(hn::ScalableTag<float>(), args.attributes->activation,
-                 [&](const auto& activation) HWY_ATTR {
-                   for (int64_t row = 0; row < args.rows; ++row)
-                     CandidateRow(activation, args, row);
-                 });
+  WithGateActivation(hn::ScalableTag<float>(), args.attributes->activation, args.attributes->clip,
+                     [&](const auto& activation) HWY_ATTR {
+                       for (int64_t row = 0; row < args.rows; ++row)
+                         CandidateRow(activation, args, row);
+                     });
 }
 
 bool GruIsFused(const RecurrentAttributes& attributes) {
-  return attributes.resetAfter != 0 && IsTanhAndSigmoid(attributes) && !attributes.gateMasks;
+  return attributes.resetAfter != 0 && HasPlainGates(attributes) && !attributes.gateMasks &&
+         !attributes.layerNorm;
 }
 
 const RecurrentCell* GruCell() {

@@ -53,7 +53,7 @@ void GateGradientsOf(const GateGradientArgs& args, const RecurrentAttributes& at
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
   const bool resetAfter = attributes.resetAfter != 0;
-  if (IsTanhAndSigmoid(attributes)) {
+  if (HasPlainGates(attributes)) {
     const Activation<ActivationKind::Tanh, decltype(d)> tanh(d, attributes.activation);
     const Activation<ActivationKind::Sigmoid, decltype(d)> sigmoid(d,
                                                                    attributes.recurrentActivation);
@@ -65,9 +65,12 @@ void GateGradientsOf(const GateGradientArgs& args, const RecurrentAttributes& at
   // The slopes wait in the planes that their gradients will fill.
   const int64_t plane = args.plane;
   float* slopes = args.gradients + plane;
-  SlopePlane(attributes.recurrentActivation, args.saved, slopes, args.width);
-  SlopePlane(attributes.recurrentActivation, args.saved + plane, slopes + plane, args.width);
-  SlopePlane(attributes.activation, args.saved + 2 * plane, slopes + 2 * plane, args.width);
+  const auto slope = [&](const ActivationSpec& spec, int64_t gate) {
+    SlopePlane(spec, attributes.clip, args.saved + gate * plane, slopes + gate * plane, args.width);
+  };
+  slope(attributes.recurrentActivation, 0);
+  slope(attributes.recurrentActivation, 1);
+  slope(attributes.activation, 2);
   GradientsWith<kReplace>(args, resetAfter, [&](int64_t i, V, V, V) HWY_ATTR {
     return GateSlopes<V>{hn::LoadU(d, slopes + i), hn::LoadU(d, slopes + plane + i),
                          hn::LoadU(d, slopes + 2 * plane + i)};
@@ -85,7 +88,7 @@ inline void ResetGradients(const GateGradientArgs& args, const RecurrentAttribut
   const int64_t width = args.width;
   const float* r = args.saved + args.plane;
   float* dr = args.gradients + 2 * args.plane;
-  SlopePlane(attributes.recurrentActivation, r, dr, width);
+  SlopePlane(attributes.recurrentActivation, attributes.clip, r, dr, width);
   for (int64_t i = 0; i < width; i += static_cast<int64_t>(hn::Lanes(d))) {
     const auto dq = hn::LoadU(d, args.dq + i);
     const auto h = hn::LoadU(d, args.h + i);

@@ -9,6 +9,7 @@
 #include "cpu/recurrent_describe.h"
 #include "cpu/recurrent_grid.h"
 #include "cpu/recurrent_input_gradients.h"
+#include "cpu/recurrent_norm.h"
 #include "cpu/recurrent_recompute.h"
 #include "cpu/recurrent_weight_gradients.h"
 
@@ -20,7 +21,7 @@ namespace {
 int64_t chunkRows(const RecurrentExtents& e) {
   constexpr int64_t kFloats = 1 << 17;
   constexpr int64_t kRows = 256;
-  return std::clamp<int64_t>(std::max(kFloats / (e.cell->gradients * e.P), kRows), e.B,
+  return std::clamp<int64_t>(std::max(kFloats / (e.gradients * e.P), kRows), e.B,
                              std::max<int64_t>(e.B * e.T, e.B));
 }
 
@@ -48,13 +49,14 @@ struct Scratch {
   int64_t schedule;   // RecurrentSchedule's
   int64_t recompute;  // RecurrentRecompute's
   int64_t weights;    // RecurrentWeightGradients'
+  int64_t sums;       // RecurrentNormSums'
   int64_t size;
 
   explicit Scratch(const OpCall& call) {
     const RecurrentExtents e = recurrentExtents(call);
     const auto& attributes = call.attr<RecurrentAttributes>();
     gradients = 0;
-    dh = chunkRows(e) * e.cell->gradients * e.P;
+    dh = chunkRows(e) * e.gradients * e.P;
     dq = dh + e.B * e.state();
     masked = dq + (attributes.resetAfter ? 0 : e.B * e.P);
     kept = masked + (e.stateMasks ? e.B * e.P : 0);
@@ -62,7 +64,8 @@ struct Scratch {
     schedule = roundUp(input + RecurrentInputGradients::scratchFloats(e), kMaxLanes);
     recompute = schedule + roundUp(RecurrentSchedule::scratchInts(e), kMaxLanes);
     weights = recompute + RecurrentRecompute::scratchFloats(e, attributes);
-    size = weights + RecurrentWeightGradients::scratchFloats(call, e, chunkRows(e));
+    sums = weights + RecurrentWeightGradients::scratchFloats(call, e, chunkRows(e));
+    size = sums + RecurrentNormSums::scratchFloats(e);
   }
 };
 
@@ -73,6 +76,7 @@ class Backward {
         context_(call.context),
         e_(recurrentExtents(call)),
         packedLayout_(e_, attributes_),
+        packedNorm_(e_),
         reserveLayout_(e_, attributes_),
         scratchLayout_(call),
         scratch_(static_cast<float*>(call.scratch)),
@@ -92,7 +96,8 @@ class Backward {
                output(call, recurrentBackward::kDx), scratch_ + scratchLayout_.input),
         recompute_(e_, attributes_, schedule_, masks_, x_, packed_ + packedLayout_.forward,
                    reserve_, scratch_ + scratchLayout_.recompute),
-        weights_(call, e_, masks_, scratch_ + scratchLayout_.weights, chunkRows(e_)) {
+        weights_(call, e_, masks_, scratch_ + scratchLayout_.weights, chunkRows(e_)),
+        sums_(call, e_, scratch_ + scratchLayout_.sums) {
     weights_.clear();
   }
 
@@ -120,6 +125,7 @@ class Backward {
       if (weights_.wanted()) {
         barrier_.wait(threads);
         weights_.add(member.thread, number, gradients(0), chunk.rows);
+        sums_.add(member.thread, threads, gradients(0), chunk.rows);
         // All threads leave at the same chunk: they read this after all have had their say.
         if (context_ && context_->cancelled()) stop_.store(true, std::memory_order_relaxed);
         barrier_.wait(threads);
@@ -129,6 +135,7 @@ class Backward {
       }
     }
     if (leading_) leading_->publish(member.share, e_.T);
+    if (weights_.wanted() && member.thread == 0) sums_.finish();
     finish(member.share);
   }
 
@@ -146,7 +153,7 @@ class Backward {
     return schedule_.before(turn) - chunk.before + position;
   }
   float* gradients(int64_t row) const {
-    return scratch_ + scratchLayout_.gradients + row * e_.cell->gradients * e_.P;
+    return scratch_ + scratchLayout_.gradients + row * e_.gradients * e_.P;
   }
   float* dh(int64_t position) const { return scratch_ + scratchLayout_.dh + position * e_.state(); }
   float* dq(int64_t position) const { return scratch_ + scratchLayout_.dq + position * e_.P; }
@@ -154,6 +161,8 @@ class Backward {
     return scratch_ + scratchLayout_.masked + position * e_.P;
   }
   float* kept(int64_t position) const { return scratch_ + scratchLayout_.kept + position * e_.P; }
+
+  const float* norm(int64_t at) const { return packed_ + packedLayout_.norm + at; }
 
   // A GRU whose candidate waits for r h: its way back takes two products.
   bool resetsBefore() const { return e_.cell->resetsBefore(attributes_); }
@@ -222,6 +231,9 @@ class Backward {
         args.dy = nullptr;
       }
       e_.cell->gateGradients(args, attributes_);
+      if (e_.normalized)
+        recurrentNormGradients(e_, norm(packedNorm_.gamma), args.saved,
+                               gradients(rowOf(chunk, turn, position)));
     }
     member.wait();
     if (e_.stateMasks)
@@ -251,8 +263,14 @@ class Backward {
     args.h = state(turn, position) + units.begin;
     args.next = state(turn + 1, position) + units.begin;
     args.dh = dh(position) + units.begin;
-    args.gradients = gradients(rowOf(chunk, turn, position)) + units.begin;
+    args.gradients = gradients(rowOf(chunk, turn, position)) + e_.ownGradients * e_.P + units.begin;
     args.dq = dq(position) + units.begin;
+    if (e_.normalized) {
+      args.cellGamma = norm(packedNorm_.cellGamma);
+      args.cellBeta = norm(packedNorm_.cellBeta);
+      args.cellHats = args.saved + e_.cellHats();
+      args.cellFactor = args.saved[e_.factors() + 2];
+    }
     return args;
   }
 
@@ -297,7 +315,7 @@ class Backward {
     const float* planes = gradients(rowOf(chunk, turn, share.rows.first));
     Product product;
     product.rows = active;
-    product.lda = share.rows.stride * e_.cell->gradients * e_.P;
+    product.lda = share.rows.stride * e_.gradients * e_.P;
     product.k = product.n = e_.P;
     product.c = masked(share.rows.first);
     product.ldc = share.rows.stride * e_.P;
@@ -331,7 +349,7 @@ class Backward {
                               int64_t active) const {
     Product product;
     product.rows = active;
-    product.lda = share.rows.stride * e_.cell->gradients * e_.P;
+    product.lda = share.rows.stride * e_.gradients * e_.P;
     const float* planes = gradients(rowOf(chunk, turn, share.rows.first));
     if (resetsBefore()) {
       product.n = e_.P;
@@ -358,6 +376,7 @@ class Backward {
   const RunContext* context_;
   const RecurrentExtents e_;
   const RecurrentPackedBackward packedLayout_;
+  const RecurrentPackedNorm packedNorm_;
   const RecurrentReserve reserveLayout_;
   const Scratch scratchLayout_;
   float* scratch_;
@@ -373,6 +392,7 @@ class Backward {
   const RecurrentInputGradients input_;
   RecurrentRecompute recompute_;
   RecurrentWeightGradients weights_;
+  const RecurrentNormSums sums_;
   Barrier barrier_;
   std::atomic<bool> stop_{false};
   RecurrentProgress* leading_ = nullptr;

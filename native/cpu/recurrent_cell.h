@@ -36,7 +36,8 @@ struct FusedGatesArgs {
 struct PlaneArgs {
   int64_t rows;
   int64_t width;
-  float* gates;  // planes of x W + b and, where their product is done, h R; used up
+  int64_t units;  // of the width; the rest is padding
+  float* gates;   // planes of x W + b and, where their product is done, h R; used up
   int64_t ldGates;
   float* q;  // GRU: with resetAfter h R + c of the candidate, else r h
   int64_t ldQ;
@@ -49,6 +50,11 @@ struct PlaneArgs {
   int64_t ldSaved;
   int64_t plane;
   const RecurrentAttributes* attributes;
+  // LSTM, where c is normalized: parameters, and what is saved of it in rows as `saved`.
+  const float* cellGamma = nullptr;
+  const float* cellBeta = nullptr;
+  float* cellHats = nullptr;
+  float* cellFactor = nullptr;
 };
 
 // One row of backward, or neighbouring units of it. dh holds the gradients of the states after the
@@ -65,6 +71,11 @@ struct GateGradientArgs {
   float* gradients;
   // GRU without resetAfter, second part: dn R_h^T, with the mask of the candidate.
   const float* dq;
+  // LSTM, where c is normalized.
+  const float* cellGamma = nullptr;
+  const float* cellBeta = nullptr;
+  const float* cellHats = nullptr;
+  float cellFactor = 0;
 };
 
 struct RecurrentCell {
@@ -72,15 +83,15 @@ struct RecurrentCell {
   int64_t states = 0;      // planes of a state; the first is h
   int64_t saved = 0;       // planes that forward saves of a step
   int64_t gradients = 0;   // planes of gate gradients
-  int64_t inputPlane = 0;  // the first of `gates` planes of them, which meet the kernel
+  int64_t inputPlane = 0;  // the first of `gates` planes of them, which are of x W + b
 
   // Whether the gates are computed from the registers that hold the product: the packed columns
   // then put the gates of the same units side by side. Otherwise, and with masks of the gates,
   // plane by plane.
   bool (*isFused)(const RecurrentAttributes&) = nullptr;
   void (*fused)(const FusedGatesArgs&) = nullptr;
-  // Plane by plane: what is done between the product of most gates and that of the candidate, which
-  // waits for it (GRU alone); null: all gates are in the first product. Then the new states.
+  // Plane by plane: what is done before the candidate (GRU alone), without resetAfter also before
+  // its product; null: no gate waits for others. Then the new states.
   void (*beforeCandidate)(const PlaneArgs&) = nullptr;
   void (*planes)(const PlaneArgs&) = nullptr;
   // Gate gradients before their way through the recurrent kernel.

@@ -27,7 +27,7 @@ struct Scratch {
   int64_t projection;  // [turns][rows][gates][P] of each block of rows
   int64_t gathered;    // [turns][rows][I] likewise, with a mask
   int64_t states;      // two of [B][states][P], in inference
-  int64_t q;           // [B,P], where a candidate waits
+  int64_t q;           // [B][work], where the gates are not fused
   int64_t masked;      // [B,P], with masks of the gates
   int64_t schedule;    // RecurrentSchedule's
   int64_t size;
@@ -37,7 +37,7 @@ struct Scratch {
     gathered = turnsAtOnce(e) * e.B * e.columns();
     states = gathered + RecurrentInput::gatheredFloats(e, turnsAtOnce(e));
     q = states + (training ? 0 : 2 * e.B * e.state());
-    masked = q + (fused ? 0 : e.B * e.P);
+    masked = q + (fused ? 0 : e.B * e.work());
     schedule = roundUp(masked + (e.stateMasks ? e.B * e.P : 0), kMaxLanes);
     size = schedule + RecurrentSchedule::scratchInts(e);
   }
@@ -151,7 +151,7 @@ class Forward {
     const bool zonesOut = attributes_.zoneout > 0;
     // Outputs that the step cannot write where they belong, or as they will be.
     const bool copies = sequence_ && (schedule_.masked() || zonesOut);
-    const bool saves = reserve_ && !attributes_.recompute && e_.saved > 0;
+    const bool saves = reserve_ && !attributes_.recompute && e_.savedRow() > 0;
     float* next = state(turn + 1, rows.first);
     step_.run({.rows = active,
                .positions = rows,
@@ -162,8 +162,8 @@ class Forward {
                .y = sequence_ && !copies ? outputAt(rows.first, turn) : nullptr,
                .ldY = rows.stride * e_.T * e_.H,
                .saved = saves ? reserve_ + reserveLayout_.gatesAt(turn, rows.first) : nullptr,
-               .ldSaved = rows.stride * e_.saved * e_.P,
-               .q = scratch_ + scratchLayout_.q + slot * e_.P,
+               .ldSaved = rows.stride * e_.savedRow(),
+               .q = scratch_ + scratchLayout_.q + slot * e_.work(),
                .masked = scratch_ + scratchLayout_.masked + slot * e_.P,
                .packed = packed_,
                .blockBegin = share.blockBegin,

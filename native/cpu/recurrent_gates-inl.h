@@ -7,6 +7,7 @@
 #endif
 
 #include <cstring>
+#include <type_traits>
 
 #include "cpu/math-inl.h"
 #include "cpu/recurrent_cell.h"
@@ -41,26 +42,60 @@ HWY_INLINE hn::Vec<D> Delta(D d, const GateGradientArgs& args, int64_t i) {
   return args.dy ? hn::Add(delta, LoadFirst(d, args.dy + i, args.columns - i)) : delta;
 }
 
-// y = f(x), x being y's place, for activations that are known at run time only.
-inline void ActivatePlane(const ActivationSpec& spec, float* x, int64_t width) {
-  const hn::ScalableTag<float> d;
+// The activation of a gate, whose sum stays within -clip and clip; 0: where it is.
+template <class Act>
+struct GateActivation {
+  using V = hn::Vec<decltype(Act::d)>;
+  Act act;
+  bool clips;
+  V bound, low, high;
+
+  GateActivation(const Act& activation, double clip)
+      : act(activation),
+        clips(clip > 0),
+        bound(hn::Set(act.d, static_cast<float>(clip))),
+        low(clips ? act.of(hn::Neg(bound)) : bound),
+        high(clips ? act.of(bound) : bound) {}
+
+  HWY_INLINE V of(V x) const {
+    return act.of(clips ? AtLeast(act.d, hn::Neg(bound), AtMost(act.d, bound, x)) : x);
+  }
+  HWY_INLINE V slope(V y) const {
+    const V slope = act.slope(y);
+    if (!clips) return slope;
+    return hn::IfThenZeroElse(hn::Or(hn::Le(y, low), hn::Ge(y, high)), slope);
+  }
+};
+
+template <class D, class Use>
+HWY_INLINE void WithGateActivation(D d, const ActivationSpec& spec, double clip, Use&& use) {
   WithActivation(d, spec, [&](const auto& activation) HWY_ATTR {
+    use(GateActivation<std::decay_t<decltype(activation)>>(activation, clip));
+  });
+}
+
+// y = f(x), x being y's place, for activations that are known at run time only.
+inline void ActivatePlane(const ActivationSpec& spec, double clip, float* x, int64_t width) {
+  const hn::ScalableTag<float> d;
+  WithGateActivation(d, spec, clip, [&](const auto& activation) HWY_ATTR {
     for (int64_t i = 0; i < width; i += static_cast<int64_t>(hn::Lanes(d)))
       hn::StoreU(activation.of(hn::LoadU(d, x + i)), d, x + i);
   });
 }
 
 // The derivatives of an activation from its values.
-inline void SlopePlane(const ActivationSpec& spec, const float* y, float* slope, int64_t width) {
+inline void SlopePlane(const ActivationSpec& spec, double clip, const float* y, float* slope,
+                       int64_t width) {
   const hn::ScalableTag<float> d;
-  WithActivation(d, spec, [&](const auto& activation) HWY_ATTR {
+  WithGateActivation(d, spec, clip, [&](const auto& activation) HWY_ATTR {
     for (int64_t i = 0; i < width; i += static_cast<int64_t>(hn::Lanes(d)))
       hn::StoreU(activation.slope(hn::LoadU(d, y + i)), d, slope + i);
   });
 }
 
-inline bool IsTanhAndSigmoid(const RecurrentAttributes& attributes) {
-  return attributes.activation.kind == ActivationKind::Tanh &&
+// Tanh and sigmoid of the sums as they are.
+inline bool HasPlainGates(const RecurrentAttributes& attributes) {
+  return attributes.clip == 0 && attributes.activation.kind == ActivationKind::Tanh &&
          attributes.recurrentActivation.kind == ActivationKind::Sigmoid;
 }
 

@@ -19,7 +19,7 @@ void RecurrentInput::project(const RecurrentRows& rows, int64_t turn, int64_t tu
   const int64_t ofBlock = e_.cell->gates * e_.lanes;
   Product product;
   product.b = packed_ + layout_.kernel;
-  product.start = packed_ + layout_.bias;
+  if (!e_.normalized) product.start = packed_ + layout_.bias;
   product.c = projection;
   product.ldc = e_.columns();
   product.k = e_.I;

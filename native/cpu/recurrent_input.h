@@ -1,4 +1,5 @@
-// The input projection x W + b of some rows for a number of turns.
+// The input projection x W + b of some rows for a number of turns; b is added later where it is
+// normalized (recurrent_norm.h).
 #pragma once
 
 #include "cpu/gemm.h"

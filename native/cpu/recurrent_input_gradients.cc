@@ -16,10 +16,10 @@ void RecurrentInputGradients::clearMasked(const RecurrentShare& share) const {
 
 void RecurrentInputGradients::add(const RecurrentShare& share, int64_t turn, int64_t turns,
                                   const float* planes) const {
-  const int64_t gradients = e_.cell->gradients * e_.P;  // of a row
+  const int64_t gradients = e_.gradients * e_.P;  // of a row
   const RecurrentRows& rows = share.rows;
   Product product;
-  product.a = planes + rows.first * gradients + e_.cell->inputPlane * e_.P;
+  product.a = planes + rows.first * gradients + e_.inputPlane * e_.P;
   product.lda = rows.stride * gradients;
   product.b = kernel_;
   product.k = e_.columns();

@@ -20,10 +20,22 @@ struct RecurrentExtents {
   int64_t blocks;  // vectors of units
   bool masked;
   bool inputMasks, stateMasks;  // gate by gate (recurrent_masks.h)
-  int64_t saved;                // planes that forward saves of a step
+  int64_t saved;                // planes that the cell saves of a step
+  bool normalized;              // recurrent_norm.h
+  int64_t gradients;            // planes of a row of gate gradients
+  int64_t ownGradients;         // the first of those that the cell writes
+  int64_t inputPlane;           // the first of those that meet the kernel
 
   int64_t columns() const { return cell->gates * P; }  // of the packed kernel
   int64_t state() const { return cell->states * P; }   // floats of a row of states
+  // Floats of a row of what is saved, and where what the norm saves begins in it: the normalized
+  // planes, and their factors.
+  int64_t savedRow() const { return normalized ? factors() + roundUp(3, lanes) : saved * P; }
+  int64_t hats() const { return saved * P; }
+  int64_t factors() const { return hats() + (2 * cell->gates + cell->states - 1) * P; }
+  int64_t cellHats() const { return hats() + 2 * columns(); }
+  // Floats of a row in which a step works on h R.
+  int64_t work() const { return normalized ? columns() : P; }
 };
 
 // The same inputs stand first in the forward and the backward call.
@@ -44,8 +56,31 @@ inline RecurrentExtents recurrentExtents(const OpCall& call) {
   // Where a cell takes its gradients from its new state, zoneout makes it keep that.
   const bool zonesOut = call.attr<RecurrentAttributes>().zoneout > 0;
   e.saved = e.cell->saved + (zonesOut && e.cell->saved == 0 ? 1 : 0);
+  e.normalized = call.attr<RecurrentAttributes>().layerNorm != 0;
+  e.gradients = e.cell->gradients;
+  e.inputPlane = e.cell->inputPlane;
+  if (e.normalized) {
+    e.inputPlane = e.cell->gates;
+    e.ownGradients = 2 * e.cell->gates;
+    e.gradients += 4 * e.cell->gates + 2 * (e.cell->states - 1);
+  }
   return e;
 }
+
+// The norm's parameters in planes, offsets in floats.
+struct RecurrentPackedNorm {
+  int64_t gamma = 0;      // [2][gates][P]
+  int64_t cellGamma = 0;  // LSTM: [P]
+  int64_t cellBeta = 0;
+  int64_t size = 0;
+
+  explicit RecurrentPackedNorm(const RecurrentExtents& e) {
+    if (!e.normalized) return;
+    cellGamma = 2 * e.columns();
+    cellBeta = cellGamma + e.P;
+    size = cellBeta + e.P;
+  }
+};
 
 // Offsets in floats. Fused: kernel and recurrent have the columns [block][gates][lanes]. Else
 // kernel has [gates][P], and so has recurrent; but a GRU's candidate comes after the other two, [H,
@@ -56,6 +91,7 @@ struct RecurrentPacked {
   int64_t kernel = 0;
   int64_t recurrent = 0;
   int64_t candidate = 0;  // the second part of recurrent
+  int64_t norm = 0;       // RecurrentPackedNorm
   int64_t size = 0;
 
   explicit RecurrentPacked(const RecurrentExtents& e) {
@@ -63,8 +99,9 @@ struct RecurrentPacked {
     candidateBias = bias + e.columns();
     kernel = candidateBias + (waits ? e.P : 0);
     recurrent = kernel + e.I * e.columns();
-    size = recurrent + e.H * e.columns();
-    candidate = size - (waits ? e.H * e.P : 0);
+    norm = recurrent + e.H * e.columns();
+    candidate = norm - (waits ? e.H * e.P : 0);
+    size = norm + RecurrentPackedNorm(e).size;
   }
 };
 
@@ -74,13 +111,15 @@ struct RecurrentPackedBackward {
   int64_t kernel = 0;     // [gates P, I]
   int64_t recurrent = 0;  // [gates P, P]; GRU without resetAfter [2P of dz dr, P]
   int64_t candidate = 0;  // and [P of dn, P]
+  int64_t norm = 0;       // RecurrentPackedNorm
   int64_t forward = 0;    // with recompute: RecurrentPacked
   int64_t size = 0;
 
   RecurrentPackedBackward(const RecurrentExtents& e, const RecurrentAttributes& attributes) {
     recurrent = kernel + e.columns() * roundUp(e.I, e.lanes);
-    forward = recurrent + e.columns() * e.P;
-    candidate = forward - e.P * e.P;
+    norm = recurrent + e.columns() * e.P;
+    candidate = norm - e.P * e.P;
+    forward = norm + RecurrentPackedNorm(e).size;
     size = forward + (attributes.recompute ? RecurrentPacked(e).size : 0);
   }
   // Of one gate, with masks.
@@ -95,11 +134,11 @@ struct RecurrentPackedBackward {
 // By turn and position (recurrent_schedule.h); the positions of one turn lie together.
 struct RecurrentReserve {
   int64_t B, state, saved;
-  int64_t gates;  // offset of what is saved, [T][B][saved][P]; with `recompute` nothing is
+  int64_t gates;  // offset of what is saved, [T][B][savedRow]; with `recompute` nothing is
   int64_t size;
 
   RecurrentReserve(const RecurrentExtents& e, const RecurrentAttributes& attributes)
-      : B(e.B), state(e.state()), saved(e.saved * e.P) {
+      : B(e.B), state(e.state()), saved(e.savedRow()) {
     gates = (e.T + 1) * e.B * state;
     size = gates + (attributes.recompute ? 0 : e.T * e.B * saved);
   }

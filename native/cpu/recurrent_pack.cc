@@ -66,6 +66,20 @@ void packGates(const RecurrentExtents& e, int64_t n, const float* matrix, float*
   }
 }
 
+// Planes of gains and offsets.
+void packNorm(const OpCall& call, const RecurrentExtents& e, float* packed) {
+  if (!e.normalized) return;
+  const RecurrentPackedNorm at(e);
+  std::fill_n(packed, at.size, 0.0f);
+  const float* gamma = input(call, recurrent::kGamma);
+  for (int64_t plane = 0; plane < 2 * e.cell->gates; ++plane)
+    std::copy_n(gamma + plane * e.H, e.H, packed + at.gamma + plane * e.P);
+  if (const float* cell = input(call, recurrent::kCellGamma)) {
+    std::copy_n(cell, e.H, packed + at.cellGamma);
+    std::copy_n(input(call, recurrent::kCellBeta), e.H, packed + at.cellBeta);
+  }
+}
+
 }  // namespace
 
 size_t recurrentPackedBytes(const OpCall& call) noexcept {
@@ -90,6 +104,7 @@ void recurrentPack(const OpCall& call, void* packed) noexcept {
 
   packBiases(e, order, bias, bias && waits && attributes.resetAfter ? bias + stride : nullptr,
              out + at.bias, waits ? out + at.candidateBias : nullptr);
+  packNorm(call, e, out + at.norm);
   const auto pack = [&](const float* matrix, int64_t k, int64_t first, int64_t count, float* to,
                         int64_t panelVectors) {
     packColumns(
@@ -139,6 +154,7 @@ void recurrentPackBackward(const OpCall& call, void* packed) noexcept {
     packGates(e, {0, 1}, e.H, recurrent, out + at.recurrent);
     packGates(e, {2}, e.H, recurrent, out + at.candidate);
   }
+  packNorm(call, e, out + at.norm);
   if (attributes.recompute) recurrentPack(call, out + at.forward);
 }
 

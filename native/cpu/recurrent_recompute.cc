@@ -12,7 +12,7 @@ int64_t RecurrentRecompute::scratchFloats(const RecurrentExtents& e,
                                           const RecurrentAttributes& attributes) {
   if (!recomputes(e, attributes)) return 0;
   const int64_t rows = turnsAtOnce(e) * e.B;
-  return rows * (e.columns() + e.saved * e.P) + e.B * (e.state() + 2 * e.P) +
+  return rows * (e.columns() + e.savedRow()) + e.B * (e.state() + e.work() + e.P) +
          RecurrentInput::gatheredFloats(e, turnsAtOnce(e));
 }
 
@@ -31,10 +31,10 @@ RecurrentRecompute::RecurrentRecompute(const RecurrentExtents& e,
       reserve_(reserve),
       projection_(scratch),
       saved_(projection_ + turns_ * e.B * e.columns()),
-      gathered_(saved_ + turns_ * e.B * e.saved * e.P),
+      gathered_(saved_ + turns_ * e.B * e.savedRow()),
       next_(gathered_ + RecurrentInput::gatheredFloats(e, turns_)),
       q_(next_ + e.B * e.state()),
-      masked_(q_ + e.B * e.P) {}
+      masked_(q_ + e.B * e.work()) {}
 
 void RecurrentRecompute::run(const RecurrentMember& member, int64_t turn) const {
   if (turn != schedule_.turns() - 1 && turn % turns_ != turns_ - 1) return;
@@ -59,9 +59,9 @@ void RecurrentRecompute::run(const RecurrentMember& member, int64_t turn) const 
                .ldH = rows.stride * e_.state(),
                .y = nullptr,
                .ldY = 0,
-               .saved = saved_ + (t % turns_ * e_.B + rows.first) * e_.saved * e_.P,
-               .ldSaved = rows.stride * e_.saved * e_.P,
-               .q = q_ + share.rowsBefore * e_.P,
+               .saved = saved_ + (t % turns_ * e_.B + rows.first) * e_.savedRow(),
+               .ldSaved = rows.stride * e_.savedRow(),
+               .q = q_ + share.rowsBefore * e_.work(),
                .masked = masked_ + share.rowsBefore * e_.P,
                .packed = packed_,
                .blockBegin = share.blockBegin,

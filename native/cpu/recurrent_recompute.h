@@ -12,7 +12,7 @@ class RecurrentRecompute {
  public:
   // Whether there is anything to compute: a cell may save nothing.
   static bool recomputes(const RecurrentExtents& e, const RecurrentAttributes& attributes) {
-    return attributes.recompute != 0 && e.saved > 0;
+    return attributes.recompute != 0 && e.savedRow() > 0;
   }
   static int64_t scratchFloats(const RecurrentExtents& e, const RecurrentAttributes& attributes);
 
@@ -25,7 +25,7 @@ class RecurrentRecompute {
   void run(const RecurrentMember& member, int64_t turn) const;
   // What forward saves of the turn that run() has last been called with.
   const float* saved(int64_t turn, int64_t position) const {
-    return saved_ + (turn % turns_ * e_.B + position) * e_.saved * e_.P;
+    return saved_ + (turn % turns_ * e_.B + position) * e_.savedRow();
   }
 
  private:
@@ -38,10 +38,10 @@ class RecurrentRecompute {
   const float* packed_;
   const float* reserve_;
   float* projection_;  // [turns][B][gates][P]
-  float* saved_;       // [turns][B][saved][P]
+  float* saved_;       // [turns][B][savedRow]
   float* gathered_;    // [turns][B][I], with a mask
   float* next_;        // [B][states][P]: states that are there already
-  float* q_;           // [B,P], where a candidate waits
+  float* q_;           // [B][work] of RecurrentStep
   float* masked_;      // [B,P], with masks of the gates
 };
 

@@ -103,15 +103,33 @@ void RecurrentStep::multiplyMasked(const RecurrentStepArgs& args, Product produc
   }
 }
 
+// x W in args.projection and h R in args.q become what the gates are made of.
+void RecurrentStep::normalize(const RecurrentStepArgs& args) const {
+  recurrentNormalize(
+      e_,
+      {.rows = args.rows,
+       .sums = args.projection,
+       .ldSums = e_.columns(),
+       .products = args.q,
+       .ldProducts = e_.work(),
+       .gamma = args.packed + packed_.norm + RecurrentPackedNorm(e_).gamma,
+       .bias = args.packed + packed_.bias,
+       .candidateBias = e_.cell->candidateWaits() ? args.packed + packed_.candidateBias : nullptr,
+       .epsilon = static_cast<float>(attributes_.epsilon),
+       .saved = args.saved,
+       .ldSaved = args.ldSaved});
+}
+
 // Any activations, and the candidate after the reset: one plane of gates after the other.
 void RecurrentStep::inPlanes(const RecurrentStepArgs& args) const {
   PlaneArgs planes{};
   planes.rows = args.rows;
   planes.width = e_.P;
+  planes.units = e_.H;
   planes.gates = args.projection;
   planes.ldGates = e_.columns();
-  planes.q = args.q;
-  planes.ldQ = e_.P;
+  planes.q = args.q + (e_.work() - e_.P);  // of all gates of h R, the last
+  planes.ldQ = e_.work();
   planes.h = args.h;
   planes.candidateH = e_.stateMasks ? args.masked : args.h;
   planes.ldCandidateH = e_.stateMasks ? e_.P : args.ldH;
@@ -121,40 +139,49 @@ void RecurrentStep::inPlanes(const RecurrentStepArgs& args) const {
   planes.ldSaved = args.ldSaved;
   planes.plane = e_.P;
   planes.attributes = &attributes_;
+  if (e_.normalized) {
+    const RecurrentPackedNorm norm(e_);
+    planes.cellGamma = args.packed + packed_.norm + norm.cellGamma;
+    planes.cellBeta = args.packed + packed_.norm + norm.cellBeta;
+    planes.cellHats = args.saved ? args.saved + e_.cellHats() : nullptr;
+    planes.cellFactor = args.saved ? args.saved + e_.factors() + 2 : nullptr;
+  }
 
   const bool waits = e_.cell->candidateWaits();
   Product product;
   product.a = args.h;
   product.lda = args.ldH;
   product.b = args.packed + packed_.recurrent;
-  product.c = args.projection;
+  product.c = e_.normalized ? args.q : args.projection;
   product.ldc = e_.columns();
   product.rows = args.rows;
   product.k = e_.H;
   product.n = e_.columns() - (waits ? e_.P : 0);
-  product.accumulate = true;
+  product.accumulate = !e_.normalized;
   if (e_.stateMasks)
     multiplyMasked(args, product);
   else
     multiply(product);
   if (waits) {
-    e_.cell->beforeCandidate(planes);
+    if (!attributes_.resetAfter) e_.cell->beforeCandidate(planes);
     product.a = planes.candidateH;
     product.lda = planes.ldCandidateH;
     product.b = args.packed + packed_.candidate;
     product.n = e_.P;
     if (attributes_.resetAfter) {
-      product.c = args.q;
-      product.ldc = e_.P;
-      product.start = args.packed + packed_.candidateBias;
+      product.c = planes.q;
+      product.ldc = planes.ldQ;
+      if (!e_.normalized) product.start = args.packed + packed_.candidateBias;
       product.accumulate = false;
     } else {
-      product.a = args.q;
-      product.lda = e_.P;
+      product.a = planes.q;
+      product.lda = planes.ldQ;
       product.c = args.projection + 2 * e_.P;
     }
     multiply(product);
   }
+  if (e_.normalized) normalize(args);
+  if (waits && attributes_.resetAfter) e_.cell->beforeCandidate(planes);
   e_.cell->planes(planes);
   for (int64_t row = 0; row < args.rows && args.y; ++row)
     std::copy_n(args.next + row * args.ldH, e_.H, args.y + row * args.ldY);

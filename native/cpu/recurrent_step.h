@@ -4,6 +4,7 @@
 
 #include "cpu/gemm.h"
 #include "cpu/recurrent_masks.h"
+#include "cpu/recurrent_norm.h"
 
 namespace sluice::cpu {
 
@@ -18,7 +19,7 @@ struct RecurrentStepArgs {
   int64_t ldY;
   float* saved;  // rows of planes; null: inference
   int64_t ldSaved;
-  float* q;       // [rows,P] to work in, where a candidate waits
+  float* q;       // [rows][work] to work in, where the gates are not fused
   float* masked;  // [rows,P] likewise, with masks
   const float* packed;
   // The vectors of units to step; all of them where the gates are not fused.
@@ -42,6 +43,7 @@ class RecurrentStep {
   void inTiles(const RecurrentStepArgs& args) const;
   void oneRow(const RecurrentStepArgs& args) const;
   void inPlanes(const RecurrentStepArgs& args) const;
+  void normalize(const RecurrentStepArgs& args) const;
   void multiplyMasked(const RecurrentStepArgs& args, Product product) const;
   TileArgs products(const RecurrentStepArgs& args, int64_t row, int64_t block, bool acrossRows,
                     float* out) const;

@@ -140,8 +140,10 @@ RecurrentWeightGradients::RecurrentWeightGradients(const OpCall& call,
       tiles_(scratch + slotsOf(call, e_) * panelFloats(e_)),
       segments_(segmentsOf(call, e_)),
       slots_(slotsOf(call, e_)) {
-  // A GRU's panel is [dn dz dr dq], so that both kernels have neighbours of it; all others have
-  // their gates in order.
+  planFactors(call);
+}
+
+void RecurrentWeightGradients::planFactors(const OpCall& call) {
   const int gates = static_cast<int>(e_.cell->gates);
   const auto ofInput = [&](int first, int vectors, std::array<int64_t, kMostVectors> order) {
     return Factor{Source::Input, e_.I, nullptr, dKernel_, first, vectors, order};
@@ -150,12 +152,28 @@ RecurrentWeightGradients::RecurrentWeightGradients(const OpCall& call,
                            std::array<int64_t, kMostVectors> order) {
     return Factor{source, e_.H, nullptr, dRecurrent_, first, vectors, order};
   };
-  if (!e_.cell->candidateWaits()) {
+  const bool waits = e_.cell->candidateWaits();
+  if (e_.normalized) {
+    // The gradients of x W and of h R have planes of their own, a GRU's of h R being dq dz dr;
+    // those of biases are RecurrentNormSums'.
+    const int64_t x = e_.inputPlane;
+    addPlanes(gates, {x, x + 1, x + 2, x + 3});
+    addFactor(ofInput(0, gates, {0, 1, 2, 3}), e_.inputMasks);
+    addPlanes(gates, {0, 1, 2, 3});
+    const std::array<int64_t, kMostVectors> order{2, 0, 1};
+    addFactor(ofState(Source::State, 0, gates, waits ? order : std::array<int64_t, 4>{0, 1, 2, 3}),
+              e_.stateMasks);
+    return;
+  }
+  if (!waits) {
+    addPlanes(gates, {0, 1, 2, 3});
     biases_[0] = ofInput(0, gates, {0, 1, 2, 3});
     addFactor(biases_[0], e_.inputMasks);
     addFactor(ofState(Source::State, 0, gates, {0, 1, 2, 3}), e_.stateMasks);
     return;
   }
+  // A GRU's panel is [dn dz dr dq], so that both kernels have neighbours of it.
+  addPlanes(4, {3, 1, 2, 0});
   biases_[0] = ofInput(0, 3, {2, 0, 1});
   biases_[1] = ofInput(1, 3, {0, 1, 2});
   addFactor(biases_[0], e_.inputMasks);
@@ -165,6 +183,10 @@ RecurrentWeightGradients::RecurrentWeightGradients(const OpCall& call,
     addFactor(ofState(Source::State, 1, 2, {0, 1}), e_.stateMasks);
     addFactor(ofState(Source::ResetState, 0, 1, {2}), false);  // r h has its mask already
   }
+}
+
+void RecurrentWeightGradients::addPlanes(int count, std::array<int64_t, kMostVectors> at) {
+  planes_[planesCount_++] = {count, at, factorCount_, factorCount_};
 }
 
 void RecurrentWeightGradients::addFactor(Factor factor, bool masked) {
@@ -184,6 +206,7 @@ void RecurrentWeightGradients::addPart(Factor factor) {
   tiles_ += tilesOf(factor.columns) * rows_ * kMaxTileRows;
   tileCount_ += tilesOf(factor.columns);
   factors_[factorCount_++] = factor;
+  planes_[planesCount_ - 1].endFactor = factorCount_;
 }
 
 void RecurrentWeightGradients::clear() const {
@@ -234,32 +257,45 @@ void RecurrentWeightGradients::addTask(int64_t task, float* data, const float* g
   const int64_t segment = task % segments_;
   const int64_t begin = tileCount_ * segment / segments_;
   const int64_t end = tileCount_ * (segment + 1) / segments_;
-  Panel panel{task / segments_ * blocksAPanel(e_), 4, data};
+  const int64_t block = task / segments_ * blocksAPanel(e_);
+  const bool sumsBiases = dBias_ && !e_.normalized && segment == 0;
+  for (int i = 0; i < planesCount_; ++i)
+    addSegment(planes_[i], block, begin, end, sumsBiases, data, gradients, rows);
+}
+
+void RecurrentWeightGradients::addSegment(const Planes& planes, int64_t block, int64_t begin,
+                                          int64_t end, bool sumsBiases, float* data,
+                                          const float* gradients, int64_t rows) const {
+  int64_t before = 0, tiles = 0;
+  for (int i = 0; i < planes.endFactor; ++i)
+    (i < planes.firstFactor ? before : tiles) += tilesOf(factors_[i].columns);
+  begin = std::max(begin - before, int64_t{0});
+  end = std::min(end - before, tiles);
+  if (begin >= end && !sumsBiases) return;
+  Panel panel{block, planes.count, data};
   int64_t offsets[kMostVectors];
-  if (e_.cell->gates == 1) {
-    panel.vectors = static_cast<int>(std::min<int64_t>(4, e_.blocks - panel.block));
-    for (int v = 0; v < panel.vectors; ++v) offsets[v] = (panel.block + v) * e_.lanes;
-  } else {
-    constexpr int64_t kGruPlanes[] = {3, 1, 2, 0};
-    for (int v = 0; v < panel.vectors; ++v)
-      offsets[v] = (e_.cell->candidateWaits() ? kGruPlanes[v] : v) * e_.P + panel.block * e_.lanes;
-  }
+  // Of a cell with one gate the vectors are neighbouring blocks.
+  if (e_.cell->gates == 1)
+    panel.vectors = static_cast<int>(std::min(blocksAPanel(e_), e_.blocks - block));
+  for (int v = 0; v < panel.vectors; ++v)
+    offsets[v] = e_.cell->gates == 1 ? planes.at[0] * e_.P + (block + v) * e_.lanes
+                                     : planes.at[static_cast<size_t>(v)] * e_.P + block * e_.lanes;
   alignas(64) float sums[kMostVectors * kMaxLanes];
-  const int64_t stride = e_.cell->gradients * e_.P;
+  const int64_t stride = e_.gradients * e_.P;
   for (int64_t k = 0; k < rows; k += kDepth) {
     const int64_t depth = std::min(kDepth, rows - k);
     HWY_DYNAMIC_DISPATCH(Gather)
     (panel.vectors, gradients + k * stride, stride, offsets, depth, data, sums);
-    if (dBias_ && segment == 0) {
+    if (sumsBiases) {
       addBias(biases_[0], panel, sums, dBias_);
       if (ownBias_) addBias(biases_[1], panel, sums, dBias_ + e_.cell->gates * e_.H);
     }
     int64_t base = 0;
-    for (int i = 0; i < factorCount_; ++i) {
-      const int64_t tiles = tilesOf(factors_[i].columns);
-      for (int64_t t = std::max(begin - base, int64_t{0}); t < std::min(end - base, tiles); ++t)
+    for (int i = planes.firstFactor; i < planes.endFactor; ++i) {
+      const int64_t count = tilesOf(factors_[i].columns);
+      for (int64_t t = std::max(begin - base, int64_t{0}); t < std::min(end - base, count); ++t)
         addTile(factors_[i], t, panel, k, depth);
-      base += tiles;
+      base += count;
     }
   }
 }

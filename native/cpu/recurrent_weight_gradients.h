@@ -43,15 +43,29 @@ class RecurrentWeightGradients {
     std::array<int64_t, kMostVectors> gate;  // where they go in out
     bool masked = false;                     // with the mask of gate[0]
   };
+  // The planes of gate gradients that a panel has a vector of, and the factors that they are
+  // multiplied with.
+  struct Planes {
+    int count = 0;
+    std::array<int64_t, kMostVectors> at{};
+    int firstFactor = 0;
+    int endFactor = 0;
+  };
   struct Panel {
     int64_t block;
     int vectors;
     float* data;
   };
+  void planFactors(const OpCall& call);
+  // Factors from here on belong to these planes.
+  void addPlanes(int count, std::array<int64_t, kMostVectors> at);
   // Cut into one factor a gate where these have masks.
   void addFactor(Factor factor, bool masked);
   void addPart(Factor factor);
   void addTask(int64_t task, float* data, const float* gradients, int64_t rows);
+  // The part of a task that lies in tiles from begin to end of the factors of these planes.
+  void addSegment(const Planes& planes, int64_t block, int64_t begin, int64_t end, bool sumsBiases,
+                  float* data, const float* gradients, int64_t rows) const;
   void addTile(const Factor& factor, int64_t tile, const Panel& panel, int64_t k,
                int64_t depth) const;
   void addBias(const Factor& factor, const Panel& panel, const float* sums, float* out) const;
@@ -74,6 +88,8 @@ class RecurrentWeightGradients {
   float* tiles_;  // of the next factor
   int factorCount_ = 0;
   Factor factors_[8]{};
+  Planes planes_[2]{};  // x's and h's where these differ in more than a GRU's dn and dq
+  int planesCount_ = 0;
   Factor biases_[2]{};  // where the sums of a panel go, as factors of a column
   int64_t tileCount_ = 0;
   const int64_t segments_;        // of the tiles; each is a task for each panel

@@ -13,27 +13,29 @@ namespace sluice::cpu::HWY_NAMESPACE {
 
 void RnnPlanes(const PlaneArgs& args) {
   const hn::ScalableTag<float> d;
-  WithActivation(d, args.attributes->activation, [&](const auto& activation) HWY_ATTR {
-    for (int64_t row = 0; row < args.rows; ++row) {
-      const float* sum = args.gates + row * args.ldGates;
-      float* next = args.next + row * args.ldH;
-      for (int64_t i = 0; i < args.width; i += static_cast<int64_t>(hn::Lanes(d)))
-        hn::StoreU(activation.of(hn::LoadU(d, sum + i)), d, next + i);
-      if (args.saved)
-        std::memcpy(args.saved + row * args.ldSaved, next,
-                    static_cast<size_t>(args.width) * sizeof(float));
-    }
-  });
+  WithGateActivation(
+      d, args.attributes->activation, args.attributes->clip, [&](const auto& activation) HWY_ATTR {
+        for (int64_t row = 0; row < args.rows; ++row) {
+          const float* sum = args.gates + row * args.ldGates;
+          float* next = args.next + row * args.ldH;
+          for (int64_t i = 0; i < args.width; i += static_cast<int64_t>(hn::Lanes(d)))
+            hn::StoreU(activation.of(hn::LoadU(d, sum + i)), d, next + i);
+          if (args.saved && args.attributes->zoneout > 0)
+            std::memcpy(args.saved + row * args.ldSaved, next,
+                        static_cast<size_t>(args.width) * sizeof(float));
+        }
+      });
 }
 
 void RnnGradients(const GateGradientArgs& args, const RecurrentAttributes& attributes) {
   const hn::ScalableTag<float> d;
   const float* next = attributes.zoneout > 0 ? args.saved : args.next;
-  WithActivation(d, attributes.activation, [&](const auto& activation) HWY_ATTR {
-    for (int64_t i = 0; i < args.width; i += static_cast<int64_t>(hn::Lanes(d)))
-      hn::StoreU(hn::Mul(Delta(d, args, i), activation.slope(hn::LoadU(d, next + i))), d,
-                 args.gradients + i);
-  });
+  WithGateActivation(
+      d, attributes.activation, attributes.clip, [&](const auto& activation) HWY_ATTR {
+        for (int64_t i = 0; i < args.width; i += static_cast<int64_t>(hn::Lanes(d)))
+          hn::StoreU(hn::Mul(Delta(d, args, i), activation.slope(hn::LoadU(d, next + i))), d,
+                     args.gradients + i);
+      });
 }
 
 bool RnnIsFused(const RecurrentAttributes&) { return false; }

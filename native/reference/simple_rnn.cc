@@ -9,23 +9,21 @@ struct SimpleRnnCell {
   static constexpr int64_t kGates = 1, kStates = 1, kSaved = 2, kGradients = 1;
 
   // saved: the state before the step and the one after it.
-  static void step(const Step<Real>& step, const Real* x, Real* saved, Real* h) {
-    std::copy_n(h, step.H, saved);
+  static void step(const Step<Real>& step, Real* saved, Real* h) {
     for (int64_t j = 0; j < step.H; ++j)
-      h[j] = activate(step.attributes.activation, step.fromInput(x, j) + step.fromState(saved, j));
+      h[j] = step.gate(step.attributes.activation, step.inputSums[j] + step.stateSums[j]);
     std::copy_n(h, step.H, saved + step.H);
   }
 
   static void backward(const Step<Real>& step, const Real* saved, Real* dh, Real* g) {
-    for (int64_t j = 0; j < step.H; ++j)
-      g[j] = dh[j] * derivative(step.attributes.activation, saved[step.H + j]);
-    for (int64_t j = 0; j < step.H; ++j) dh[j] = step.back(g, j, 0);
+    for (int64_t j = 0; j < step.H; ++j) {
+      g[j] = dh[j] * step.slope(step.attributes.activation, saved[step.H + j]);
+      dh[j] = 0;
+    }
   }
 
-  static void addRecurrent(const Step<Real>& step, const Real* saved, const Real* g,
-                           Real* dRecurrent, Real*) {
-    step.addOuter(saved, g, 0, step.H, dRecurrent);
-  }
+  static const Real* stateGradient(const Step<Real>&, const Real* g, int64_t) { return g; }
+  static const Real* met(const Step<Real>&, const Real* saved, int64_t) { return saved; }
 };
 
 }  // namespace

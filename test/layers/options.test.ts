@@ -159,6 +159,9 @@ const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
   recurrentDropout: WRONG.rate,
   recurrentDropConnect: WRONG.rate,
   zoneout: WRONG.rate,
+  layerNorm: WRONG.boolean,
+  layerNormEpsilon: [0, -1, 1.1, Number.NaN, '0.1', null],
+  clip: [-1, Number.NaN, Number.POSITIVE_INFINITY, '1', true, null],
   trainable: WRONG.boolean,
   name: WRONG.name,
 };
@@ -178,7 +181,7 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
   simpleRnn: RECURRENT_OPTIONS,
   minGru: Object.fromEntries(
     Object.entries(RECURRENT_OPTIONS).filter(
-      ([name]) => !/^(recurrent.*|zoneout|dropout)$/.test(name),
+      ([name]) => !/^(recurrent.*|zoneout|dropout|layerNorm.*|clip)$/.test(name),
     ),
   ),
   dense: {
@@ -403,8 +406,6 @@ describe.each(Object.keys(LAYERS))('%s', (kind) => {
 
 describe('options that a later release will have', () => {
   const later: [string, (options: never) => unknown, Options][] = [
-    ['layerNorm', layers.gru, { units: 1 }],
-    ['clip', layers.gru, { units: 1 }],
     ['noiseShape', layers.dropout, { rate: 0 }],
     ['axis', layers.layerNormalization, {}],
     ['renorm', layers.batchNormalization, {}],
@@ -448,6 +449,9 @@ describe('what a layer describes', () => {
       recurrentDropout: 0,
       recurrentDropConnect: 0,
       zoneout: 0,
+      layerNorm: false,
+      layerNormEpsilon: 1e-5,
+      clip: 0,
       trainable: true,
     });
   });

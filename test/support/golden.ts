@@ -21,6 +21,7 @@ const ROOT = join(__dirname, '..', 'golden');
 export const CONSUMERS = {
   'layers/gru': ['torch-gru', 'keras-gru', 'keras-masks', 'keras-activations', 'update-gate'],
   'layers/cells': ['cells'],
+  'layers/layerNorm': ['layer-norm'],
   'layers/dropout': ['dropout'],
   'layers/lengths': ['torch-lengths'],
   'layers/bidirectional': ['torch-bidirectional', 'keras-bidirectional'],

@@ -30,6 +30,8 @@ export interface CellSpec {
   recurrentDropout: number;
   recurrentDropConnect: number;
   zoneout: number;
+  layerNorm: boolean;
+  clip: number;
   returnState: boolean;
   goBackwards: boolean;
   /** The initial state comes from a second input. */
@@ -193,6 +195,8 @@ function cell({ isSmooth, isStreamable, units }: ModelKinds): fc.Arbitrary<CellS
     recurrentDropout: rates,
     recurrentDropConnect: rates,
     zoneout: rates,
+    layerNorm: fc.constantFrom(false, false, false, true),
+    clip: isSmooth ? fc.constant(0) : fc.constantFrom(0, 0, 0.5),
     returnState: fc.boolean(),
     goBackwards: isStreamable ? never : fc.boolean(),
     isGivenState: isStreamable ? never : fc.boolean(),
@@ -334,17 +338,23 @@ function cellLayer(
   const options = {
     ...common,
     ...use,
+    // Of values that nearly agree, rounding errors would be all that is left.
+    layerNormEpsilon: 0.1,
     initialState: learns ? ('learned' as const) : ('zeros' as const),
     kernelRegularizer: regularizer,
     activityRegularizer: regularizer,
   };
   const gated = { ...options, recurrentActivation };
   const layer = {
-    gru: () => layers.gru<boolean>({ ...gated, resetAfter, updateGate }),
+    gru: () => {
+      const after = resetAfter || options.layerNorm;
+      return layers.gru<boolean>({ ...gated, resetAfter: after, updateGate });
+    },
     lstm: () => layers.lstm<boolean>(gated),
     simpleRnn: () => layers.simpleRnn<boolean>(options),
     minGru: () => {
-      const { dropout, recurrentDropout, recurrentDropConnect, zoneout, ...rest } = options;
+      const { dropout, recurrentDropout, recurrentDropConnect, zoneout, ...others } = options;
+      const { layerNorm, layerNormEpsilon, clip, ...rest } = others;
       return layers.minGru<boolean>(rest);
     },
   }[kind]();

@@ -7,6 +7,9 @@ namespace sluice {
 namespace {
 
 constexpr int64_t kMaxUnits = int64_t{1} << 30;
+constexpr double kMostClip = 1e30;
+// The product of a state of zeros has no variance.
+constexpr double kLeastEpsilon = 1e-30;
 
 struct CellKind {
   const char* name;
@@ -36,10 +39,20 @@ class CellCore final : public RecurrentCore {
     recurrentDropout_ = options.rate("recurrentDropout");
     attributes_.zoneout = options.rate("zoneout");
     recurrentDropConnect_ = options.rate("recurrentDropConnect");
+    attributes_.clip = options.number("clip", 0, kMostClip);
+    attributes_.layerNorm = options.boolean("layerNorm");
+    attributes_.epsilon = options.number("layerNormEpsilon", kLeastEpsilon, 1);
     if (kind.forward == Op::Gru) {
       attributes_.resetAfter = options.boolean("resetAfter");
       attributes_.replace = options.choice("updateGate", {"keep", "replace"});
     }
+    if (attributes_.layerNorm && !attributes_.resetAfter)
+      fail(Code::Config,
+           options.layer() + ": layerNorm normalizes all gates together, so it needs resetAfter",
+           {.layer = options.layer(),
+            .option = "layerNorm",
+            .expected = "resetAfter: true",
+            .received = "resetAfter: false"});
     if (kind.forward == Op::Lstm && options.boolean("unitForgetBias")) {
       bias_.initializer.onesBegin = units_;
       bias_.initializer.onesEnd = 2 * units_;
@@ -47,7 +60,11 @@ class CellCore final : public RecurrentCore {
   }
 
   int64_t units() const override { return units_; }
-  int parameterCount() const override { return useBias_ ? 3 : 2; }
+  int parameterCount() const override {
+    int count = normIndex();
+    for (int i = 0; i < kNorms; ++i) count += hasNorm(i);
+    return count;
+  }
   int stateCount() const override { return kind_.states; }
 
   void declare(LayerBuild& build, const std::string& prefix, int64_t features) const override {
@@ -58,6 +75,13 @@ class CellCore final : public RecurrentCore {
     if (useBias_)
       build.addWeight(prefix + "bias", twoBiases ? makeShape(2, columns) : makeShape(columns),
                       bias_);
+    const Initializer ones{.a = 1};
+    const LayerBuild::ParameterSpec norms[kNorms] = {
+        {prefix + "gamma", makeShape(2, columns), ones, true},
+        {prefix + "cell_gamma", makeShape(units_), ones, true},
+        {prefix + "cell_beta", makeShape(units_), Initializer{}, true}};
+    for (int i = 0; i < kNorms; ++i)
+      if (hasNorm(i)) build.parameters.push_back(norms[i]);
   }
 
   // saved(): the reserve, x and the recurrent kernel as the cell got them, and the masks.
@@ -78,11 +102,11 @@ class CellCore final : public RecurrentCore {
       recurrent = node.newWeights(node.shapeOf(recurrent));
       node.emit(Op::Dropout, dropConnect(node, call), {node.parameter(p + 1)}, {recurrent});
     }
-    node.emit(
-        kind_.forward, attributes(with(call, node, masks)),
-        {x, node.parameter(p), recurrent, useBias_ ? node.parameter(p + 2) : kNoValue, call.mask,
-         call.initial[0], second(call.initial), masks.input, masks.state, masks.zoneout},
-        {sequence, final[0], reserve, second(final)});
+    node.emit(kind_.forward, attributes(with(call, node, masks)),
+              {x, node.parameter(p), recurrent, useBias_ ? node.parameter(p + 2) : kNoValue,
+               call.mask, call.initial[0], second(call.initial), masks.input, masks.state,
+               masks.zoneout, norm(node, call, 0), norm(node, call, 1), norm(node, call, 2)},
+              {sequence, final[0], reserve, second(final)});
     for (const ValueId value :
          {reserve, x, recurrent, masks.steps, masks.input, masks.state, masks.zoneout})
       node.saved().push_back(value);
@@ -101,18 +125,33 @@ class CellCore final : public RecurrentCore {
     const ValueId dKernel = node.gradParameter(p);
     const ValueId dRecurrent = node.gradParameter(p + 1);
     const ValueId dBias = useBias_ ? node.gradParameter(p + 2) : kNoValue;
+    ValueId dNorm[kNorms];
+    for (int i = 0; i < kNorms; ++i)
+      dNorm[i] = hasNorm(i) ? node.gradParameter(p + normIndex() + i) : kNoValue;
     const bool drops = recurrent != node.parameter(p + 1) && dRecurrent != kNoValue;
     const ValueId dDropped = drops ? node.newValue(node.shapeOf(recurrent)) : dRecurrent;
     node.emit(
         kind_.backward, attributes(with(call, node, masks)),
         {x, node.parameter(p), recurrent, bias, call.mask, call.initial[0], second(call.initial),
-         masks.input, masks.state, masks.zoneout, reserve, dSequence, dFinal[0], second(dFinal)},
-        {dScaled, dKernel, dDropped, dBias, dInitial[0], second(dInitial)});
+         masks.input, masks.state, masks.zoneout, norm(node, call, 0), norm(node, call, 1),
+         norm(node, call, 2), reserve, dSequence, dFinal[0], second(dFinal)},
+        {dScaled, dKernel, dDropped, dBias, dInitial[0], second(dInitial), dNorm[0], dNorm[1],
+         dNorm[2]});
     if (drops) node.emit(Op::Dropout, dropConnect(node, call), {dDropped}, {dRecurrent});
     if (scales) node.emit(Op::ScaleSteps, nullptr, {dScaled, masks.steps}, {dx});
   }
 
  private:
+  // Parameters of the layer norm, after the others: gamma; an LSTM's for c.
+  static constexpr int kNorms = 3;
+  int normIndex() const { return useBias_ ? 3 : 2; }
+  bool hasNorm(int i) const {
+    return attributes_.layerNorm && (i == 0 || kind_.forward == Op::Lstm);
+  }
+  ValueId norm(const NodeContext& node, const RecurrentCall& call, int i) const {
+    return hasNorm(i) ? node.parameter(call.firstParameter + normIndex() + i) : kNoValue;
+  }
+
   static ValueId second(const std::vector<ValueId>& states) {
     return states.size() > 1 ? states[1] : kNoValue;
   }

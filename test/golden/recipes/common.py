@@ -92,6 +92,10 @@ def cell_shapes(prefix, features, kind, options):
     if options.get("useBias", True):
         two = kind == "gru" and options.get("resetAfter", True)
         shapes[f"{prefix}/bias"] = (2, columns) if two else (columns,)
+    if options.get("layerNorm"):
+        shapes[f"{prefix}/gamma"] = (2, columns)
+        if kind == "lstm":
+            shapes |= {f"{prefix}/cell_gamma": (units,), f"{prefix}/cell_beta": (units,)}
     return shapes
 
 
@@ -201,6 +205,8 @@ def random_weights(rng, description, scale=1.0):
                 values *= scale / np.sqrt(shape[0])
             elif kind == "bias":
                 values *= scale * 0.3
+            elif kind == "cell_gamma" or kind == "gamma" and len(shape) == 2:  # inside a cell
+                values = rng.uniform(0.4, 1.2, shape)
             elif kind.endswith("variance"):
                 values = rng.uniform(0.3, 2.0, shape)
             weights[name] = f32(values)

@@ -11,6 +11,7 @@ import keras_convolution
 import keras_gru
 import keras_masks
 import keras_models
+import layer_norm
 import losses
 import optimizers
 import regularization
@@ -23,7 +24,7 @@ from common import GOLDEN
 
 TOPICS = [torch_gru, torch_lengths, torch_bidirectional, keras_gru, keras_masks,
           keras_bidirectional, keras_activations, keras_models, keras_around, keras_convolution,
-          keras_attention, update_gate, cells, dropout, losses, optimizers,
+          keras_attention, update_gate, cells, layer_norm, dropout, losses, optimizers,
           regularization]
 
 for topic in TOPICS:

@@ -3,7 +3,7 @@
 z = s(x W_z + b_z + h R_z + c_z)    r = s(x W_r + b_r + h R_r + c_r)
 n = a(x W_h + b_h + r (h R_h + c_h))   reset after;   a(x W_h + b_h + (r h) R_h)   reset before
 h' = z h + (1 - z) n   update gate 'keep';   (1 - z) h + z n   'replace'
-LSTM: `lstm_step`; simple RNN: h' = a(x W + h R + b).
+LSTM: `lstm_step`; simple RNN: h' = a(x W + h R + b). layerNorm and clip: `products`, `gates_of`.
 A masked step keeps the states and answers zero, or ('repeat') the previous output.
 """
 import itertools
@@ -35,41 +35,64 @@ def activation(value):
     return lambda x: ACTIVATIONS[value["name"]](x, **parameters)
 
 
-def gru_step(x, states, kernel, recurrent, bias, options):
+def layer_norm(x, epsilon):
+    centered = x - x.mean(-1, keepdim=True)
+    return centered / (centered.square().mean(-1, keepdim=True) + epsilon).sqrt()
+
+
+def products(x, h, own, options):
+    """x W and h R, all gates; with layerNorm both normalized and times the rows of gamma."""
+    pair = [x @ own["kernel"], h @ own["recurrent_kernel"]]
+    if options.get("layerNorm"):
+        epsilon = options.get("layerNormEpsilon", 1e-5)
+        pair = [layer_norm(p, epsilon) * g for p, g in zip(pair, own["gamma"], strict=True)]
+    return pair
+
+
+def gates_of(options):
+    """The activations of the gates and of the candidate, of clipped sums where there is a clip."""
+    clip = options.get("clip", 0) or float("inf")
+    names = options.get("recurrentActivation", "sigmoid"), options.get("activation", "tanh")
+    return [lambda v, act=activation(name): act(v.clamp(-clip, clip)) for name in names]
+
+
+def gru_step(x, states, own, options):
     h, = states
     units = options["units"]
-    gate = activation(options.get("recurrentActivation", "sigmoid"))
-    candidate = activation(options.get("activation", "tanh"))
+    gate, candidate = gates_of(options)
     after = options.get("resetAfter", True)
     b = c = torch.zeros(3 * units)
-    if bias is not None:
-        b, c = (bias[0], bias[1]) if after else (bias, c)
-    input_part = x @ kernel + b
-    recurrent_part = h @ recurrent + c
+    if "bias" in own:
+        b, c = own["bias"] if after else (own["bias"], c)
+    input_part, recurrent_part = products(x, h, own, options)
+    input_part, recurrent_part = input_part + b, recurrent_part + c
     z = gate(input_part[:, :units] + recurrent_part[:, :units])
     r = gate(input_part[:, units:2 * units] + recurrent_part[:, units:2 * units])
     if after:
         n = candidate(input_part[:, 2 * units:] + r * recurrent_part[:, 2 * units:])
     else:
-        n = candidate(input_part[:, 2 * units:] + (r * h) @ recurrent[:, 2 * units:])
+        n = candidate(input_part[:, 2 * units:] + (r * h) @ own["recurrent_kernel"][:, 2 * units:])
     if options.get("updateGate", "keep") == "replace":
         return [(1 - z) * h + z * n]
     return [z * h + (1 - z) * n]
 
 
-def lstm_step(x, states, kernel, recurrent, bias, options):
-    """c' = f c + i g, h' = o a(c') with the gates i, f, o and g = a(...), columns i, f, g, o."""
+def lstm_step(x, states, own, options):
+    """c' = f c + i g, h' = o a(c') with the gates i, f, o and g = a(...), columns i, f, g, o; with
+    layerNorm h' = o a(LN(c') cell_gamma + cell_beta)."""
     h, c = states
-    gate = activation(options.get("recurrentActivation", "sigmoid"))
-    act = activation(options.get("activation", "tanh"))
-    i, f, g, o = (x @ kernel + h @ recurrent + (0 if bias is None else bias)).chunk(4, dim=1)
-    c = gate(f) * c + gate(i) * act(g)
-    return [gate(o) * act(c), c]
+    gate, candidate = gates_of(options)
+    i, f, g, o = (sum(products(x, h, own, options)) + own.get("bias", 0)).chunk(4, dim=1)
+    c = gate(f) * c + gate(i) * candidate(g)
+    seen = c
+    if options.get("layerNorm"):
+        seen = layer_norm(c, options.get("layerNormEpsilon", 1e-5))
+        seen = seen * own["cell_gamma"] + own["cell_beta"]
+    return [gate(o) * activation(options.get("activation", "tanh"))(seen), c]
 
 
-def simple_rnn_step(x, states, kernel, recurrent, bias, options):
-    act = activation(options.get("activation", "tanh"))
-    return [act(x @ kernel + states[0] @ recurrent + (0 if bias is None else bias))]
+def simple_rnn_step(x, states, own, options):
+    return [gates_of(options)[1](sum(products(x, states[0], own, options)) + own.get("bias", 0))]
 
 
 STEPS = {"gru": gru_step, "lstm": lstm_step, "simpleRnn": simple_rnn_step}
@@ -80,10 +103,9 @@ def run(prefix, x, initial, mask, weights, kind, options, backwards):
     batch, steps, _ = x.shape
     states = list(initial) or [torch.zeros(batch, options["units"])] * STATES[kind]
     previous, outputs = torch.zeros(batch, options["units"]), [None] * steps
-    parameters = (weights[f"{prefix}/kernel"], weights[f"{prefix}/recurrent_kernel"],
-                  weights.get(f"{prefix}/bias"))
+    own = {n[len(prefix) + 1:]: w for n, w in weights.items() if n.startswith(prefix + "/")}
     for t in reversed(range(steps)) if backwards else range(steps):
-        new = STEPS[kind](x[:, t], states, *parameters, options)
+        new = STEPS[kind](x[:, t], states, own, options)
         if mask is None:
             states, outputs[t] = new, new[0]
             continue

@@ -22,8 +22,8 @@ RecurrentSizes sizesOf(int64_t B, int64_t T, int64_t I, int64_t H) {
   return sizes;
 }
 
-// Every cell, the two forms of a GRU, and masks and zoneout.
-constexpr size_t kCells = 6;
+// Every cell, the two forms of a GRU, masks and zoneout, and layer norm.
+constexpr size_t kCells = 8;
 std::vector<RecurrentSizes> cellsOf(int64_t B, int64_t T, int64_t I, int64_t H) {
   std::vector<RecurrentSizes> all;
   for (const Op op : kRecurrentOps) {
@@ -34,6 +34,8 @@ std::vector<RecurrentSizes> cellsOf(int64_t B, int64_t T, int64_t I, int64_t H) 
   all.back().attributes.resetAfter = 0;
   all.push_back(all[1].regularised(true, true, true));
   all.push_back(all[0].regularised(false, false, true));
+  all.push_back(all[0].normalized());
+  all.push_back(all[1].regularised(true, true, false).normalized(0.9));
   return all;
 }
 

@@ -161,6 +161,34 @@ TEST(CpuRecurrent, MasksOfTheGatesAndZoneout) {
   });
 }
 
+TEST(CpuRecurrent, LayerNormAndClip) {
+  onEveryTargetAndCell([](Op op) {
+    uint64_t seed = 1;
+    for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
+      for (const int64_t H : {3, 5, 16, 33, 70}) {
+        for (int bits = 0; bits < 8; ++bits) {
+          // A norm over two or three columns is close to a step function.
+          const int64_t units = op == Op::SimpleRnn ? H + 5 : H;
+          RecurrentSizes sizes =
+              sizesOf(op, 4, 6, 3, units).regularised(bits & 1, bits & 1, bits >> 1 & 1);
+          sizes = bits & 4 ? sizes.normalized(seed % 3 ? 0 : 0.5) : sizes;
+          if (!(bits & 4)) sizes.attributes.clip = 0.7;
+          sizes.mask = mask;
+          sizes.bias = seed % 4 != 0;
+          sizes.attributes.resetAfter = sizes.norm || op != Op::Gru || seed % 2 != 0;
+          sizes.attributes.replace = op == Op::Gru && seed % 5 == 0;
+          sizes.attributes.reverse = seed % 3 == 0;
+          sizes.attributes.recompute = seed % 5 == 1;
+          if (seed % 7 == 0) sizes.attributes.activation.kind = ActivationKind::Softsign;
+          expectAsReference(sizes, seed, 1 + static_cast<int>(seed % 2));
+          ++seed;
+        }
+      }
+    }
+    expectAsReference(sizesOf(op, 40, 30, 20, 64).normalized(), 3, 2);
+  });
+}
+
 TEST(CpuRecurrent, EveryActivation) {
   using Kind = ActivationKind;
   const ActivationSpec specs[] = {

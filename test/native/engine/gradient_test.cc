@@ -108,13 +108,34 @@ TEST(LayerGradients, MinGru) {
       }
 }
 
+// Of a layer with a cell, by its kind.
+Members cellOptions(const std::string& kind, const Members& changes) {
+  return kind == "gru"    ? gruOptions(2, changes)
+         : kind == "lstm" ? lstmOptions(2, changes)
+                          : simpleRnnOptions(2, changes);
+}
+
+TEST(LayerGradients, LayerNormAndClip) {
+  // Of a state of zeros the product has no variance, and epsilon alone bounds the slopes.
+  const Members norm{{"layerNorm", yes()}, {"layerNormEpsilon", Value::number(0.1)}};
+  for (const std::string kind : {"gru", "lstm", "simpleRnn"})
+    for (Members changes :
+         {norm, Members{{"clip", Value::number(0.3)}},
+          with(norm, {{"clip", Value::number(0.5)}, {"useBias", Value::boolean(false)}}),
+          with(norm, {{"recurrentDropout", Value::number(0.4)}, {"zoneout", Value::number(0.4)}})})
+      for (const bool sequences : {false, true}) {
+        changes = with(changes, {{"returnSequences", Value::boolean(sequences)}});
+        const Members options = cellOptions(kind, changes);
+        check(kind + " " + changes.front().first,
+              description({x(), node(kind.c_str(), "r", {{"x", 0}}, options)}, {{"r", 0}}));
+        check("both " + kind,
+              description({x(), node("bidirectional", "b", {{"x", 0}},
+                                     bidirectionalOptions(options, "concat", kind.c_str()))},
+                          {{"b", 0}}));
+      }
+}
+
 TEST(LayerGradients, DropoutAndZoneout) {
-  const auto options = [](const char* kind, const Members& changes) {
-    const std::string name = kind;
-    return name == "gru"    ? gruOptions(2, changes)
-           : name == "lstm" ? lstmOptions(2, changes)
-                            : simpleRnnOptions(2, changes);
-  };
   const Value rate = Value::number(0.4);
   for (const char* kind : {"gru", "lstm", "simpleRnn"})
     for (const Members& changes :
@@ -124,12 +145,14 @@ TEST(LayerGradients, DropoutAndZoneout) {
                   {"recurrentDropout", rate},
                   {"zoneout", rate},
                   {"returnSequences", yes()}}}) {
-      check(std::string(kind) + " " + changes.front().first,
-            description({x(), node(kind, "r", {{"x", 0}}, options(kind, changes))}, {{"r", 0}}));
-      check(std::string("both ") + kind,
-            description({x(), node("bidirectional", "b", {{"x", 0}},
-                                   bidirectionalOptions(options(kind, changes), "concat", kind))},
-                        {{"b", 0}}));
+      check(
+          std::string(kind) + " " + changes.front().first,
+          description({x(), node(kind, "r", {{"x", 0}}, cellOptions(kind, changes))}, {{"r", 0}}));
+      check(
+          std::string("both") + kind,
+          description({x(), node("bidirectional", "b", {{"x", 0}},
+                                 bidirectionalOptions(cellOptions(kind, changes), "concat", kind))},
+                      {{"b", 0}}));
     }
   check("gru reset before",
         description({x(), node("gru", "r", {{"x", 0}},

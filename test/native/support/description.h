@@ -60,6 +60,9 @@ inline Members gruOptions(int64_t units, const Members& changes = {}) {
                {"recurrentDropout", Value::number(0)},
                {"zoneout", Value::number(0)},
                {"recurrentDropConnect", Value::number(0)},
+               {"clip", Value::number(0)},
+               {"layerNorm", Value::boolean(false)},
+               {"layerNormEpsilon", Value::number(1e-5)},
                {"trainable", Value::boolean(true)}},
               changes);
 }
@@ -84,7 +87,8 @@ inline Members minGruOptions(int64_t units, const Members& changes = {}) {
   Members options = simpleRnnOptions(units);
   std::erase_if(options, [](const auto& member) {
     return member.first == "recurrentInitializer" || member.first == "zoneout" ||
-           member.first.ends_with("ropout") || member.first == "recurrentDropConnect";
+           member.first.ends_with("ropout") || member.first == "recurrentDropConnect" ||
+           member.first == "clip" || member.first.starts_with("layerNorm");
   });
   return with(options, changes);
 }

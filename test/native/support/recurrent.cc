@@ -46,6 +46,12 @@ Case recurrentForward(Random& random, const RecurrentSizes& s, DType real) {
   if (s.inputMasks) c.in[recurrent::kInputMasks] = keeps(makeShape(s.B, gates * s.I), 1 / 0.7);
   if (s.stateMasks) c.in[recurrent::kStateMasks] = keeps(makeShape(s.B, gates * s.H), 1 / 0.7);
   if (s.zoneoutMask) c.in[recurrent::kZoneout] = keeps(makeShape(s.B, s.T, s.H), 1);
+  // Small enough that steps do not magnify each other's rounding, whatever the weights.
+  if (s.norm) c.in[recurrent::kGamma] = random.tensor(real, makeShape(2, s.columns()), 0.3, 0.9);
+  if (s.norm && s.hasCell()) {
+    c.in[recurrent::kCellGamma] = random.tensor(real, makeShape(s.H), 0.5, 1.5);
+    c.in[recurrent::kCellBeta] = random.tensor(real, makeShape(s.H), -0.5, 0.5);
+  }
   if (s.sequence) c.out[recurrent::kSequence] = Tensor(real, makeShape(s.B, s.T, s.H));
   c.out[recurrent::kFinalState] = Tensor(real, makeShape(s.B, s.H));
   if (s.hasCell()) c.out[recurrent::kFinalCell] = Tensor(real, makeShape(s.B, s.H));
@@ -69,6 +75,10 @@ Case recurrentBackwardOf(Random& random, const RecurrentSizes& s, const Case& fo
   c.out[kDRecurrentKernel] = Tensor(real, c.in[kRecurrentKernel].shape());
   if (s.bias) c.out[kDBias] = Tensor(real, c.in[kBias].shape());
   c.out[kDInitialState] = Tensor(real, state);
+  constexpr std::pair<In, Out> kNorms[] = {
+      {kGamma, kDGamma}, {kCellGamma, kDCellGamma}, {kCellBeta, kDCellBeta}};
+  for (const auto& [in, out] : kNorms)
+    if (c.in[in].present()) c.out[out] = Tensor(real, c.in[in].shape());
   if (s.hasCell()) c.out[kDInitialCell] = Tensor(real, state);
   return c;
 }

@@ -24,9 +24,18 @@ struct RecurrentSizes {
   bool inputMasks = false;
   bool stateMasks = false;
   bool zoneoutMask = false;
+  bool norm = false;
 
   int64_t columns() const { return (op == Op::Gru ? 3 : op == Op::Lstm ? 4 : 1) * H; }
   bool hasCell() const { return op == Op::Lstm; }
+  RecurrentSizes normalized(double clip = 0) const {
+    RecurrentSizes sizes = *this;
+    sizes.norm = true;
+    sizes.attributes.layerNorm = 1;
+    sizes.attributes.epsilon = 0.1;  // bounds the slopes where a few values lie close together
+    sizes.attributes.clip = clip;
+    return sizes;
+  }
   // With what training draws: masks of the gates, and zoneout's.
   RecurrentSizes regularised(bool input, bool state, bool zoneout) const {
     RecurrentSizes sizes = *this;
