@@ -5,11 +5,13 @@ import { kernelTables } from './kernel-tables.mjs';
 import { lifecycleTables } from './lifecycle-tables.mjs';
 import { on } from './machine.mjs';
 import { table } from './markdown.mjs';
+import { optionTables } from './option-tables.mjs';
 
 /** Results by the names of their files, in the order of the document. */
 const SECTIONS = {
   kernels: kernelTables,
   'train-step': trainStepTable,
+  options: optionTables,
   'event-loop': eventLoopTable,
   latency: latencyTable,
   push: pushTable,

@@ -10,6 +10,7 @@ import { measureImport } from './import-time.mjs';
 import { measureKernels } from './kernels.mjs';
 import { measureLatency } from './latency.mjs';
 import { machine } from './machine.mjs';
+import { measureOptions } from './options.mjs';
 import { preparePeers } from './peers.mjs';
 import { measurePush } from './push.mjs';
 import { measureTrainStep } from './train-step.mjs';
@@ -18,6 +19,7 @@ import { measureWaiting } from './waiting.mjs';
 const measurements = {
   kernels: measureKernels,
   'train-step': measureTrainStep,
+  options: measureOptions,
   'event-loop': measureEventLoop,
   latency: measureLatency,
   push: measurePush,
