@@ -3,7 +3,6 @@
 // of them share out the gradients of the weights by blocks of units, whose edges and order of sums
 // follow from the shape and the mask alone.
 #include "cpu/arguments.h"
-#include "cpu/gemm.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 #include "cpu/recurrent_describe.h"
@@ -11,6 +10,7 @@
 #include "cpu/recurrent_input_gradients.h"
 #include "cpu/recurrent_norm.h"
 #include "cpu/recurrent_recompute.h"
+#include "cpu/recurrent_state_gradients.h"
 #include "cpu/recurrent_weight_gradients.h"
 
 namespace sluice::cpu {
@@ -92,6 +92,8 @@ class Backward {
         recomputes_(RecurrentRecompute::recomputes(e_, attributes_)),
         packed_(static_cast<const float*>(call.packed)),
         masks_(call, e_, schedule_),
+        throughState_(e_, attributes_, masks_, packed_, dh(0), dq(0),
+                      scratch_ + scratchLayout_.masked),
         input_(e_, schedule_, masks_, packed_ + packedLayout_.kernel,
                output(call, recurrentBackward::kDx), scratch_ + scratchLayout_.input),
         recompute_(e_, attributes_, schedule_, masks_, x_, packed_ + packedLayout_.forward,
@@ -157,15 +159,22 @@ class Backward {
   }
   float* dh(int64_t position) const { return scratch_ + scratchLayout_.dh + position * e_.state(); }
   float* dq(int64_t position) const { return scratch_ + scratchLayout_.dq + position * e_.P; }
-  float* masked(int64_t position) const {
-    return scratch_ + scratchLayout_.masked + position * e_.P;
-  }
   float* kept(int64_t position) const { return scratch_ + scratchLayout_.kept + position * e_.P; }
 
   const float* norm(int64_t at) const { return packed_ + packedLayout_.norm + at; }
 
   // A GRU whose candidate waits for r h: its way back takes two products.
   bool resetsBefore() const { return e_.cell->resetsBefore(attributes_); }
+
+  // With zoneout: what went to the state before the step without passing the cell.
+  void addKept(const RecurrentShare& share, int64_t active) const {
+    const Units units = unitsOf(share);
+    for (int64_t i = 0; i < active; ++i) {
+      const int64_t position = share.rows.position(i);
+      for (int64_t j = units.begin; j < units.begin + units.count; ++j)
+        dh(position)[j] += kept(position)[j];
+    }
+  }
 
   // The units of a share in a row of H columns.
   struct Units {
@@ -227,7 +236,9 @@ class Backward {
       if (attributes_.repeatMasked && schedule_.masked()) addRepeated(share, position, turn);
       GateGradientArgs args = gateArgs(share, chunk, turn, position);
       if (attributes_.zoneout > 0) {
-        zoneOut(share, position, turn, args.dy);
+        const Units units = unitsOf(share);
+        masks_.divideGradient(position, turn, units.begin, units.count, args.dy, args.dh,
+                              kept(position) + units.begin);
         args.dy = nullptr;
       }
       e_.cell->gateGradients(args, attributes_);
@@ -236,10 +247,13 @@ class Backward {
                                gradients(rowOf(chunk, turn, position)));
     }
     member.wait();
-    if (e_.stateMasks)
-      throughMaskedKernel(share, chunk, turn, active);
-    else
-      throughRecurrentKernel(share, chunk, turn, active);
+    const float* planes = gradients(rowOf(chunk, turn, share.rows.first));
+    if (resetsBefore()) {
+      throughState_.throughCandidate(share, planes, active);
+      for (int64_t i = 0; i < active; ++i)
+        e_.cell->resetGradients(gateArgs(share, chunk, turn, share.rows.position(i)), attributes_);
+    }
+    throughState_.add(share, planes, active);
     if (attributes_.zoneout > 0) addKept(share, active);
     if (input_.wanted() && input_.byTurn())
       input_.add(share, turn, 1, gradients(rowOf(chunk, turn, 0)));
@@ -287,91 +301,6 @@ class Backward {
     }
   }
 
-  // What a unit's gradient gives to its new state stays in dh, the rest waits for addKept.
-  void zoneOut(const RecurrentShare& share, int64_t position, int64_t turn, const float* dy) const {
-    const Units units = unitsOf(share);
-    const float* updates = masks_.updates(position, turn);
-    float* to = dh(position) + units.begin;
-    float* rest = kept(position) + units.begin;
-    for (int64_t j = 0; j < units.count; ++j) {
-      const float total = to[j] + (dy ? dy[j] : 0.0f);
-      const float update = updates ? updates[units.begin + j] : masks_.update();
-      to[j] = update * total;
-      rest[j] = total - to[j];
-    }
-  }
-  void addKept(const RecurrentShare& share, int64_t active) const {
-    const Units units = unitsOf(share);
-    for (int64_t i = 0; i < active; ++i) {
-      const int64_t position = share.rows.position(i);
-      for (int64_t j = units.begin; j < units.begin + units.count; ++j)
-        dh(position)[j] += kept(position)[j];
-    }
-  }
-
-  // The same gate by gate, each with its mask.
-  void throughMaskedKernel(const RecurrentShare& share, const Chunk& chunk, int64_t turn,
-                           int64_t active) const {
-    const float* planes = gradients(rowOf(chunk, turn, share.rows.first));
-    Product product;
-    product.rows = active;
-    product.lda = share.rows.stride * e_.gradients * e_.P;
-    product.k = product.n = e_.P;
-    product.c = masked(share.rows.first);
-    product.ldc = share.rows.stride * e_.P;
-    const auto multiplyGate = [&](int64_t gate, int64_t plane) {
-      product.a = planes + plane * e_.P;
-      product.b = packed_ + packedLayout_.recurrentOf(e_, gate);
-      multiply(product);
-    };
-    if (resetsBefore()) {
-      multiplyGate(2, 3);
-      for (int64_t i = 0; i < active; ++i) {
-        const int64_t position = share.rows.position(i);
-        masks_.scaleState(2, position, masked(position), dq(position));
-        e_.cell->resetGradients(gateArgs(share, chunk, turn, position), attributes_);
-      }
-    }
-    for (int64_t i = 0; i < active && !e_.cell->addsToGradient; ++i)
-      std::fill_n(dh(share.rows.position(i)), e_.P, 0.0f);
-    for (int64_t gate = 0; gate < e_.cell->gates - (resetsBefore() ? 1 : 0); ++gate) {
-      // A GRU's planes are dq dz dr dn.
-      multiplyGate(gate, e_.cell->candidateWaits() ? (gate + 1) % 3 : gate);
-      for (int64_t i = 0; i < active; ++i) {
-        const int64_t position = share.rows.position(i);
-        masks_.addState(gate, position, masked(position), dh(position));
-      }
-    }
-  }
-
-  // dh += what flows through h R.
-  void throughRecurrentKernel(const RecurrentShare& share, const Chunk& chunk, int64_t turn,
-                              int64_t active) const {
-    Product product;
-    product.rows = active;
-    product.lda = share.rows.stride * e_.gradients * e_.P;
-    const float* planes = gradients(rowOf(chunk, turn, share.rows.first));
-    if (resetsBefore()) {
-      product.n = e_.P;
-      product.ldc = share.rows.stride * e_.P;
-      product.a = planes + 3 * e_.P;
-      product.b = packed_ + packedLayout_.candidate;
-      product.k = e_.P;
-      product.c = dq(share.rows.first);
-      multiply(product);
-      for (int64_t i = 0; i < active; ++i)
-        e_.cell->resetGradients(gateArgs(share, chunk, turn, share.rows.position(i)), attributes_);
-    }
-    product.a = resetsBefore() ? planes + e_.P : planes;
-    product.k = (resetsBefore() ? 2 : e_.cell->gates) * e_.P;
-    product.ldc = share.rows.stride * e_.state();
-    product.b = packed_ + packedLayout_.recurrent;
-    product.c = dh(share.rows.first);
-    product.n = e_.P;
-    product.accumulate = e_.cell->addsToGradient;
-    multiply(product.columns(share.columnsOf(e_.P, e_.lanes)));
-  }
-
   const RecurrentAttributes& attributes_;
   const RunContext* context_;
   const RecurrentExtents e_;
@@ -389,6 +318,7 @@ class Backward {
   const bool recomputes_;
   const float* packed_;
   const RecurrentMasks masks_;
+  const RecurrentStateGradients throughState_;
   const RecurrentInputGradients input_;
   RecurrentRecompute recompute_;
   RecurrentWeightGradients weights_;

@@ -173,19 +173,9 @@ class Forward {
     for (int64_t i = 0; i < active && (zonesOut || copies); ++i) {
       const int64_t at = i * rows.stride * e_.state() + unit;
       const int64_t position = rows.position(i);
-      if (zonesOut) zoneOut(position, turn, unit, units, state(turn, rows.first) + at, next + at);
+      if (zonesOut)
+        masks_.zoneOut(position, turn, unit, units, state(turn, rows.first) + at, next + at);
       if (copies) std::copy_n(next + at, units, outputAt(position, turn) + unit);
-    }
-  }
-
-  // h' = h + k (h' - h)
-  void zoneOut(int64_t position, int64_t turn, int64_t unit, int64_t units, const float* h,
-               float* next) const {
-    const float* updates = masks_.updates(position, turn);
-    if (updates) {
-      for (int64_t j = 0; j < units; ++j) next[j] = updates[unit + j] != 0 ? next[j] : h[j];
-    } else {
-      for (int64_t j = 0; j < units; ++j) next[j] = h[j] + masks_.update() * (next[j] - h[j]);
     }
   }
 

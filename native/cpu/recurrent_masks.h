@@ -40,13 +40,32 @@ class RecurrentMasks {
     add(state_, gate, position, e_.H, from, to);
   }
 
-  // How far units go to their new states in a step: null where they all go as far as update().
-  const float* updates(int64_t position, int64_t turn) const {
-    return zoneout_ ? zoneout_ + schedule_.cell(position, turn) * e_.H : nullptr;
+  // Zoneout, of units from `unit` on in a step: new states become h + k (new - h).
+  void zoneOut(int64_t position, int64_t turn, int64_t unit, int64_t units, const float* h,
+               float* next) const {
+    if (const float* updates = updatesOf(position, turn)) {
+      for (int64_t j = 0; j < units; ++j) next[j] = updates[unit + j] != 0 ? next[j] : h[j];
+    } else {
+      for (int64_t j = 0; j < units; ++j) next[j] = h[j] + update_ * (next[j] - h[j]);
+    }
   }
-  float update() const { return update_; }
+  // Its way back: of dh + dy (or dh) what goes to the new states stays in dh, the rest becomes
+  // `kept`.
+  void divideGradient(int64_t position, int64_t turn, int64_t unit, int64_t units, const float* dy,
+                      float* dh, float* kept) const {
+    const float* updates = updatesOf(position, turn);
+    for (int64_t j = 0; j < units; ++j) {
+      const float total = dh[j] + (dy ? dy[j] : 0.0f);
+      dh[j] = (updates ? updates[unit + j] : update_) * total;
+      kept[j] = total - dh[j];
+    }
+  }
 
  private:
+  // How far units go to their new states in a step; null: all of them as far as update_.
+  const float* updatesOf(int64_t position, int64_t turn) const {
+    return zoneout_ ? zoneout_ + schedule_.cell(position, turn) * e_.H : nullptr;
+  }
   const float* of(const float* masks, int64_t gate, int64_t position, int64_t width) const {
     return masks + (schedule_.row(position) * e_.cell->gates + gate) * width;
   }

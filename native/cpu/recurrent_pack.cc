@@ -1,4 +1,4 @@
-#include <initializer_list>
+#include <span>
 
 #include "cpu/arguments.h"
 #include "cpu/gru_stream.h"
@@ -40,7 +40,7 @@ void packBiases(const RecurrentExtents& e, const ColumnOrder& order, const float
 
 // The transpose of a matrix [n, gates H]: k runs over H columns of each gate in `gates`, padded to
 // P.
-void packGates(const RecurrentExtents& e, std::initializer_list<int64_t> gates, int64_t n,
+void packGates(const RecurrentExtents& e, std::span<const int64_t> gates, int64_t n,
                const float* matrix, float* packed) {
   const int64_t panel = kPanelVectors * e.lanes;
   const int64_t columnsOfMatrix = e.cell->gates * e.H;
@@ -53,16 +53,6 @@ void packGates(const RecurrentExtents& e, std::initializer_list<int64_t> gates, 
                      packed, width);
       packed += e.P * width;
     }
-  }
-}
-void packGates(const RecurrentExtents& e, int64_t n, const float* matrix, float* packed) {
-  switch (e.cell->gates) {
-    case 1:
-      return packGates(e, {0}, n, matrix, packed);
-    case 3:
-      return packGates(e, {0, 1, 2}, n, matrix, packed);
-    default:
-      return packGates(e, {0, 1, 2, 3}, n, matrix, packed);
   }
 }
 
@@ -137,22 +127,25 @@ void recurrentPackBackward(const OpCall& call, void* packed) noexcept {
   const float* kernel = input(call, recurrent::kKernel);
   const float* recurrent = input(call, recurrent::kRecurrentKernel);
 
+  static constexpr int64_t kInOrder[] = {0, 1, 2, 3}, kCandidateFirst[] = {2, 0, 1};
+  const std::span<const int64_t> gates(kInOrder, static_cast<size_t>(e.cell->gates));
+
   if (attributes.gateMasks & 1) {
-    for (int64_t gate = 0; gate < e.cell->gates; ++gate)
-      packGates(e, {gate}, e.I, kernel, out + at.kernelOf(e, gate));
+    for (const int64_t gate : gates)
+      packGates(e, {&gate, 1}, e.I, kernel, out + at.kernelOf(e, gate));
   } else {
-    packGates(e, e.I, kernel, out + at.kernel);
+    packGates(e, gates, e.I, kernel, out + at.kernel);
   }
   if (attributes.gateMasks & 2) {
-    for (int64_t gate = 0; gate < e.cell->gates; ++gate)
-      packGates(e, {gate}, e.H, recurrent, out + at.recurrentOf(e, gate));
+    for (const int64_t gate : gates)
+      packGates(e, {&gate, 1}, e.H, recurrent, out + at.recurrentOf(e, gate));
   } else if (!e.cell->candidateWaits()) {
-    packGates(e, e.H, recurrent, out + at.recurrent);
+    packGates(e, gates, e.H, recurrent, out + at.recurrent);
   } else if (attributes.resetAfter) {
-    packGates(e, {2, 0, 1}, e.H, recurrent, out + at.recurrent);
+    packGates(e, kCandidateFirst, e.H, recurrent, out + at.recurrent);
   } else {
-    packGates(e, {0, 1}, e.H, recurrent, out + at.recurrent);
-    packGates(e, {2}, e.H, recurrent, out + at.candidate);
+    packGates(e, gates.first(2), e.H, recurrent, out + at.recurrent);
+    packGates(e, gates.last(1), e.H, recurrent, out + at.candidate);
   }
   packNorm(call, e, out + at.norm);
   if (attributes.recompute) recurrentPack(call, out + at.forward);
