@@ -6,7 +6,39 @@ export const color = {
   first: 'var(--first)',
   second: 'var(--second)',
   third: 'var(--third)',
+  fourth: 'var(--fourth)',
+  fifth: 'var(--fifth)',
   quiet: 'var(--quiet)',
+};
+
+/** The colours of lines, in the order in which they are used. */
+const LINES = [color.first, color.second, color.third, color.fourth, color.fifth];
+
+const LIGHT = {
+  page: '#f6f6f4',
+  card: '#ffffff',
+  ink: '#1b1b1a',
+  'ink-soft': '#5c5b57',
+  rule: '#e3e2dd',
+  first: '#2a78d6',
+  second: '#eb6834',
+  third: '#1a9a6c',
+  fourth: '#8b5cc7',
+  fifth: '#c9a21b',
+  quiet: '#9a9993',
+};
+const DARK = {
+  page: '#121211',
+  card: '#1c1c1a',
+  ink: '#f2f1ec',
+  'ink-soft': '#b4b3ac',
+  rule: '#35342f',
+  first: '#4a92e8',
+  second: '#e8703f',
+  third: '#2cb583',
+  fourth: '#a98ada',
+  fifth: '#d9b84a',
+  quiet: '#86857e',
 };
 
 const text = { color: 'var(--ink-soft)', fontSize: 13, fontFamily: 'system-ui, sans-serif' };
@@ -73,6 +105,33 @@ export function chart(option, height = 320) {
   return svg;
 }
 
+/**
+ * Learning curves: values by epoch, from 1.
+ * @param {Record<string, number[]>} lines by their names
+ * @param {string} unit of the y axis
+ */
+export function curves(lines, unit) {
+  const epochs = Math.max(...Object.values(lines).map(({ length }) => length));
+  return chart({
+    xAxis: epochAxis(epochs),
+    yAxis: axis({ type: 'value', name: unit, scale: true }),
+    series: Object.entries(lines).map(([name, values], i) =>
+      line(
+        name,
+        values.map((value, epoch) => [epoch + 1, value]),
+        LINES[i % LINES.length],
+      ),
+    ),
+  });
+}
+
+/** An SVG with CSS variables as a file of its own: light, on white. */
+export function standalone(svg) {
+  return `${svg
+    .replace(/var\(--([a-z-]+)\)/g, (_, name) => LIGHT[name])
+    .replace('>', '><rect width="100%" height="100%" fill="#ffffff"/>')}\n`;
+}
+
 /** A section with a heading, a sentence on what is seen, and the content. */
 export function section(heading, note, content) {
   return `<section><h2>${heading}</h2><p>${note}</p>${content}</section>`;
@@ -110,13 +169,15 @@ ${sections.join('\n')}
 `;
 }
 
-const STYLE = `
-:root { color-scheme: light dark; --page: #f6f6f4; --card: #ffffff; --ink: #1b1b1a; --ink-soft: #5c5b57;
-  --rule: #e3e2dd; --first: #2a78d6; --second: #eb6834; --third: #1a9a6c; --quiet: #9a9993; }
-@media (prefers-color-scheme: dark) {
-  :root { --page: #121211; --card: #1c1c1a; --ink: #f2f1ec; --ink-soft: #b4b3ac; --rule: #35342f;
-    --first: #4a92e8; --second: #e8703f; --third: #2cb583; --quiet: #86857e; }
+function variables(colors) {
+  return Object.entries(colors)
+    .map(([name, value]) => `--${name}: ${value};`)
+    .join(' ');
 }
+
+const STYLE = `
+:root { color-scheme: light dark; ${variables(LIGHT)} }
+@media (prefers-color-scheme: dark) { :root { ${variables(DARK)} } }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 960px; margin: 0 auto; padding: 40px 20px 64px; }
 h1 { font-size: 28px; line-height: 1.2; margin: 0 0 8px; }
@@ -136,6 +197,7 @@ th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--ru
 th:first-child { text-align: left; }
 thead th { color: var(--ink-soft); font-size: 14px; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(92px, 1fr)); gap: 12px; }
+.wide-figures { grid-template-columns: repeat(auto-fill, minmax(280px, 1fr)); }
 figure { margin: 0; }
 figure svg { display: block; width: 100%; background: var(--page); border-radius: 6px; }
 figcaption { font-size: 13px; color: var(--ink-soft); text-align: center; }

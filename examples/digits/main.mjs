@@ -1,50 +1,47 @@
-// Recognises handwritten digits row by row: each image is a sequence of 28 rows with 28 pixels.
+// Recognises handwritten digits row by row, and says what was taken for what.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { callbacks, layers, optimizers, sequential, tensor } from 'sluice';
-import { readDigits, SIZE } from './data.mjs';
+import { integer, print, readOptions, run } from '../command.mjs';
+import { percent } from '../figures.mjs';
+import { writeDocuments } from '../render.mjs';
+import { writeResult } from '../results.mjs';
+import { compare } from './compare.mjs';
+import { readDigits, toTensors } from './data.mjs';
 import { renderReport } from './report.mjs';
+import { build, READERS, train } from './train.mjs';
 
 const HELP = `Usage: npm run example:digits -- [options]   (or: node examples/digits/main.mjs [options])
 
-  --seed N     initial weights and order of the batches (default 0)
-  --epochs N   how often the images are seen (default 12)
-  --out DIR    folder for digits.safetensors and digits.html (default ./out)
-  --help       this text
+  --reader NAME  ${Object.keys(READERS).join(', ')} (default gru)
+  --seed N       initial weights and order of the batches (default 0)
+  --epochs N     how often the images are seen (default 12)
+  --out DIR      folder for digits.safetensors and digits.html (default ./out)
+  --record       train every reader with seeds 0 to 2 and write docs/examples
+  --help         this text
 `;
 
-// The first ctrl-C stops the training, the second one the process.
-const stop = new AbortController();
-process.once('SIGINT', () => stop.abort());
-const { signal } = stop;
-
-function readOptions() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        seed: { type: 'string', default: '0' },
-        epochs: { type: 'string', default: '12' },
-        out: { type: 'string', default: 'out' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    const [seed, epochs] = [Number(values.seed), Number(values.epochs)];
-    if (!Number.isInteger(seed) || seed < 0) throw new TypeError('--seed: expected 0, 1, 2, ...');
-    if (!Number.isInteger(epochs) || epochs < 1)
-      throw new TypeError('--epochs: expected 1, 2, ...');
-    return { seed, epochs, out: values.out, help: values.help };
-  } catch (error) {
-    process.stderr.write(`${/** @type {Error} */ (error).message}\n\n${HELP}`);
-    process.exit(2);
-  }
-}
-
-function print(text) {
-  process.stdout.write(`${text}\n`);
-}
-
-const percent = (share) => `${(share * 100).toFixed(1)} %`;
+const options = readOptions(
+  HELP,
+  {
+    reader: { type: 'string', default: 'gru' },
+    seed: { type: 'string', default: '0' },
+    epochs: { type: 'string', default: '12' },
+    out: { type: 'string', default: 'out' },
+    record: { type: 'boolean', default: false },
+  },
+  ({ reader, seed, epochs, out, record }) => {
+    if (!Object.hasOwn(READERS, reader)) {
+      throw new TypeError(`--reader: expected one of ${Object.keys(READERS).join(', ')}`);
+    }
+    return {
+      reader,
+      seed: integer('seed', seed),
+      epochs: integer('epochs', epochs, 1),
+      out,
+      record,
+    };
+  },
+);
 
 /** Rows: the digit that was written; columns: the one that was recognised. */
 function confusionMatrix(actual, recognised) {
@@ -75,50 +72,25 @@ function argmax({ data }) {
   });
 }
 
-async function main({ seed, epochs, out }) {
-  const parts = readDigits();
-  const toTensors = ({ x, y }) => ({
-    x: tensor(x, [y.length, SIZE, SIZE]),
-    y: tensor(y, [y.length]),
-  });
-  const train = toTensors(parts.train);
-  const validation = toTensors(parts.validation);
-  const test = toTensors(parts.test);
-
-  const model = sequential([layers.gru({ units: 96 }), layers.dense({ units: 10 })], {
-    inputShape: [SIZE, SIZE],
-    seed,
-  });
-  model.compile({
-    optimizer: optimizers.adam({ learningRate: 0.003 }),
-    loss: 'sparseCategoricalCrossentropy',
-    metrics: ['accuracy'],
-  });
+async function trainOne(parts, images, { reader, seed, epochs, out }, signal) {
+  const model = build(reader, seed);
   print(String(model.summary()));
-  print(
-    `\nImages: ${parts.train.y.length} train, ${parts.validation.y.length} validation, ${parts.test.y.length} test`,
-  );
+  const counts = Object.entries(parts).map(([part, { y }]) => `${y.length} ${part}`);
+  print(`\nImages: ${counts.join(', ')}`);
 
   const started = performance.now();
-  const { history } = await model.fit(train.x, train.y, {
-    epochs,
-    batchSize: 32,
+  const { history } = await train(model, images, {
     seed,
-    validationData: [validation.x, validation.y],
-    callbacks: [
-      callbacks.earlyStopping({ patience: epochs, restoreBest: true }),
-      callbacks.lambda({
-        onEpochEnd(epoch, logs) {
-          print(
-            `epoch ${`${epoch + 1}`.padStart(2)}: accuracy ${percent(logs.accuracy)}, validation ${percent(logs.val_accuracy)}`,
-          );
-        },
-      }),
-    ],
+    epochs,
+    onEpochEnd(epoch, logs) {
+      const [own, validation] = [logs.accuracy, logs.val_accuracy].map((share) => percent(share));
+      print(`epoch ${`${epoch + 1}`.padStart(2)}: accuracy ${own}, validation ${validation}`);
+    },
     signal,
   });
   print(`Trained in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 
+  const { test } = images;
   const { loss, accuracy } = await model.evaluate(test.x, test.y, { signal });
   print(`\nTest loss: ${loss.toFixed(4)}`);
   print(`Test accuracy: ${percent(accuracy)}`);
@@ -129,22 +101,21 @@ async function main({ seed, epochs, out }) {
   await mkdir(out, { recursive: true });
   const [modelFile, pageFile] = [join(out, 'digits.safetensors'), join(out, 'digits.html')];
   await model.save(modelFile);
-  await writeFile(
-    pageFile,
-    renderReport({ seed, history, accuracy, test: parts.test, recognised, confusion }),
-  );
+  const { title } = READERS[reader];
+  const result = { title, seed, history, accuracy, test: parts.test, recognised, confusion };
+  await writeFile(pageFile, renderReport(result));
   print(`\nWrote ${modelFile} and ${pageFile}`);
 }
 
-const options = readOptions();
-if (options.help) {
-  process.stdout.write(HELP);
-} else {
-  try {
-    await main(options);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    print('Stopped; nothing was saved.');
-    process.exitCode = 130;
-  }
-}
+await run(async (signal) => {
+  const parts = readDigits();
+  const images = {
+    train: toTensors(parts.train),
+    validation: toTensors(parts.validation),
+    test: toTensors(parts.test),
+  };
+  if (!options.record) return trainOne(parts, images, options, signal);
+  const { epochs } = options;
+  writeResult('digits', await compare(images, { seeds: [0, 1, 2], epochs, signal }));
+  writeDocuments();
+});

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { parse } from 'csv-parse/sync';
 
-/** @typedef {{ date: string, precipitation: number, tempMax: number, tempMin: number, wind: number, dayOfYear: number }} Day */
+/** @typedef {{ date: string, precipitation: number, tempMax: number, tempMin: number, wind: number, weather: string, dayOfYear: number }} Day */
 
 /** What the model sees of a day, in this order. */
 export const FEATURES = [
@@ -31,6 +31,7 @@ export function readWeather() {
     tempMax: Number(row.temp_max),
     tempMin: Number(row.temp_min),
     wind: Number(row.wind),
+    weather: row.weather,
     dayOfYear: dayOfYear(row.date),
   }));
   days.forEach((day, i) => {
@@ -43,10 +44,17 @@ export function readWeather() {
   return days;
 }
 
-/** The feature vector of a day. The season is a point on a circle: December is near January. */
+/** The feature vector of a day. */
 export function featuresOf(day) {
-  const angle = (2 * Math.PI * day.dayOfYear) / 365.25;
-  return [day.precipitation, day.tempMax, day.tempMin, day.wind, Math.sin(angle), Math.cos(angle)];
+  return [...measured(day), ...season(day)];
+}
+
+export const measured = (day) => [day.precipitation, day.tempMax, day.tempMin, day.wind];
+
+/** The date as a point on a circle: December is near January. */
+export function season({ dayOfYear }) {
+  const angle = (2 * Math.PI * dayOfYear) / 365.25;
+  return [Math.sin(angle), Math.cos(angle)];
 }
 
 function dayOfYear(date) {

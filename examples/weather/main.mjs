@@ -2,9 +2,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { callbacks, layers, load, sequential, tensor } from 'sluice';
+import { print, run } from '../command.mjs';
+import { mean } from '../figures.mjs';
 import { climatology, meanAbsoluteError, persistence, truth } from './baselines.mjs';
 import { FEATURES, readWeather, TARGET } from './data.mjs';
-import { readOptions } from './options.mjs';
+import { demoOptions } from './options.mjs';
 import { trainRecorded, writeRecord } from './record.mjs';
 import { renderReport } from './report.mjs';
 import { HORIZON, prepare, STEPS, toCelsius } from './windows.mjs';
@@ -12,12 +14,7 @@ import { HORIZON, prepare, STEPS, toCelsius } from './windows.mjs';
 const BATCH_SIZE = 32;
 const PATIENCE = 10;
 
-const options = readOptions();
-
-// The first ctrl-C stops the training, the second one the process.
-const stop = new AbortController();
-process.once('SIGINT', () => stop.abort());
-const { signal } = stop;
+const options = demoOptions();
 
 const days = readWeather();
 const { scaler, parts, windows } = prepare(days);
@@ -44,7 +41,7 @@ function buildModel(seed) {
   return model;
 }
 
-function trainModel(model, seed) {
+function trainModel(model, seed, signal) {
   return model.fit(train.x, train.y, {
     epochs: options.epochs,
     batchSize: BATCH_SIZE,
@@ -57,12 +54,12 @@ function trainModel(model, seed) {
 }
 
 /** Trains with one seed and forecasts the test part. */
-async function run(seed) {
+async function runSeed(seed, signal) {
   const model = buildModel(seed);
   const settings = { seed, epochs: options.epochs, batchSize: BATCH_SIZE, patience: PATIENCE };
   const { history, record } = options.record
     ? await trainRecorded(model, { train, validation }, { ...settings, signal })
-    : await trainModel(model, seed);
+    : await trainModel(model, seed, signal);
   const { loss } = await model.evaluate(test.x, test.y, { signal });
   const predicted = await model.predict(test.x, { signal });
   const forecast = toCelsius(predicted.data, scaler);
@@ -80,7 +77,7 @@ function keptEpoch({ val_loss }) {
 }
 
 /** Saves the model, loads it, and compares what the two predict. */
-async function saveAndCheck({ model, predicted }, file) {
+async function saveAndCheck({ model, predicted }, file, signal) {
   await model.save(file);
   const again = await load(file);
   const { data } = await again.predict(test.x, { signal });
@@ -90,21 +87,17 @@ async function saveAndCheck({ model, predicted }, file) {
 }
 
 function printErrors(runs) {
-  const mean = runs.reduce((sum, { error }) => sum + error.mean, 0) / runs.length;
+  const gru = mean(runs.map(({ error }) => error.mean));
   const of = runs.length > 1 ? `, mean of ${runs.length} seeds` : '';
   print(`Mean absolute error on the test part${of}:`);
-  print(`  gru          ${mean.toFixed(3)} °C`);
+  print(`  gru          ${gru.toFixed(3)} °C`);
   for (const [name, baseline] of Object.entries(baselines)) {
-    const change = ((mean / baseline.mean - 1) * 100).toFixed(1);
+    const change = ((gru / baseline.mean - 1) * 100).toFixed(1);
     print(`  ${name}  ${baseline.mean.toFixed(3)} °C  (gru: ${change} %)`);
   }
 }
 
-function print(text) {
-  process.stdout.write(`${text}\n`);
-}
-
-async function main() {
+await run(async (signal) => {
   await mkdir(options.out, { recursive: true });
   print(String(buildModel(0).summary()));
   const counts = Object.entries(windows).map(([part, { origins }]) => `${origins.length} ${part}`);
@@ -112,7 +105,7 @@ async function main() {
 
   const runs = [];
   for (const seed of options.seeds) {
-    const result = await run(seed);
+    const result = await runSeed(seed, signal);
     runs.push(result);
     const { history, loss, error } = result;
     print(`Seed ${seed}: ${history.loss.length} epochs, epoch ${keptEpoch(history)} kept`);
@@ -123,7 +116,7 @@ async function main() {
 
   const [first] = runs;
   const modelFile = join(options.out, 'weather.safetensors');
-  await saveAndCheck(first, modelFile);
+  await saveAndCheck(first, modelFile, signal);
   print(`\nSaved ${modelFile}; loaded again, it predicts the same, bit for bit.`);
 
   const pageFile = join(options.out, 'weather.html');
@@ -141,12 +134,4 @@ async function main() {
   });
   await writeFile(pageFile, html);
   print(`Wrote ${pageFile}: open it in a browser.`);
-}
-
-try {
-  await main();
-} catch (error) {
-  if (!signal.aborted) throw error;
-  print('Stopped; nothing was saved.');
-  process.exitCode = 130;
-}
+});

@@ -1,5 +1,5 @@
 // The command line of the demo.
-import { parseArgs } from 'node:util';
+import { integer, range, readOptions } from '../command.mjs';
 
 const HELP = `Usage: npm run demo -- [options]      (or: node examples/weather/main.mjs [options])
 
@@ -17,54 +17,32 @@ seven days; saves the model and a page with charts.
 Ctrl-C stops after the current batch; a second one at once.
 `;
 
-/** Prints the help or what is wrong, and ends the process, where there is nothing to run. */
-export function readOptions() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        seed: { type: 'string', default: '0' },
-        seeds: { type: 'string' },
-        epochs: { type: 'string', default: '100' },
-        out: { type: 'string', default: 'out' },
-        record: { type: 'string' },
-        verbose: { type: 'string', default: process.stderr.isTTY ? '1' : '2' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) {
-      process.stdout.write(HELP);
-      process.exit(0);
-    }
-    const seeds = values.seeds === undefined ? [integer('seed', values.seed)] : range(values.seeds);
-    if (values.record !== undefined && seeds.length > 1) {
-      throw new TypeError('--record: expected a single seed');
-    }
-    return {
-      seeds,
-      epochs: integer('epochs', values.epochs, 1),
-      verbose: /** @type {0 | 1 | 2} */ (integer('verbose', values.verbose, 0, 2)),
-      out: values.out,
-      record: values.record,
-    };
-  } catch (error) {
-    process.stderr.write(`${/** @type {Error} */ (error).message}\n\n${HELP}`);
-    process.exit(2);
-  }
-}
-
-function integer(name, text, least = 0, most = 2 ** 31 - 1) {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < least || value > most) {
-    throw new TypeError(
-      `--${name}: expected an integer from ${least} to ${most}; received ${text}`,
-    );
-  }
-  return value;
-}
-
-function range(text) {
-  const [first, last] = text.split('-').map((part) => integer('seeds', part));
-  if (last === undefined) return [first];
-  if (last < first) throw new TypeError(`--seeds: expected A-B with A <= B; received ${text}`);
-  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+export function demoOptions() {
+  return readOptions(
+    HELP,
+    {
+      seed: { type: 'string', default: '0' },
+      seeds: { type: 'string' },
+      epochs: { type: 'string', default: '100' },
+      out: { type: 'string', default: 'out' },
+      record: { type: 'string' },
+      verbose: { type: 'string', default: process.stderr.isTTY ? '1' : '2' },
+    },
+    (values) => {
+      const seeds =
+        values.seeds === undefined
+          ? [integer('seed', values.seed)]
+          : range('seeds', values.seeds);
+      if (values.record !== undefined && seeds.length > 1) {
+        throw new TypeError('--record: expected a single seed');
+      }
+      return {
+        seeds,
+        epochs: integer('epochs', values.epochs, 1),
+        verbose: /** @type {0 | 1 | 2} */ (integer('verbose', values.verbose, 0, 2)),
+        out: values.out,
+        record: values.record,
+      };
+    },
+  );
 }

@@ -3,6 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tensor } from 'sluice';
+import { mulberry32 } from '../random.mjs';
 
 /**
  * Early stopping and best weights as in callbacks.earlyStopping({ patience, restoreBest: true }).
@@ -78,15 +79,4 @@ function shuffled(count, random) {
     [order[i], order[j]] = [order[j], order[i]];
   }
   return order;
-}
-
-/** A small seeded generator of numbers in [0, 1). */
-function mulberry32(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

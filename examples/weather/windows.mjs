@@ -5,9 +5,12 @@ import { featuresOf, TARGET } from './data.mjs';
 export const STEPS = 30;
 export const HORIZON = 7;
 
-/** Scaled windows of the three parts, and the scaler. Only training days decide the scaling. */
-export function prepare(days) {
-  const features = days.map(featuresOf);
+/**
+ * Scaled windows of the three parts, and the scaler. Only training days decide the scaling.
+ * @param {(day: import('./data.mjs').Day) => number[]} describe what the network sees of a day
+ */
+export function prepare(days, describe = featuresOf) {
+  const features = days.map(describe);
   const parts = splitDays(days.length);
   const scaler = fitScaler(features.slice(...parts.train));
   const rows = scale(features, scaler);

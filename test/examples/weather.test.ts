@@ -31,6 +31,7 @@ describe('weather data', () => {
       tempMax: 12.8,
       tempMin: 5,
       wind: 4.7,
+      weather: 'drizzle',
       dayOfYear: 1,
     });
     expect(days.at(-1).date).toBe('2015-12-31');
