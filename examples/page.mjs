@@ -12,7 +12,7 @@ export const color = {
 };
 
 /** The colours of lines, in the order in which they are used. */
-const LINES = [color.first, color.second, color.third, color.fourth, color.fifth];
+export const LINES = [color.first, color.second, color.third, color.fourth, color.fifth];
 
 const LIGHT = {
   page: '#f6f6f4',

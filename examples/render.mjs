@@ -11,9 +11,12 @@ const DOCUMENTS = { digits, strips, weather };
 
 /** @returns {Record<string, string>} texts by the names of their files in docs/examples */
 export function render() {
+  /** @type {Record<string, string>} */
   const files = {};
   for (const [name, document] of Object.entries(DOCUMENTS)) {
-    const { markdown, plots } = document.render(readResult(name));
+    const result = readResult(name);
+    if (result === null) continue;
+    const { markdown, plots } = document.render(result);
     files[`${name}.md`] = `${markdown.join('\n\n')}\n`;
     Object.assign(files, plots);
   }

@@ -1,7 +1,7 @@
 // docs/examples/digits.md from examples/results/digits.json.
 import { on } from '../../bench/machine.mjs';
 import { table } from '../../bench/markdown.mjs';
-import { mean, meanCurve, percent } from '../figures.mjs';
+import { count, mean, meanCurve, percent } from '../figures.mjs';
 import { curves, standalone } from '../page.mjs';
 
 export function render(result) {
@@ -11,7 +11,7 @@ export function render(result) {
     const accuracies = runs.map(({ accuracy }) => accuracy);
     return [
       title,
-      parameters.toLocaleString('en-US'),
+      count(parameters),
       percent(mean(accuracies), 2),
       accuracies.map((accuracy) => percent(accuracy)).join(', '),
       (mean(runs.map(({ seconds }) => seconds)) / epochs).toFixed(2),
@@ -28,7 +28,7 @@ export function render(result) {
       '```\nnpm run example:digits               # the GRU, a few seconds\nnpm run example:digits -- --reader lstm\nnpm run example:digits -- --record   # all of this page\n```',
       `The code: [train.mjs](../../examples/digits/train.mjs) (model and training), [data.mjs](../../examples/digits/data.mjs), [main.mjs](../../examples/digits/main.mjs).`,
       '## Result',
-      `${on(result)} ${images.train.toLocaleString('en-US')} images to train, ${images.validation} to validate, ${images.test.toLocaleString('en-US')} to test; ${epochs} epochs, batches of 32, Adam with a rate that goes from 0.003 down to zero along a cosine. No test image had a part in any choice. Time includes validation; loading the package does not count.`,
+      `${on(result)} ${count(images.train)} images to train, ${count(images.validation)} to validate, ${count(images.test)} to test; ${epochs} epochs, batches of 32, Adam with a rate that goes from 0.003 down to zero along a cosine. Time includes validation.`,
       table(
         [
           'reader',

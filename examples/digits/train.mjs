@@ -35,7 +35,11 @@ export function build(reader, seed) {
  * @param {Record<string, { x: import('sluice').Tensor, y: import('sluice').Tensor }>} images
  *   of `train` and `validation`: x [images, 28, 28] and y [images]
  */
-export function train(model, { train, validation }, { seed, epochs, onEpochEnd, signal }) {
+export function train(
+  model,
+  { train, validation },
+  { seed, epochs, onEpochEnd = () => {}, signal },
+) {
   return model.fit(train.x, train.y, {
     epochs,
     batchSize: 32,

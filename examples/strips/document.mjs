@@ -1,7 +1,7 @@
 // docs/examples/strips.md from examples/results/strips.json.
 import { on } from '../../bench/machine.mjs';
 import { table } from '../../bench/markdown.mjs';
-import { mean, meanCurve, percent } from '../figures.mjs';
+import { count, mean, meanCurve, percent } from '../figures.mjs';
 import { curves, standalone } from '../page.mjs';
 
 export function render(result) {
@@ -19,7 +19,6 @@ export function render(result) {
     stripsRight: average('stripsRight'),
     seconds: average('seconds'),
   };
-  const count = (n) => n.toLocaleString('en-US');
   return {
     markdown: [
       '# Strips of digits, from left to right',

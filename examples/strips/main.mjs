@@ -58,7 +58,9 @@ async function runSeed(seed, strips, tensors, signal) {
     epochs,
     onEpochEnd(epoch, { loss, val_loss, val_accuracy }) {
       const losses = `loss ${loss.toFixed(4)}, validation ${val_loss.toFixed(4)}`;
-      print(`epoch ${`${epoch + 1}`.padStart(2)}: ${losses}, columns right ${percent(val_accuracy)}`);
+      print(
+        `epoch ${`${epoch + 1}`.padStart(2)}: ${losses}, columns right ${percent(val_accuracy)}`,
+      );
     },
     signal,
   });

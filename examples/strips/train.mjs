@@ -36,7 +36,11 @@ export function build(seed) {
  * @param {Record<string, ReturnType<typeof import('./data.mjs').toTensors>>} strips of `train` and
  *   `validation`
  */
-export function train(model, { train, validation }, { seed, epochs, onEpochEnd, signal }) {
+export function train(
+  model,
+  { train, validation },
+  { seed, epochs, onEpochEnd = () => {}, signal },
+) {
   return model.fit(train.x, train.y, {
     lengths: train.lengths,
     epochs,

@@ -30,9 +30,7 @@ export function demoOptions() {
     },
     (values) => {
       const seeds =
-        values.seeds === undefined
-          ? [integer('seed', values.seed)]
-          : range('seeds', values.seeds);
+        values.seeds === undefined ? [integer('seed', values.seed)] : range('seeds', values.seeds);
       if (values.record !== undefined && seeds.length > 1) {
         throw new TypeError('--record: expected a single seed');
       }

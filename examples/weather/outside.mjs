@@ -29,7 +29,7 @@ export const WAYS = {
     build: sequence,
   },
   initialState: {
-    title: 'as the initial state',
+    title: 'initial state',
     describe: measured,
     inputs: ['series', 'outside'],
     build(seed) {
@@ -50,13 +50,13 @@ export const WAYS = {
     },
   },
   features: {
-    title: 'as features of each day',
+    title: 'features of each day',
     describe: (day) => [...measured(day), ...kindOf(day), ...season(day)],
     inputs: ['series'],
     build: sequence,
   },
   date: {
-    title: 'the date alone as features of each day (the demo)',
+    title: 'date alone, each day (demo)',
     describe: (day) => [...measured(day), ...season(day)],
     inputs: ['series'],
     build: sequence,
@@ -78,9 +78,14 @@ export async function train(way, days, { seed, epochs = 100, signal }) {
     // Today's kind and tomorrow's date: no day that is to be forecast has told its weather.
     const rows = origins.map((today) => [...kindOf(days[today]), ...season(days[today + 1])]);
     const all = { series: tensor(x.data, x.shape), outside: tensor(rows) };
-    return { x: Object.fromEntries(names.map((name) => [name, all[name]])), y: tensor(y.data, y.shape) };
+    return {
+      x: Object.fromEntries(names.map((name) => [name, all[name]])),
+      y: tensor(y.data, y.shape),
+    };
   };
-  const [training, validation, test] = [windows.train, windows.validation, windows.test].map(toTensors);
+  const [training, validation, test] = [windows.train, windows.validation, windows.test].map(
+    toTensors,
+  );
 
   network.compile({ optimizer: 'adam', loss: 'mse' });
   const started = performance.now();
@@ -96,5 +101,10 @@ export async function train(way, days, { seed, epochs = 100, signal }) {
   const { data } = await network.predict(test.x, { signal });
   const temperatures = days.map((day) => day.tempMax);
   const actual = truth(temperatures, windows.test.origins, HORIZON);
-  return { history, seconds, error: meanAbsoluteError(toCelsius(data, scaler), actual) };
+  return {
+    model: network,
+    history,
+    seconds,
+    error: meanAbsoluteError(toCelsius(data, scaler), actual),
+  };
 }
