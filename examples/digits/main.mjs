@@ -116,6 +116,7 @@ await run(async (signal) => {
   };
   if (!options.record) return trainOne(parts, images, options, signal);
   const { epochs } = options;
-  writeResult('digits', await compare(images, { seeds: [0, 1, 2], epochs, signal }));
+  const result = await compare(images, { seeds: [0, 1, 2], epochs, report: print, signal });
+  writeResult('digits', result);
   writeDocuments();
 });

@@ -22,7 +22,7 @@ export function render(result) {
   return {
     markdown: [
       '# Strips of digits, from left to right',
-      'A strip holds three to six handwritten digits side by side, as many as it happens to be, with gaps of 0 to 8 columns and moved up or down by up to 3 rows: 30 to 150 columns of 28 pixels. Two convolutions look at each column with its neighbours, a GRU walks along the columns in both directions, and each column gets a label: a digit in the middle half of its columns, blank elsewhere. Columns between two blanks are one digit: the one with the highest sum of scores. Strips are as long as they are; their lengths go with the data.',
+      'A strip holds three to six handwritten digits side by side, as many as it happens to be, with gaps of 0 to 8 columns and moved up or down by up to 3 rows: 35 to 160 columns of 28 pixels. Two convolutions look at each column with its neighbours, a GRU walks along the columns in both directions, and each column gets a label: a digit in the middle half of its columns, blank elsewhere. Columns between two blanks are one digit: the one with the highest sum of scores. Strips are as long as they are; their lengths go with the data.',
       'Training strips are composed of training images alone, validation and test strips of validation and test images (the parts are those of [digits](digits.md)).',
       '```\nnpm run example:strips               # one seed\nnpm run example:strips -- --record   # all of this page\n```',
       'The code: [train.mjs](../../examples/strips/train.mjs) (model and training), [data.mjs](../../examples/strips/data.mjs) (strips, labels, lengths), [reading.mjs](../../examples/strips/reading.mjs) (from labels to digits).',
