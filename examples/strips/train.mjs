@@ -4,7 +4,6 @@ import { callbacks, layers, optimizers, sequential } from 'sluice';
 import { BLANK, ROWS } from './data.mjs';
 
 const LEARNING_RATE = 0.004;
-const FILTERS = 16;
 
 export function build(seed) {
   const model = sequential(
@@ -13,9 +12,9 @@ export function build(seed) {
       // so that each column stays a step, with its label.
       layers.conv2d({ filters: 8, kernelSize: 3, padding: 'same', activation: 'relu' }),
       layers.maxPooling2d({ poolSize: [1, 2] }),
-      layers.conv2d({ filters: FILTERS, kernelSize: 3, padding: 'same', activation: 'relu' }),
+      layers.conv2d({ filters: 16, kernelSize: 3, padding: 'same', activation: 'relu' }),
       layers.maxPooling2d({ poolSize: [1, 2] }),
-      layers.reshape({ targetShape: [-1, (ROWS / 4) * FILTERS] }),
+      layers.timeDistributed({ layer: layers.flatten() }), // rows and filters of a column: its features
       layers.dropout({ rate: 0.3 }),
       layers.bidirectional({ layer: layers.gru({ units: 64, returnSequences: true }) }),
       layers.dropout({ rate: 0.3 }),
