@@ -24,16 +24,25 @@ HWY_INLINE int64_t LanesOf(D d) {
 // The first `count` lanes from p, the others `fill`.
 template <class D>
 HWY_INLINE hn::Vec<D> LoadPart(D d, const float* p, int64_t count, float fill) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  const auto first = hn::FirstN(d, static_cast<size_t>(count));
+  return hn::IfThenElse(first, hn::MaskedLoad(first, d, p), hn::Set(d, fill));
+#else
   HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)];
   hn::Store(hn::Set(d, fill), d, lanes);
   std::memcpy(lanes, p, static_cast<size_t>(count) * sizeof(float));
   return hn::Load(d, lanes);
+#endif
 }
 template <class D>
 HWY_INLINE void StorePart(hn::Vec<D> v, D d, float* p, int64_t count) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(count)), d, p);
+#else
   HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)];
   hn::Store(v, d, lanes);
   std::memcpy(p, lanes, static_cast<size_t>(count) * sizeof(float));
+#endif
 }
 
 // y[i] = of(in[i]...) for 0 <= i < n. y may be one of the inputs.

@@ -9,19 +9,17 @@
 #include <cstring>
 #include <type_traits>
 
+#include "cpu/loop-inl.h"
 #include "cpu/math-inl.h"
 #include "cpu/recurrent_cell.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice::cpu::HWY_NAMESPACE {
 
-// The first `count` lanes from memory that ends there, zeros behind.
+// The first `count` lanes from memory that may end there, zeros behind.
 template <class D>
 HWY_INLINE hn::Vec<D> LoadFirst(D d, const float* from, int64_t count) {
-  if (count >= static_cast<int64_t>(hn::Lanes(d))) return hn::LoadU(d, from);
-  alignas(64) float lanes[HWY_MAX_BYTES / sizeof(float)] = {};
-  std::memcpy(lanes, from, static_cast<size_t>(count) * sizeof(float));
-  return hn::Load(d, lanes);
+  return count >= LanesOf(d) ? hn::LoadU(d, from) : LoadPart(d, from, count, 0.0f);
 }
 
 // The new state of a group where a sequence is wanted; it stands in args.next already.
