@@ -228,6 +228,11 @@ export interface OpInfo {
   kernel: string;
   /** Whose matrix products it uses and which of its ways it goes; null where it has no choice. */
   how: string | null;
+  /**
+   * Why it does not go the way that the kernel goes for the default options, which may be somewhat faster;
+   * null where it does. `strict` does not mind.
+   */
+  detour: string | null;
   /** The instruction set of its kernels. */
   target: string;
   /** Threads that it uses of those there are. */

@@ -91,6 +91,9 @@ export class Explanation {
       ...this.ops.flatMap(({ layer, op, fallback }) =>
         fallback === null ? [] : [`${layer}: ${op} takes a slower path: ${fallback}`],
       ),
+      ...this.ops.flatMap(({ layer, op, detour }) =>
+        detour === null ? [] : [`${layer}: ${op} makes a detour: ${detour}`],
+      ),
       `${this.threads} threads, ${kib(this.arenaBytes)} scratch, ${kib(this.parameterBytes)} parameters, ${kib(this.packedBytes)} packed`,
     ].join('\n');
   }

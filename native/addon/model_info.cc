@@ -72,6 +72,7 @@ Napi::Object jsOp(Napi::Env env, const OpInfo& op) {
   entry.Set("device", op.device);
   entry.Set("kernel", op.kernel);
   entry.Set("how", textOrNull(op.choice.how));
+  entry.Set("detour", textOrNull(op.choice.detour));
   entry.Set("target", op.target);
   entry.Set("threads", op.choice.threads);
   entry.Set("split", op.choice.threads > 1 ? textOrNull(op.choice.split) : env.Null());

@@ -98,9 +98,10 @@ void Candidate(const PlaneArgs& args) {
                      });
 }
 
-bool GruIsFused(const RecurrentAttributes& attributes) {
-  return attributes.resetAfter != 0 && HasPlainGates(attributes) && !attributes.gateMasks &&
-         !attributes.layerNorm;
+const char* GruWhyNotFused(const RecurrentAttributes& attributes) {
+  if (attributes.resetAfter == 0)
+    return "with resetAfter: false the candidate's product waits for the reset gate";
+  return WhyGatesNotFused(attributes);
 }
 
 const RecurrentCell* GruCell() {
@@ -109,8 +110,8 @@ const RecurrentCell* GruCell() {
                                           .saved = 4,
                                           .gradients = 4,
                                           .inputPlane = 1,
-                                          .isFused = GruIsFused,
                                           .fused = FusedGates,
+                                          .whyNotFused = GruWhyNotFused,
                                           .beforeCandidate = BeforeCandidate,
                                           .planes = Candidate,
                                           .gateGradients = GateGradients,

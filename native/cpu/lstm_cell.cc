@@ -189,18 +189,14 @@ void LstmGradients(const GateGradientArgs& args, const RecurrentAttributes& attr
   });
 }
 
-bool LstmIsFused(const RecurrentAttributes& attributes) {
-  return HasPlainGates(attributes) && !attributes.gateMasks && !attributes.layerNorm;
-}
-
 const RecurrentCell* LstmCell() {
   static constexpr RecurrentCell kCell = {.gates = 4,
                                           .states = 2,
                                           .saved = 4,
                                           .gradients = 4,
                                           .inputPlane = 0,
-                                          .isFused = LstmIsFused,
                                           .fused = LstmFused,
+                                          .whyNotFused = WhyGatesNotFused,
                                           .planes = LstmPlanes,
                                           .gateGradients = LstmGradients};
   return &kCell;

@@ -85,11 +85,11 @@ struct RecurrentCell {
   int64_t gradients = 0;   // planes of gate gradients
   int64_t inputPlane = 0;  // the first of `gates` planes of them, which are of x W + b
 
-  // Whether the gates are computed from the registers that hold the product: the packed columns
-  // then put the gates of the same units side by side. Otherwise, and with masks of the gates,
-  // plane by plane.
-  bool (*isFused)(const RecurrentAttributes&) = nullptr;
+  // Gates computed from the registers that hold the product: the packed columns then put those of
+  // the same units side by side. Null: plane by plane is the only way.
   void (*fused)(const FusedGatesArgs&) = nullptr;
+  // Where there is `fused`: why a call goes plane by plane, or null.
+  const char* (*whyNotFused)(const RecurrentAttributes&) = nullptr;
   // Plane by plane: what is done before the candidate (GRU alone), without resetAfter also before
   // its product; null: no gate waits for others. Then the new states.
   void (*beforeCandidate)(const PlaneArgs&) = nullptr;
@@ -100,6 +100,14 @@ struct RecurrentCell {
   void (*resetGradients)(const GateGradientArgs&, const RecurrentAttributes&) = nullptr;
   // Whether dh then is that way's product alone, or what gateGradients left in dh is added to it.
   bool addsToGradient = false;
+
+  // Why a call goes plane by plane although there is `fused`; null where it does not.
+  const char* detour(const RecurrentAttributes& attributes) const {
+    return fused ? whyNotFused(attributes) : nullptr;
+  }
+  bool isFused(const RecurrentAttributes& attributes) const {
+    return fused && !whyNotFused(attributes);
+  }
 
   // Whether a candidate waits for the other gates, and whether it meets r h instead of h.
   bool candidateWaits() const { return beforeCandidate != nullptr; }

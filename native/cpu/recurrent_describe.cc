@@ -22,6 +22,7 @@ KernelChoice shared(const OpCall& call, const RecurrentExtents& e, double passes
   choice.threads = grid.threads();
   choice.flop = asDouble(e.B) * asDouble(e.T) * flop;
   choice.seconds = expectedRecurrentNs(e, grid, passes) * 1e-9;
+  choice.detour = e.cell->detour(call.attr<RecurrentAttributes>());
   return choice;
 }
 

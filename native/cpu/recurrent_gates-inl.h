@@ -97,6 +97,16 @@ inline bool HasPlainGates(const RecurrentAttributes& attributes) {
          attributes.recurrentActivation.kind == ActivationKind::Sigmoid;
 }
 
+// RecurrentCell::whyNotFused, as far as it is the same for all cells.
+inline const char* WhyGatesNotFused(const RecurrentAttributes& attributes) {
+  if (attributes.layerNorm) return "with layerNorm the gates need whole rows of the product";
+  if (attributes.gateMasks)
+    return "recurrentDropout gives each gate a mask, and with it a product, of its own";
+  if (!HasPlainGates(attributes))
+    return "only tanh and sigmoid, not clipped, are computed where the product stands";
+  return nullptr;
+}
+
 }  // namespace sluice::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -38,15 +38,12 @@ void RnnGradients(const GateGradientArgs& args, const RecurrentAttributes& attri
       });
 }
 
-bool RnnIsFused(const RecurrentAttributes&) { return false; }
-
 const RecurrentCell* RnnCell() {
   static constexpr RecurrentCell kCell = {.gates = 1,
                                           .states = 1,
                                           .saved = 0,
                                           .gradients = 1,
                                           .inputPlane = 0,
-                                          .isFused = RnnIsFused,
                                           .planes = RnnPlanes,
                                           .gateGradients = RnnGradients};
   return &kCell;

@@ -58,6 +58,7 @@ describe('explain', () => {
         device: expect.stringMatching(/./),
         kernel: expect.stringMatching(/./),
         how: op.how === null ? null : expect.stringMatching(/./),
+        detour: null,
         target: addon.cpu()?.target,
         threads: expect.any(Number),
         split: op.threads > 1 ? expect.stringMatching(/./) : null,
@@ -174,6 +175,41 @@ describe('explain', () => {
     const { ops } = built.explain({ device: 'reference' });
     expect(ops.every(({ device }) => device === 'reference')).toBe(true);
     expect(built.explain({ device: 'cpu', strict: true }).ops.length).toBe(ops.length);
+  });
+
+  it.each([
+    ['gru', { resetAfter: false }, /resetAfter/],
+    ['gru', { activation: 'relu' }, /tanh and sigmoid/],
+    ['gru', { clip: 1 }, /not clipped/],
+    ['gru', { layerNorm: true }, /layerNorm/],
+    ['lstm', { recurrentActivation: 'hardSigmoid' }, /tanh and sigmoid/],
+    ['lstm', { recurrentDropout: 0.5, dropout: 0.5 }, /recurrentDropout/],
+  ] as const)('says why %s with %o makes a detour', (kind, options, why) => {
+    const built = sequential([layers[kind]({ units: 3, ...options })], { inputShape: [null, 3] });
+    built.compile({ optimizer: 'sgd', loss: 'mse' });
+    const explained = built.explain({ mode: 'train', strict: true });
+    const detours = explained.ops.filter(({ detour }) => detour !== null);
+    expect(detours.map(({ op }) => op)).toEqual([kind, `${kind}Backward`]);
+    for (const { detour } of detours) expect(detour).toMatch(why);
+    expect(String(explained)).toMatch(new RegExp(`^${kind}: ${kind} makes a detour: `, 'm'));
+    // Dropout is for training alone.
+    const isDropout = 'recurrentDropout' in options;
+    expect(built.explain().ops.every(({ detour }) => detour === null)).toBe(isDropout);
+  });
+
+  it('knows of no detour of a cell by default, nor of one that has one way', () => {
+    const gated = { dropout: 0.5, zoneout: 0.1, recurrentDropConnect: 0.5 };
+    for (const layer of [
+      layers.gru({ units: 3, updateGate: 'replace', ...gated }),
+      layers.lstm({ units: 3, ...gated }),
+      layers.minGru({ units: 3, activation: 'relu' }),
+      layers.simpleRnn({ units: 3, activation: 'relu', recurrentDropout: 0.5, dropout: 0.5 }),
+    ]) {
+      const built = sequential([layer], { inputShape: [null, 3] });
+      built.compile({ optimizer: 'sgd', loss: 'mse' });
+      const { ops } = built.explain({ mode: 'train' });
+      expect(ops.filter(({ detour }) => detour !== null)).toEqual([]);
+    }
   });
 
   it('refuses wrong options', async () => {

@@ -19,6 +19,9 @@ struct KernelChoice {
       nullptr;         // whose matrix products, and which of several ways; nullptr: no choice
   double flop = 0;     // of its matrix products, a multiplication and an addition being two
   double seconds = 0;  // it should take; 0: not known
+  // Why it does not go the best of the kernel's ways, for calls like it; nullptr: it does. A detour
+  // costs little; one that costs much is whyNot's business.
+  const char* detour = nullptr;
 };
 
 // How a backend runs one op. All functions but `launch` may read shapes and attributes only.

@@ -26,7 +26,8 @@ class LacksGru final : public Backend {
                           .threads = call.context->threads,
                           .how = "by hand",
                           .flop = static_cast<double>(call.out[dense::kY].shape.elements()),
-                          .seconds = 0.5};
+                          .seconds = 0.5,
+                          .detour = "the road is closed"};
     };
   }
   const std::string& name() const override { return name_; }
@@ -65,6 +66,7 @@ TEST(Explain, TellsWhatTheKernelSays) {
   EXPECT_EQ(dense.target, "ABACUS");
   EXPECT_STREQ(dense.choice.how, "by hand");
   EXPECT_STREQ(dense.choice.split, "rows");
+  EXPECT_STREQ(dense.choice.detour, "the road is closed");
   EXPECT_EQ(dense.choice.threads, plan.threads);
   EXPECT_EQ(dense.choice.flop, 4 * 2);
   EXPECT_EQ(dense.choice.seconds, 0.5);
