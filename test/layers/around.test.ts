@@ -338,6 +338,29 @@ describe('what does not fit', () => {
     await refusal(make([3, 1]), 'CONFIG', { layer: 'dot', option: 'axes' });
   });
 
+  it('a mask ends at dot, whatever the axes of its result are', async () => {
+    const steps = 2;
+    const x = { a: noiseTensor([3, steps, 4], 1), b: noiseTensor([3, steps, 4], 2) };
+    const half = tensor([
+      [true, false],
+      [true, true],
+      [false, false],
+    ]);
+    for (const axes of [1, 2]) {
+      const symbols = ['a', 'b'].map((name) => input({ shape: [null, 4], name }));
+      const m = model({ inputs: symbols, outputs: layers.dot({ axes }).apply(symbols) });
+      m.compile({ loss: 'mse', optimizer: 'sgd' });
+      for (const device of DEVICES) {
+        const options = { mask: { a: half, b: half }, ...on(device) };
+        const y = await m.predict(x, options);
+        const zeros = tensor(new Float32Array(y.size), y.shape);
+        const mean = y.data.reduce((sum, value) => sum + value ** 2, 0) / y.size;
+        const { loss } = await m.evaluate(x, zeros, options);
+        expect(loss).toBeCloseTo(mean, 6);
+      }
+    }
+  });
+
   it('dot of no steps is zero', async () => {
     const [a, b] = ['a', 'b'].map((name) => input({ shape: [null, 2], name })) as [
       SymbolicTensor,

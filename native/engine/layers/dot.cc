@@ -61,6 +61,7 @@ class DotLayer final : public Layer {
   }
 
   void forward(NodeContext& node) const override {
+    node.setOutMask(0, kNoValue);  // the second axis of the result is whichever one is left
     ValueId matrix[2];
     for (int i = 0; i < 2; ++i) {
       const ValueId turned = turn(node, i, node.in(i));
