@@ -16,7 +16,8 @@ export interface GruOptions extends GatedOptions {
   updateGate?: 'keep' | 'replace';
 }
 
-const FIELDS = {
+/** How {@link GruOptions} are checked. */
+export const GRU_FIELDS = {
   ...GATED_FIELDS,
   resetAfter: withDefault(boolean(), true),
   updateGate: withDefault(oneOf('keep', 'replace'), 'keep'),
@@ -42,6 +43,6 @@ export type GruLayer<S extends boolean = boolean> = RecurrentLayer<S, [state: Sy
 export function gru<S extends boolean = false>(
   options: GruOptions & { returnState?: S },
 ): GruLayer<S> {
-  const { name, ...described } = parseOptions('gru', FIELDS, options);
+  const { name, ...described } = parseOptions('gru', GRU_FIELDS, options);
   return new RecurrentLayer('gru', name, described, 1);
 }

@@ -3,6 +3,7 @@ export { activation } from './activation.js';
 export { additiveAttention, attention, multiHeadAttention } from './attention.js';
 export { batchNormalization, batchNormalization as batchNorm } from './batchNormalization.js';
 export { bidirectional } from './bidirectional.js';
+export { gruCell, lstmCell, minGruCell, simpleRnnCell } from './cells.js';
 export { concatenate } from './concatenate.js';
 export { conv1d, conv2d, depthwiseConv1d, depthwiseConv2d } from './convolution.js';
 export { dense } from './dense.js';

@@ -8,7 +8,8 @@ export interface LstmOptions extends GatedOptions {
   unitForgetBias?: boolean;
 }
 
-const FIELDS = { ...GATED_FIELDS, unitForgetBias: withDefault(boolean(), true) };
+/** How {@link LstmOptions} are checked. */
+export const LSTM_FIELDS = { ...GATED_FIELDS, unitForgetBias: withDefault(boolean(), true) };
 
 /** An LSTM layer; made by {@link lstm}. */
 export type LstmLayer<S extends boolean = boolean> = RecurrentLayer<
@@ -35,6 +36,6 @@ export type LstmLayer<S extends boolean = boolean> = RecurrentLayer<
 export function lstm<S extends boolean = false>(
   options: LstmOptions & { returnState?: S },
 ): LstmLayer<S> {
-  const { name, ...described } = parseOptions('lstm', FIELDS, options);
+  const { name, ...described } = parseOptions('lstm', LSTM_FIELDS, options);
   return new RecurrentLayer('lstm', name, described, 2);
 }

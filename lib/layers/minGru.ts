@@ -3,7 +3,8 @@ import type { SymbolicTensor } from './layer.js';
 import { parseOptions, withDefault } from './options.js';
 import { RecurrentLayer, SEQUENCE_FIELDS, type SequenceOptions } from './recurrent.js';
 
-const FIELDS = {
+/** How the options of a minGRU are checked. */
+export const MIN_GRU_FIELDS = {
   ...SEQUENCE_FIELDS,
   activation: withDefault(activation(), activationDefault('linear')),
 };
@@ -27,6 +28,6 @@ export type MinGruLayer<S extends boolean = boolean> = RecurrentLayer<S, [state:
 export function minGru<S extends boolean = false>(
   options: SequenceOptions & { returnState?: S },
 ): MinGruLayer<S> {
-  const { name, ...described } = parseOptions('minGru', FIELDS, options);
+  const { name, ...described } = parseOptions('minGru', MIN_GRU_FIELDS, options);
   return new RecurrentLayer('minGru', name, described, 1);
 }

@@ -1,6 +1,6 @@
 // The one declarative validator: an options object is described field by field, each field checks one
 // value and says what it expects. Layers, optimizers and calls all use it.
-import { invalid, SluiceError, unknownName } from '../errors.js';
+import { invalid, SluiceError, show, unknownName } from '../errors.js';
 
 /** How one option is checked; `parse` may turn shorthand into its full form. */
 export interface Field<T> {
@@ -19,26 +19,23 @@ export type Parsed<F extends Fields> = {
 
 /**
  * Checks `options` against `fields` and fills in the defaults. `where` names the layer or call in
- * messages; `later` lists options that this release does not have yet.
+ * messages; `refused` lists options that this release does not have yet, or says of each why it is not
+ * there.
  */
 export function parseOptions<F extends Fields>(
   where: string,
   fields: F,
   options: unknown = {},
-  later: readonly string[] = [],
+  refused: readonly string[] | Readonly<Record<string, string>> = [],
 ): Parsed<F> {
   if (!isOptions(options)) throw invalid('options', 'an object', options, where);
   const given = options as Record<string, unknown>;
   for (const name of Object.keys(given)) {
     if (given[name] === undefined || Object.hasOwn(fields, name)) continue;
-    if (later.includes(name)) {
-      throw new SluiceError(
-        'UNSUPPORTED',
-        `${where}: the option '${name}' is not part of this release`,
-        { layer: where, option: name },
-      );
-    }
-    throw unknownName('option', name, Object.keys(fields), where);
+    throw (
+      refusalOf(name, given[name], where, refused) ??
+      unknownName('option', name, Object.keys(fields), where)
+    );
   }
   const result: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {
@@ -47,6 +44,36 @@ export function parseOptions<F extends Fields>(
     else result[name] = field.parse(value, name, where);
   }
   return result as Parsed<F>;
+}
+
+/** An option that people may expect, and that is not there. */
+function refusalOf(
+  name: string,
+  value: unknown,
+  where: string,
+  refused: readonly string[] | Readonly<Record<string, string>>,
+): SluiceError | undefined {
+  const reasons = Array.isArray(refused)
+    ? Object.fromEntries(refused.map((each) => [each, 'is not part of this release']))
+    : (refused as Readonly<Record<string, string>>);
+  if (!Object.hasOwn(reasons, name)) return undefined;
+  return new SluiceError('UNSUPPORTED', `${where}: the option '${name}' ${reasons[name]}`, {
+    layer: where,
+    option: name,
+    expected: 'no such option',
+    received: show(value),
+  });
+}
+
+/** The fields without some of them. */
+export function without<F extends Fields, const K extends keyof F>(
+  fields: F,
+  names: readonly K[],
+): Omit<F, K> {
+  const left = Object.entries(fields).filter(
+    ([name]) => !(names as readonly unknown[]).includes(name),
+  );
+  return Object.fromEntries(left) as Omit<F, K>;
 }
 
 /** A plain object, an instance of a class or a module; a Map or a Promise has no options to read. */

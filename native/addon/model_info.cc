@@ -43,7 +43,7 @@ Napi::Object jsNode(Napi::Env env, const Graph& graph, const Node& node) {
   entry.Set("outputs", toArray(env, node.outputs, [&](const NodeOutput& output) {
               return jsExtents(env, output.shape);
             }));
-  const std::vector<int> own = node.shared ? std::vector<int>{} : node.parameters;
+  const std::vector<int> own = node.shared() ? std::vector<int>{} : node.parameters;
   entry.Set("parameters", toArray(env, own, [&](int index) {
               return graph.parameters[static_cast<size_t>(index)].name;
             }));

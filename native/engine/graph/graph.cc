@@ -171,7 +171,7 @@ Graph Graph::parse(const Value& description, int64_t steps) {
     const Raw& raw = raws[index];
     Node node;
     node.kind = raw.kind;
-    node.name = raw.name;
+    node.name = node.owner = raw.name;
     if (raw.kind == "input") {
       buildInput(raw, node, graph.symbols, steps);
     } else {
@@ -199,7 +199,7 @@ Graph Graph::parse(const Value& description, int64_t steps) {
                    ", with which it shares them"),
                {.layer = raw.name});
         node.parameters = owner.parameters;
-        node.shared = true;
+        node.owner = raw.sharedWith;
       } else {
         for (const auto& spec : build.parameters) {
           Parameter parameter;

@@ -88,7 +88,9 @@ struct Node {
   std::vector<int> parameters;   // indices, also those of another node that it shares
   std::vector<int> states;
   int64_t ids = 0;      // its input holds numbers from 0 to ids-1; 0: it does not
-  bool shared = false;  // uses another node's parameters
+  std::string owner;    // whose parameters it uses: its own name, or another node's
+
+  bool shared() const { return owner != name; }
 };
 
 class Graph {

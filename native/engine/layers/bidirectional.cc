@@ -33,29 +33,15 @@ class BidirectionalLayer final : public Layer {
            {.layer = build.name(), .option = "mergeMode"});
 
     const int states = core_[0]->stateCount() + core_[1]->stateCount();
-    build.expectInputs(1, static_cast<size_t>(1 + states));
-    fromGraph_ = build.inputs.size() > 1;
-    if (fromGraph_)
-      build.expectInputs(static_cast<size_t>(1 + states), static_cast<size_t>(1 + states));
+    fromGraph_ = takesStart(build, states);
     for (const auto& core : core_) checkStart(build, *core, fromGraph_, use_[0].stateful);
     build.expectRank(0, 3, "[batch,steps,features]");
-    for (int d = 0, input = 1; d < 2; ++d) {
+    for (int d = 0; d < 2; ++d) {
       core_[d]->declare(build, d == 0 ? "forward/" : "backward/", build.inputs[0].shape[2]);
-      for (int s = 0; s < core_[d]->stateCount(); ++s, ++input) {
+      if (fromGraph_) expectStart(build, static_cast<size_t>(1 + firstState(d)), *core_[d]);
+      for (int s = 0; s < core_[d]->stateCount(); ++s)
         build.states.push_back({cat(d == 0 ? "forward/" : "backward/", stateName(s)),
                                 core_[d]->units(), use_[0].stateful});
-        if (!fromGraph_) continue;
-        build.expectRank(static_cast<size_t>(input), 2, "initialState [batch,units]");
-        const int64_t received = build.inputs[static_cast<size_t>(input)].shape[1];
-        if (received != core_[d]->units())
-          fail(Code::ShapeMismatch,
-               cat(build.name(), ": initialState ", input - 1, " has ", received,
-                   " features, the layer has ", core_[d]->units(), " units"),
-               {.layer = build.name(),
-                .option = "initialState",
-                .expected = cat(core_[d]->units()),
-                .received = cat(received)});
-      }
     }
 
     for (int d = 0; d < 2; ++d) direction_[d] = outputOf(build.inputs[0], core_[d]->units());
@@ -179,6 +165,7 @@ class BidirectionalLayer final : public Layer {
       call.initial.push_back(fromGraph_ ? node.in(1 + firstState(d) + s)
                                         : node.stateIn(firstState(d) + s));
     call.reverse = d == 1;
+    call.repeatMasked = use_[d].repeatMasked;
     call.firstParameter = d == 0 ? 0 : core_[0]->parameterCount();
     call.prefix = d == 0 ? "forward/" : "backward/";
     return call;

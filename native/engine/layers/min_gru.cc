@@ -12,7 +12,6 @@ class MinGruCore final : public RecurrentCore {
   explicit MinGruCore(OptionReader& options) {
     units_ = options.integer("units", 1, kMaxUnits);
     attributes_.activation = options.activation("activation");
-    attributes_.repeatMasked = options.choice("maskedOutput", {"zero", "repeat"});
     useBias_ = options.boolean("useBias");
     kernel_ = options.weight("kernel");
     bias_ = options.weight("bias");
@@ -70,6 +69,7 @@ class MinGruCore final : public RecurrentCore {
   RecurrentAttributes with(const RecurrentCall& call) const {
     RecurrentAttributes attributes = attributes_;
     attributes.reverse = call.reverse;
+    attributes.repeatMasked = call.repeatMasked;
     return attributes;
   }
 

@@ -15,23 +15,11 @@ class RecurrentLayer final : public Layer {
     core_ = makeRecurrentCore(kind_, build.options, use_);
     build.options.boolean("trainable");
     const auto states = static_cast<size_t>(core_->stateCount());
-    build.expectInputs(1, 1 + states);
-    fromGraph_ = build.inputs.size() > 1;
-    if (fromGraph_) build.expectInputs(1 + states, 1 + states);
+    fromGraph_ = takesStart(build, core_->stateCount());
     checkStart(build, *core_, fromGraph_, use_.stateful);
     build.expectRank(0, 3, "[batch,steps,features]");
     const int64_t units = core_->units();
-    for (size_t s = 0; s < states && fromGraph_; ++s) {
-      build.expectRank(1 + s, 2, "initialState [batch,units]");
-      if (build.inputs[1 + s].shape[1] != units)
-        fail(Code::ShapeMismatch,
-             cat(build.name(), ": initialState has ", build.inputs[1 + s].shape[1],
-                 " features, the layer has ", units, " units"),
-             {.layer = build.name(),
-              .option = "initialState",
-              .expected = cat(units),
-              .received = cat(build.inputs[1 + s].shape[1])});
-    }
+    if (fromGraph_) expectStart(build, 1, *core_);
     core_->declare(build, "", build.inputs[0].shape[2]);
     for (size_t s = 0; s < states; ++s)
       build.states.push_back({stateName(static_cast<int>(s)), units, use_.stateful,
@@ -95,6 +83,7 @@ class RecurrentLayer final : public Layer {
     for (int s = 0; s < core_->stateCount(); ++s)
       call.initial.push_back(fromGraph_ ? node.in(1 + s) : node.stateIn(s));
     call.reverse = use_.goBackwards;
+    call.repeatMasked = use_.repeatMasked;
     return call;
   }
 
@@ -121,6 +110,29 @@ class RecurrentLayer final : public Layer {
 };
 
 }  // namespace
+
+bool takesStart(const LayerBuild& build, int states) {
+  const auto all = static_cast<size_t>(1 + states);
+  build.expectInputs(1, all);
+  if (build.inputs.size() == 1) return false;
+  build.expectInputs(all, all);
+  return true;
+}
+
+void expectStart(const LayerBuild& build, size_t first, const RecurrentCore& core) {
+  for (size_t s = 0; s < static_cast<size_t>(core.stateCount()); ++s) {
+    build.expectRank(first + s, 2, "initialState [batch,units]");
+    const int64_t received = build.inputs[first + s].shape[1];
+    if (received == core.units()) continue;
+    fail(Code::ShapeMismatch,
+         cat(build.name(), ": initialState ", first + s - 1, " has ", received,
+             " features, the layer has ", core.units(), " units"),
+         {.layer = build.name(),
+          .option = "initialState",
+          .expected = cat(core.units()),
+          .received = cat(received)});
+  }
+}
 
 void checkStart(const LayerBuild& build, const RecurrentCore& core, bool fromGraph, bool stateful) {
   const bool learned = core.startParameter(0) >= 0;

@@ -17,6 +17,8 @@ struct RecurrentCall {
   ValueId mask = kNoValue;
   std::vector<ValueId> initial;  // one a state; kNoValue is zeros
   bool reverse = false;          // from the last step to the first; outputs at their own steps
+  bool repeatMasked = false;     // the output at a masked step is that of the step before
+  bool sharesMasks = false;      // of dropout, with all uses of the layer: steps of one sequence
   int firstParameter = 0;        // in the node
   const char* prefix = "";       // of its parameters, "forward/"
 };
@@ -45,6 +47,7 @@ class RecurrentCore {
 
 // How a recurrent layer is used, apart from its cell.
 struct RecurrentUse {
+  bool repeatMasked = false;
   bool returnSequences = false;
   bool returnState = false;
   bool goBackwards = false;
@@ -52,13 +55,22 @@ struct RecurrentUse {
   PenaltyAttributes activity;  // on each output
 };
 
-// Reads the options of a layer of this kind ('gru') and makes its core.
+// Reads the options of a cell of this kind ('gru') and makes its core; UNSUPPORTED where there is
+// none.
+std::unique_ptr<RecurrentCore> makeCellCore(const std::string& kind, OptionReader& options);
+
+// The same with the options of a layer.
 std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options,
                                                  RecurrentUse& use);
 
 // The same core, which learns its states before the first step: where a call has none, they are
 // parameters, `initial_state` [units] and an LSTM's `initial_cell`, the same for each row.
 std::unique_ptr<RecurrentCore> learningStart(std::unique_ptr<RecurrentCore> core);
+
+// Whether the states before the first step come from the graph, behind input 0: one for each
+// state, or none. SHAPE_MISMATCH unless input `first` and those behind it are such states.
+bool takesStart(const LayerBuild& build, int states);
+void expectStart(const LayerBuild& build, size_t first, const RecurrentCore& core);
 
 // CONFIG where the states before the first step would come from two places.
 void checkStart(const LayerBuild& build, const RecurrentCore& core, bool fromGraph, bool stateful);

@@ -30,7 +30,6 @@ class CellCore final : public RecurrentCore {
     units_ = options.integer("units", 1, kMaxUnits);
     attributes_.activation = options.activation("activation");
     if (kind.hasGates) attributes_.recurrentActivation = options.activation("recurrentActivation");
-    attributes_.repeatMasked = options.choice("maskedOutput", {"zero", "repeat"});
     useBias_ = options.boolean("useBias");
     kernel_ = options.weight("kernel");
     recurrent_ = options.weight("recurrent");
@@ -166,8 +165,11 @@ class CellCore final : public RecurrentCore {
     dropout.ofWeights = 1;
     return attributes(dropout);
   }
-  static uint64_t streamOf(const NodeContext& node, const RecurrentCall& call, const char* what) {
-    return randomStream(cat(node.node().name, "/", call.prefix, what));
+  static uint64_t streamOf(const NodeContext& node, const RecurrentCall& call, const char* what,
+                           bool ofEachStep = false) {
+    const bool shares = call.sharesMasks && !ofEachStep;
+    const std::string& by = shares ? node.node().owner : node.node().name;
+    return randomStream(cat(by, "/", call.prefix, what));
   }
 
   // Drawn once a call and used at every step, as in Keras: one for all gates of x, or where the
@@ -183,9 +185,10 @@ class CellCore final : public RecurrentCore {
     Masks masks;
     if (!node.training()) return masks;
     const Shape x = node.shapeOf(call.x);
-    const auto draw = [&](const char* what, double rate, const Shape& shape, bool unscaled) {
+    const auto draw = [&](const char* what, double rate, const Shape& shape, bool ofEachStep) {
       const ValueId mask = node.newValue(shape);
-      const DropoutAttributes dropout{rate, streamOf(node, call, what), unscaled ? 1 : 0};
+      const DropoutAttributes dropout{rate, streamOf(node, call, what, ofEachStep),
+                                      ofEachStep ? 1 : 0};
       node.emit(Op::Dropout, attributes(dropout), {kNoValue}, {mask});
       return mask;
     };
@@ -206,6 +209,7 @@ class CellCore final : public RecurrentCore {
     RecurrentAttributes attributes = attributes_;
     attributes.gateMasks = (masks.input != kNoValue ? 1 : 0) + (masks.state != kNoValue ? 2 : 0);
     attributes.reverse = call.reverse;
+    attributes.repeatMasked = call.repeatMasked;
     attributes.weights = node.weights();
     attributes.recompute = node.keepsForBackward() && node.savesMemory();
     return attributes;
@@ -219,22 +223,20 @@ class CellCore final : public RecurrentCore {
   WeightOptions kernel_, recurrent_, bias_;
 };
 
-// Null where there is no such kind.
-std::unique_ptr<RecurrentCore> makeCell(const std::string& kind, OptionReader& options) {
+}  // namespace
+
+std::unique_ptr<RecurrentCore> makeCellCore(const std::string& kind, OptionReader& options) {
   if (kind == "minGru") return makeMinGruCore(options);
   for (const CellKind& known : kKinds)
     if (kind == known.name) return std::make_unique<CellCore>(known, options);
-  return nullptr;
+  fail(Code::Unsupported, cat(options.layer(), ": '", kind, "' is not a recurrent layer"),
+       {.layer = options.layer(), .received = kind});
 }
-
-}  // namespace
 
 std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options,
                                                  RecurrentUse& use) {
-  std::unique_ptr<RecurrentCore> core = makeCell(kind, options);
-  if (!core)
-    fail(Code::Unsupported, cat(options.layer(), ": '", kind, "' is not a recurrent layer"),
-         {.layer = options.layer(), .received = kind});
+  std::unique_ptr<RecurrentCore> core = makeCellCore(kind, options);
+  use.repeatMasked = options.choice("maskedOutput", {"zero", "repeat"});
   use.returnSequences = options.boolean("returnSequences");
   use.returnState = options.boolean("returnState");
   use.goBackwards = options.boolean("goBackwards");

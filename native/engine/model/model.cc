@@ -145,7 +145,7 @@ double Model::operations(const Batch& batch) const {
   int64_t floats = graph_.parameterFloats;
   for (const Node& node : graph_.nodes)
     for (const int p : node.parameters)  // of a table, each step reads one row
-      if (node.ids > 0 && !node.shared)
+      if (node.ids > 0 && !node.shared())
         floats -= graph_.parameters[static_cast<size_t>(p)].shape.elements();
   return 2.0 * static_cast<double>(std::max<int64_t>(0, floats)) *
          static_cast<double>(batch.rows()) * steps;
