@@ -1,4 +1,4 @@
-// LSTM and simple RNN against keras.layers.LSTM and SimpleRNN, and against PyTorch's.
+// LSTM and simple RNN against keras.layers.LSTM and SimpleRNN and PyTorch, cells against those of Keras.
 import { describe, expect, it } from 'vitest';
 import { DEVICES, expectGolden, GoldenCase, goldenCases, maskedCases } from '../support/golden.js';
 

@@ -14,6 +14,10 @@ const LAYERS: Record<string, { make: (options?: unknown) => unknown; valid: Opti
   lstm: { make: layers.lstm as never, valid: { units: 3 } },
   simpleRnn: { make: layers.simpleRnn as never, valid: { units: 3 } },
   minGru: { make: layers.minGru as never, valid: { units: 3 } },
+  gruCell: { make: layers.gruCell as never, valid: { units: 3 } },
+  lstmCell: { make: layers.lstmCell as never, valid: { units: 3 } },
+  simpleRnnCell: { make: layers.simpleRnnCell as never, valid: { units: 3 } },
+  minGruCell: { make: layers.minGruCell as never, valid: { units: 3 } },
   dense: { make: layers.dense as never, valid: { units: 3 } },
   dropout: { make: layers.dropout as never, valid: { rate: 0.5 } },
   activation: { make: layers.activation as never, valid: { activation: 'relu' } },
@@ -166,7 +170,11 @@ const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
   name: WRONG.name,
 };
 
-const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
+/** Wrong values of the options whose names do not match. */
+const without = (options: Record<string, readonly unknown[]>, names: RegExp) =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => !names.test(name)));
+
+const RECURRENT: Record<string, Record<string, readonly unknown[]>> = {
   gru: {
     ...RECURRENT_OPTIONS,
     recurrentActivation: WRONG.activation,
@@ -179,10 +187,14 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
     unitForgetBias: WRONG.boolean,
   },
   simpleRnn: RECURRENT_OPTIONS,
-  minGru: Object.fromEntries(
-    Object.entries(RECURRENT_OPTIONS).filter(
-      ([name]) => !/^(recurrent.*|zoneout|dropout|layerNorm.*|clip)$/.test(name),
-    ),
+  minGru: without(RECURRENT_OPTIONS, /^(recurrent.*|zoneout|dropout|layerNorm.*|clip)$/),
+};
+const OF_SEQUENCES = /^(return.*|goBackwards|stateful|initialState|maskedOutput)$/;
+
+const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
+  ...RECURRENT,
+  ...Object.fromEntries(
+    Object.entries(RECURRENT).map(([kind, wrong]) => [`${kind}Cell`, without(wrong, OF_SEQUENCES)]),
   ),
   dense: {
     units: WRONG.units,

@@ -33,7 +33,7 @@ async function slopes(at: Floats, value: (changed: Floats) => Promise<number>): 
 
 /** By each parameter; the weights are put back. */
 export async function parameterSlopes(
-  m: Model,
+  m: Pick<Model, 'getWeights' | 'setWeights'>,
   value: () => Promise<number>,
 ): Promise<Record<string, number[]>> {
   const weights = m.getWeights();

@@ -13,7 +13,9 @@ import {
 } from 'sluice';
 import { expect } from 'vitest';
 import { type RawTensor, readSafetensors } from '../../lib/formats/safetensors.js';
-import type { RecurrentLayer } from '../../lib/layers/recurrent.js';
+import { BidirectionalLayer } from '../../lib/layers/bidirectional.js';
+import { RecurrentCell } from '../../lib/layers/cells.js';
+import { RecurrentLayer } from '../../lib/layers/recurrent.js';
 
 const ROOT = join(__dirname, '..', 'golden');
 
@@ -77,6 +79,8 @@ interface Node {
   name: string;
   inputs: string[];
   options: Record<string, unknown>;
+  /** The layer of this name, applied once more. */
+  again?: string;
 }
 
 /** What `model` holds: layers and names of outputs, `gru:1` being the second value of `gru`. */
@@ -191,8 +195,11 @@ export function build(
   for (const { name, shape, dtype = 'float32' } of inputs) {
     values.set(name, [input({ name, shape, dtype })]);
   }
+  const made = new Map<string, Layer>();
   for (const node of nodes) {
-    const result = applyNode(node, node.inputs.map(find));
+    const layer = made.get(node.again ?? '') ?? makeLayer(node);
+    made.set(node.name, layer);
+    const result = applyLayer(layer, node.inputs.map(find));
     values.set(node.name, Array.isArray(result) ? result : [result]);
   }
   const built = model({
@@ -205,52 +212,32 @@ export function build(
   return built;
 }
 
-type RecurrentOptions = Parameters<typeof layers.lstm>[0];
-/** Applied as any recurrent layer is, whatever it has for states. */
-type AnyRecurrent = {
-  apply(x: SymbolicTensor, call: object): SymbolicTensor | SymbolicTensor[];
-};
-
-function recurrentLayer(kind: string, options: Record<string, unknown>) {
-  const make = { gru: layers.gru, lstm: layers.lstm, simpleRnn: layers.simpleRnn }[kind];
-  return make?.(options as unknown as RecurrentOptions);
-}
-
-/** Applied to one value or to several. */
-type AnyLayer = { apply(x: SymbolicTensor | SymbolicTensor[]): SymbolicTensor };
-
-/** A layer of no more than its options, one value out. */
-function simpleLayer(kind: string, options: Record<string, unknown>): Layer {
+function layerOf(kind: string, options: Record<string, unknown>): Layer {
   const make = (layers as unknown as Record<string, (options: unknown) => Layer>)[kind];
   if (!make) throw new Error(`no layer ${kind}`);
   return make(options);
 }
 
-function applyNode(
-  { kind, name, options }: Node,
-  inputs: SymbolicTensor[],
-): SymbolicTensor | SymbolicTensor[] {
+/** Layers inside of others are described as they are themselves. */
+function makeLayer({ kind, name, options }: Node): Layer {
+  const inner = options.layer as Pick<Node, 'kind' | 'options'> | undefined;
+  const layer = inner ? { layer: layerOf(inner.kind, inner.options) } : {};
+  return layerOf(kind, { ...options, ...layer, name });
+}
+
+/** Applied to one value or to several, or to one and the states before it. */
+type AnyLayer = {
+  apply(x: SymbolicTensor | SymbolicTensor[], call?: object): SymbolicTensor | SymbolicTensor[];
+};
+
+const WITH_STATES = [RecurrentLayer, RecurrentCell, BidirectionalLayer];
+
+function applyLayer(layer: Layer, inputs: SymbolicTensor[]): SymbolicTensor | SymbolicTensor[] {
   const [x, ...states] = inputs as [SymbolicTensor, ...SymbolicTensor[]];
-  const call = states.length > 0 ? { initialState: states } : {};
-  const recurrent = recurrentLayer(kind, { ...options, name });
-  if (recurrent) return (recurrent as AnyRecurrent).apply(x, call);
-  switch (kind) {
-    case 'bidirectional': {
-      const { layer: inner, ...rest } = options as { layer: Pick<Node, 'kind' | 'options'> };
-      const layer = recurrentLayer(inner.kind, inner.options) as RecurrentLayer;
-      const both = layers.bidirectional<boolean, 'concat' | 'none'>({ ...rest, layer, name });
-      return (both as AnyRecurrent).apply(x, call);
-    }
-    case 'timeDistributed': {
-      const { kind, options: own } = options.layer as Pick<Node, 'kind' | 'options'>;
-      const layer = recurrentLayer(kind, own) ?? simpleLayer(kind, own);
-      return layers.timeDistributed({ layer: layer as Layer, name }).apply(x);
-    }
-    default: {
-      const layer = simpleLayer(kind, { ...options, name }) as AnyLayer;
-      return layer.apply(inputs.length > 1 ? inputs : x);
-    }
-  }
+  const any = layer as AnyLayer;
+  if (states.length === 0) return any.apply(x);
+  const takesStates = WITH_STATES.some((each) => layer instanceof each);
+  return takesStates ? any.apply(x, { initialState: states }) : any.apply(inputs);
 }
 
 // Layer cases ------------------------------------------------------------------------------------

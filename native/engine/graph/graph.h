@@ -87,8 +87,8 @@ struct Node {
   std::unique_ptr<Layer> layer;  // null for inputs
   std::vector<int> parameters;   // indices, also those of another node that it shares
   std::vector<int> states;
-  int64_t ids = 0;      // its input holds numbers from 0 to ids-1; 0: it does not
-  std::string owner;    // whose parameters it uses: its own name, or another node's
+  int64_t ids = 0;    // its input holds numbers from 0 to ids-1; 0: it does not
+  std::string owner;  // whose parameters it uses: its own name, or another node's
 
   bool shared() const { return owner != name; }
 };

@@ -1,5 +1,5 @@
-// One step of a recurrence: [batch,features] and the states before it in, the states after it out. The
-// core of the layer of the same kind, which takes it for a sequence of one step.
+// One step of a recurrence: [batch,features] and the states before it in, the states after it out.
+// The core of the layer of the same kind, which takes it for a sequence of one step.
 #include "engine/layers/layers.h"
 #include "engine/layers/recurrent.h"
 
@@ -28,8 +28,7 @@ class CellLayer final : public Layer {
     node.setOut(1, final[0]);
     for (int s = 1; s < core_->stateCount(); ++s) final.push_back(node.out(1 + s));
     core_->forward(node, call(node), kNoValue, final);
-    for (int k = 0; k <= core_->stateCount(); ++k)
-      node.penalize(activity_, node.out(k), kNoValue);
+    for (int k = 0; k <= core_->stateCount(); ++k) node.penalize(activity_, node.out(k), kNoValue);
   }
 
   void backward(NodeContext& node) const override {

@@ -1,12 +1,12 @@
-"""keras.layers.LSTM and SimpleRNN, and Bidirectional over them. Keras 3.15.1 on PyTorch 2.13.0;
-seeds 1000 and up.
+"""keras.layers.LSTM and SimpleRNN, Bidirectional over them, and GRUCell, LSTMCell and SimpleRNNCell
+applied by hand. Keras 3.15.1 on PyTorch 2.13.0; seeds 1000 and up.
 
 Masks as in keras_masks.py. Checked against the equations, and where PyTorch can (no masks, default
 activations, forwards) against torch.nn.LSTM and torch.nn.RNN, all to 1e-12.
 """
 import with_equations
 import with_torch
-from common import STATES, bidirectional, model, recurrent, write_case
+from common import STATES, again, bidirectional, dense, model, recurrent, write_case
 from keras_masks import EMPTY, HOLES, LEFT, MIXED, RIGHT
 from with_keras import FRAMEWORK, evaluate
 
@@ -68,9 +68,23 @@ def variants(kind, label, seed):
             layer(returnSequences=True, **options)]), 3, 5)
 
 
+def by_hand(kind, label, seed, **options):
+    """Two steps, of which the second reads what the first answered."""
+    starts = [f"s{k}" for k in range(STATES[kind])]
+    first = recurrent(f"{kind}Cell", ["x", *starts], "cell", units=4, **options)
+    second = again("second", first, ["dense"] + [f"cell:{k + 1}" for k in range(STATES[kind])])
+    case(label, seed, model(
+        {"x": [3], **{s: [4] for s in starts}}, [first, dense("cell", units=3), second],
+        ["cell", *[f"second:{k}" for k in range(1 + STATES[kind])]]), 3, 0)
+
+
 def main():
     variants("lstm", "lstm", 1000)
     variants("simpleRnn", "simple-rnn", 1030)
+    by_hand("gru", "gru-cell", 1060)
+    by_hand("gru", "gru-cell-reset-before", 1061, resetAfter=False, activation="relu")
+    by_hand("lstm", "lstm-cell", 1062)
+    by_hand("simpleRnn", "simple-rnn-cell", 1063, useBias=False)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,11 @@ def node(kind, inputs="x", name=None, **options):
     return {"kind": kind, "name": name or kind, "inputs": as_list(inputs), "options": options}
 
 
+def again(name, of, inputs):
+    """A layer applied once more, with the same weights."""
+    return {**of, "name": name, "inputs": as_list(inputs), "again": of["name"]}
+
+
 def normalization(inputs="x"):
     return {"kind": "normalization", "name": "normalization", "inputs": as_list(inputs),
             "options": {}}
@@ -77,6 +82,8 @@ def as_list(value):
 
 GATES = {"gru": 3, "lstm": 4, "simpleRnn": 1}
 STATES = {"gru": 1, "lstm": 2, "simpleRnn": 1}
+# One step of each.
+CELLS = {f"{kind}Cell": kind for kind in STATES}
 
 
 def cell_of(node):
@@ -129,9 +136,12 @@ def parameter_shapes(description):
     for node in description["layers"]:
         kind, name, options = node["kind"], node["name"], node["options"]
         features = width[node["inputs"][0]]
-        if kind in GATES:
+        if "again" in node:
+            width[name] = width[node["again"]]
+            shapes[name] = {}
+        elif kind in GATES or kind in CELLS:
             width |= {n: options["units"] for n in (name, f"{name}:1", f"{name}:2")}
-            shapes[name] = cell_shapes(name, features, kind, options)
+            shapes[name] = cell_shapes(name, features, CELLS.get(kind, kind), options)
         elif kind == "bidirectional":
             units = cell_of(node)[1]["units"]
             width[name] = units * (2 if options["mergeMode"] == "concat" else 1)

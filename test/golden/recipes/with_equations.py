@@ -9,7 +9,7 @@ A masked step keeps the states and answers zero, or ('repeat') the previous outp
 import itertools
 
 import around_equations
-from common import ATTENTIONS, CONVOLUTIONS, POOLINGS, STATES, cell_of, pair, torch, trainable
+from common import ATTENTIONS, CELLS, CONVOLUTIONS, POOLINGS, STATES, cell_of, pair, torch, trainable
 
 FRAMEWORK = f"equations (torch {torch.__version__.split('+')[0]} autograd)"
 
@@ -125,6 +125,13 @@ def recurrent(node, inputs, mask, weights):
     if backwards:
         sequence = sequence.flip(1)  # in the order of processing, as Keras answers it
     return [sequence if options.get("returnSequences") else states[0], *states]
+
+
+def cell(node, inputs, mask, weights):
+    kind, name = CELLS[node["kind"]], node.get("again", node["name"])
+    parameters = (weights.get(f"{name}/{n}") for n in ("kernel", "recurrent_kernel", "bias"))
+    states = STEPS[kind](inputs[0], inputs[1:], *parameters, node["options"])
+    return [states[0], *states]
 
 
 def bidirectional(node, inputs, mask, weights):
@@ -282,7 +289,7 @@ def penalties(model, weights, values):
 
 
 LAYERS = {"gru": recurrent, "lstm": recurrent, "simpleRnn": recurrent,
-          "bidirectional": bidirectional, "dense": dense, "normalization": normalization,
+          **dict.fromkeys(CELLS, cell), "bidirectional": bidirectional, "dense": dense, "normalization": normalization,
           **dict.fromkeys(CONVOLUTIONS, convolution), **dict.fromkeys(POOLINGS, pooling)}
 
 

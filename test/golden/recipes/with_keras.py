@@ -1,7 +1,7 @@
 """Evaluates a model description with Keras 3 (backend torch, float64, the generic RNN loop)."""
 from around_equations import next_mask
-from common import (ATTENTIONS, CONVOLUTIONS, POOLINGS, STATES, as_list, cell_of, parameter_shapes,
-                    torch, trainable)
+from common import (ATTENTIONS, CELLS, CONVOLUTIONS, POOLINGS, STATES, as_list, cell_of,
+                    parameter_shapes, torch, trainable)
 
 import keras
 from keras.src.backend.common import dtypes
@@ -66,20 +66,33 @@ def of_weights(options, *weights):
         f"{w}_constraint": constraint(options.get(f"{w}Constraint"))}.items()}
 
 
-def recurrent_layer(kind, options, return_state=True):
-    sequences = options.get("returnSequences", False)
-    own = of_weights(options, "kernel", "recurrent", "bias")
+def of_cell(kind, options):
+    """What a layer and its cell have in common."""
+    own = {"activation": activation(options.get("activation", "tanh")),
+           "use_bias": options.get("useBias", True),
+           **of_weights(options, "kernel", "recurrent", "bias")}
     if kind != "simpleRnn":
-        own |= {"use_cudnn": False, "recurrent_activation": activation(
-            options.get("recurrentActivation", "sigmoid"))}
+        own["recurrent_activation"] = activation(options.get("recurrentActivation", "sigmoid"))
     if kind == "gru":
         own["reset_after"] = options.get("resetAfter", True)
+    return own
+
+
+def cell(kind, options):
+    layer = {"gru": keras.layers.GRUCell, "lstm": keras.layers.LSTMCell,
+             "simpleRnn": keras.layers.SimpleRNNCell}[kind]
+    return layer(options["units"], **of_cell(kind, options))
+
+
+def recurrent_layer(kind, options, return_state=True):
+    sequences = options.get("returnSequences", False)
+    own = of_cell(kind, options)
+    if kind != "simpleRnn":
+        own["use_cudnn"] = False
     layer = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM,
              "simpleRnn": keras.layers.SimpleRNN}[kind]
     return layer(
         options["units"],
-        activation=activation(options.get("activation", "tanh")),
-        use_bias=options.get("useBias", True),
         return_sequences=sequences,
         return_state=return_state,
         go_backwards=options.get("goBackwards", False),
@@ -94,6 +107,8 @@ def build(node, **use):
         return around_keras.LAYERS[kind](options)
     if kind in STATES:
         return recurrent_layer(kind, options, **use)
+    if kind in CELLS:
+        return cell(CELLS[kind], options)
     if kind == "bidirectional":
         merge = options["mergeMode"]
         return keras.layers.Bidirectional(recurrent_layer(*cell_of(node), **use),
@@ -146,7 +161,7 @@ def call_recurrent(node, layer, inputs, mask):
 
 def evaluate(model, weights, inputs, masks, lengths):
     shapes = parameter_shapes(model)
-    values, masks, leaves = dict(inputs), dict(masks), {}
+    values, masks, leaves, cells = dict(inputs), dict(masks), {}, {}
     for node in model["layers"]:
         name, kind = node["name"], node["kind"]
         arguments = [values[i] for i in node["inputs"]]
@@ -156,6 +171,14 @@ def evaluate(model, weights, inputs, masks, lengths):
             y, layer = attention(node, arguments, [masks.get(i) for i in node["inputs"]], own)
             leaves |= dict(zip(shapes[name], (v.value for v in layer.weights), strict=True))
             results = [y]
+        elif kind in CELLS:
+            layer = cells[name] = cells.get(node.get("again")) or build(node)
+            if "again" not in node:
+                layer.build(tuple(arguments[0].shape))
+                layer.set_weights([w.numpy() for w in own])
+                leaves |= {n: v.value for n, v in zip(shapes[name], layer.weights, strict=True)}
+            output, states = layer(arguments[0], arguments[1:])
+            results = [output, *as_list(states)]
         elif kind == "normalization":
             layer = keras.layers.Normalization(mean=own[0].numpy(), variance=own[1].numpy())
             results = [layer(arguments[0])]
