@@ -1,5 +1,4 @@
 import { invalid } from '../errors.js';
-import { type InitializerOption, initializer } from './initializers.js';
 import { isSymbolic, Layer, type SymbolicTensor } from './layer.js';
 import {
   boolean,
@@ -11,6 +10,8 @@ import {
   parseOptions,
   withDefault,
 } from './options.js';
+import type { RegularizerOption } from './regularizers.js';
+import { ACTIVITY, BIAS, type BiasOptions, KERNEL, type KernelOptions } from './weights.js';
 
 interface AttentionCommon {
   /** Probability with which a weight is left out in training, from 0 to below 1; default 0. */
@@ -36,19 +37,19 @@ export interface AdditiveAttentionOptions extends AttentionCommon {
   useScale?: boolean;
 }
 
-/** Options of {@link multiHeadAttention}; the defaults are Keras'. */
-export interface MultiHeadAttentionOptions extends AttentionCommon {
+/** Options of {@link multiHeadAttention}, the same for all four projections; the defaults are Keras'. */
+export interface MultiHeadAttentionOptions extends AttentionCommon, KernelOptions, BiasOptions {
   /** At least 1. */
   numHeads: number;
   /** Size of a head's queries and keys, at least 1. */
   keyDim: number;
   /** Of its values; default: keyDim. */
   valueDim?: number;
-  /** Default true. */
-  useBias?: boolean;
-  /** Of all four projections; default glorotUniform. */
-  kernelInitializer?: InitializerOption;
-  biasInitializer?: InitializerOption;
+  /**
+   * Of what each projection gives, of query, key and value as well as of the output, as in Keras: divided
+   * by the number of rows; masked steps do not count. Default: none.
+   */
+  activityRegularizer?: RegularizerOption;
 }
 
 /** An attention layer; made by {@link attention} and the like. */
@@ -84,24 +85,14 @@ const MULTI_HEAD = {
   numHeads: integer(1, 2 ** 20),
   keyDim: SIZE,
   valueDim: optional(SIZE),
-  useBias: withDefault(boolean(), true),
-  kernelInitializer: initializer('glorotUniform'),
-  biasInitializer: initializer('zeros'),
+  ...KERNEL,
+  ...BIAS,
+  ...ACTIVITY,
   ...COMMON,
 };
 
 const LATER = ['seed', 'dtype'];
-const LATER_MULTI_HEAD = [
-  ...LATER,
-  'outputShape',
-  'attentionAxes',
-  'flashAttention',
-  'kernelRegularizer',
-  'biasRegularizer',
-  'activityRegularizer',
-  'kernelConstraint',
-  'biasConstraint',
-];
+const LATER_MULTI_HEAD = [...LATER, 'outputShape', 'attentionAxes', 'flashAttention'];
 
 /**
  * Dot-product attention (Luong et al. 2015), Keras' Attention: query [B,Q,D], value [B,V,E], key [B,V,D]

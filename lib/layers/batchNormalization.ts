@@ -1,19 +1,14 @@
+import { GAIN_AND_SHIFT, type GainAndShiftOptions } from './gainAndShift.js';
 import { type InitializerOption, initializer } from './initializers.js';
 import { SimpleLayer } from './layer.js';
 import { boolean, layerName, number, parseOptions, withDefault } from './options.js';
 
 /** Options of {@link batchNormalization}. */
-export interface BatchNormalizationOptions {
+export interface BatchNormalizationOptions extends GainAndShiftOptions {
   /** How much of the moving statistics a training step keeps, from 0 to 1; default 0.99. */
   momentum?: number;
   /** Added to the variance, from 0 to 1; default 0.001. */
   epsilon?: number;
-  /** Whether beta is added; default true. */
-  center?: boolean;
-  /** Whether the result is multiplied by gamma; default true. */
-  scale?: boolean;
-  gammaInitializer?: InitializerOption;
-  betaInitializer?: InitializerOption;
   movingMeanInitializer?: InitializerOption;
   movingVarianceInitializer?: InitializerOption;
   /** false: training leaves the weights as they are, and uses the moving statistics. */
@@ -24,27 +19,14 @@ export interface BatchNormalizationOptions {
 const FIELDS = {
   momentum: withDefault(number({ min: 0, max: 1 }), 0.99),
   epsilon: withDefault(number({ min: 0, max: 1 }), 1e-3),
-  center: withDefault(boolean(), true),
-  scale: withDefault(boolean(), true),
-  gammaInitializer: initializer('ones'),
-  betaInitializer: initializer('zeros'),
+  ...GAIN_AND_SHIFT,
   movingMeanInitializer: initializer('zeros'),
   movingVarianceInitializer: initializer('ones'),
   trainable: withDefault(boolean(), true),
   name: layerName(),
 };
 
-const LATER = [
-  'axis',
-  'synchronized',
-  'renorm',
-  'renormClipping',
-  'renormMomentum',
-  'gammaRegularizer',
-  'betaRegularizer',
-  'gammaConstraint',
-  'betaConstraint',
-];
+const LATER = ['axis', 'synchronized', 'renorm', 'renormClipping', 'renormMomentum'];
 
 /**
  * gamma (x - mean) / sqrt(variance + epsilon) + beta for each feature of the last axis. While training,

@@ -1,7 +1,18 @@
 import { activationDefault, type OutputActivationOption, outputActivation } from './activations.js';
-import { type InitializerOption, initializer } from './initializers.js';
+import type { ConstraintOption } from './constraints.js';
+import type { InitializerOption } from './initializers.js';
 import { conflict, type LayerOptions, SimpleLayer } from './layer.js';
 import { boolean, integer, layerName, parseOptions, withDefault } from './options.js';
+import type { RegularizerOption } from './regularizers.js';
+import {
+  ACTIVITY,
+  type ActivityOptions,
+  BIAS,
+  type BiasOptions,
+  KERNEL,
+  type KernelOptions,
+  weight,
+} from './weights.js';
 import {
   causalPadding,
   type Pair,
@@ -12,15 +23,11 @@ import {
   type WindowPadding,
 } from './windows.js';
 
-interface ConvolutionOptions {
+interface ConvolutionOptions extends KernelOptions, BiasOptions, ActivityOptions {
   /** Channels of the output, at least 1. */
   filters: number;
   /** Default linear. */
   activation?: OutputActivationOption;
-  useBias?: boolean;
-  /** Default glorotUniform. */
-  kernelInitializer?: InitializerOption;
-  biasInitializer?: InitializerOption;
   /** false: training leaves the weights as they are. */
   trainable?: boolean;
   name?: string;
@@ -55,8 +62,8 @@ export interface Conv2dOptions extends ConvolutionOptions {
 
 const COMMON = {
   activation: withDefault(outputActivation(), activationDefault('linear')),
-  useBias: withDefault(boolean(), true),
-  biasInitializer: initializer('zeros'),
+  ...BIAS,
+  ...ACTIVITY,
   trainable: withDefault(boolean(), true),
   name: layerName(),
 };
@@ -72,27 +79,17 @@ const TWO_AXES = {
 };
 const FULL = {
   filters: integer(1, 2 ** 30),
-  kernelInitializer: initializer('glorotUniform'),
+  ...KERNEL,
   ...COMMON,
 };
 const DEPTHWISE = {
   depthMultiplier: withDefault(integer(1, 2 ** 30), 1),
-  depthwiseInitializer: initializer('glorotUniform'),
+  ...weight('depthwise', 'glorotUniform'),
   ...COMMON,
   padding,
 };
 
-const LATER = [
-  'dataFormat',
-  'groups',
-  'kernelRegularizer',
-  'depthwiseRegularizer',
-  'biasRegularizer',
-  'activityRegularizer',
-  'kernelConstraint',
-  'depthwiseConstraint',
-  'biasConstraint',
-];
+const LATER = ['dataFormat', 'groups'];
 
 /** As Keras, which knows no equations for both. */
 function layerOf(
@@ -153,12 +150,16 @@ interface DepthwiseOptions {
   depthMultiplier?: number;
   /** Default glorotUniform. */
   depthwiseInitializer?: InitializerOption;
+  /** A penalty that is added to the loss; default: none. */
+  depthwiseRegularizer?: RegularizerOption;
+  /** Applied after each update; default: none. */
+  depthwiseConstraint?: ConstraintOption;
 }
 
 /** Options of {@link depthwiseConv1d}. */
 export interface DepthwiseConv1dOptions
   extends DepthwiseOptions,
-    Omit<Conv1dOptions, 'filters' | 'kernelInitializer' | 'padding'> {
+    Omit<Conv1dOptions, 'filters' | 'padding' | keyof KernelOptions> {
   /** Default 'valid'. */
   padding?: WindowPadding;
 }
@@ -166,7 +167,7 @@ export interface DepthwiseConv1dOptions
 /** Options of {@link depthwiseConv2d}. */
 export interface DepthwiseConv2dOptions
   extends DepthwiseOptions,
-    Omit<Conv2dOptions, 'filters' | 'kernelInitializer'> {}
+    Omit<Conv2dOptions, 'filters' | keyof KernelOptions> {}
 
 /**
  * As {@link conv1d}, but each channel is convolved with `depthMultiplier` kernels of its own: output

@@ -1,27 +1,21 @@
 import { activationDefault, type OutputActivationOption, outputActivation } from './activations.js';
-import { type ConstraintOption, constraint } from './constraints.js';
-import { type InitializerOption, initializer } from './initializers.js';
 import { SimpleLayer } from './layer.js';
 import { boolean, integer, layerName, parseOptions, withDefault } from './options.js';
-import { type RegularizerOption, regularizer } from './regularizers.js';
+import {
+  ACTIVITY,
+  type ActivityOptions,
+  BIAS,
+  type BiasOptions,
+  KERNEL,
+  type KernelOptions,
+} from './weights.js';
 
 /** Options of {@link dense}. */
-export interface DenseOptions {
+export interface DenseOptions extends KernelOptions, BiasOptions, ActivityOptions {
   /** Size of the output's last axis, at least 1. */
   units: number;
   /** Default linear. */
   activation?: OutputActivationOption;
-  useBias?: boolean;
-  kernelInitializer?: InitializerOption;
-  biasInitializer?: InitializerOption;
-  /** Default: none, as for those below. */
-  kernelRegularizer?: RegularizerOption;
-  biasRegularizer?: RegularizerOption;
-  /** Of the output: divided by the number of rows; masked steps do not count. */
-  activityRegularizer?: RegularizerOption;
-  /** Applied after each update; default: none. */
-  kernelConstraint?: ConstraintOption;
-  biasConstraint?: ConstraintOption;
   /** false: training leaves the weights as they are. */
   trainable?: boolean;
   name?: string;
@@ -30,14 +24,9 @@ export interface DenseOptions {
 const FIELDS = {
   units: integer(1, 2 ** 30),
   activation: withDefault(outputActivation(), activationDefault('linear')),
-  useBias: withDefault(boolean(), true),
-  kernelInitializer: initializer('glorotUniform'),
-  biasInitializer: initializer('zeros'),
-  kernelRegularizer: regularizer(),
-  biasRegularizer: regularizer(),
-  activityRegularizer: regularizer(),
-  kernelConstraint: constraint(),
-  biasConstraint: constraint(),
+  ...KERNEL,
+  ...BIAS,
+  ...ACTIVITY,
   trainable: withDefault(boolean(), true),
   name: layerName(),
 };

@@ -1,6 +1,9 @@
-import { type InitializerOption, initializer } from './initializers.js';
+import type { ConstraintOption } from './constraints.js';
+import type { InitializerOption } from './initializers.js';
 import { SimpleLayer } from './layer.js';
 import { boolean, integer, layerName, parseOptions, withDefault } from './options.js';
+import type { RegularizerOption } from './regularizers.js';
+import { weight } from './weights.js';
 
 /** Options of {@link embedding}. */
 export interface EmbeddingOptions {
@@ -10,6 +13,10 @@ export interface EmbeddingOptions {
   outputDim: number;
   /** Default uniform: from -0.05 to 0.05, as in Keras. */
   embeddingsInitializer?: InitializerOption;
+  /** A penalty that is added to the loss, of the whole table; default: none. */
+  embeddingsRegularizer?: RegularizerOption;
+  /** Applied to the whole table after each update; default: none. */
+  embeddingsConstraint?: ConstraintOption;
   /**
    * The id 0 stands for padding: such steps are masked, for the layers behind, losses and metrics.
    * The input is then [B,T]. Default false.
@@ -23,13 +30,13 @@ export interface EmbeddingOptions {
 const FIELDS = {
   inputDim: integer(1, 2 ** 31),
   outputDim: integer(1, 2 ** 30),
-  embeddingsInitializer: initializer('uniform'),
+  ...weight('embeddings', 'uniform'),
   maskZero: withDefault(boolean(), false),
   trainable: withDefault(boolean(), true),
   name: layerName(),
 };
 
-const LATER = ['embeddingsRegularizer', 'embeddingsConstraint', 'inputLength'];
+const LATER = ['inputLength'];
 
 /**
  * A vector for each id: int32 [B,T] (or [B,...]) becomes [B,T,outputDim]. The input is one of the

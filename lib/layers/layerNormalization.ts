@@ -1,17 +1,11 @@
-import { type InitializerOption, initializer } from './initializers.js';
+import { GAIN_AND_SHIFT, type GainAndShiftOptions } from './gainAndShift.js';
 import { SimpleLayer } from './layer.js';
 import { boolean, layerName, number, parseOptions, withDefault } from './options.js';
 
 /** Options of {@link layerNormalization}. */
-export interface LayerNormalizationOptions {
+export interface LayerNormalizationOptions extends GainAndShiftOptions {
   /** Added to the variance, from 0 to 1; default 0.001 as in Keras (PyTorch: 0.00001). */
   epsilon?: number;
-  /** Whether beta is added; default true. */
-  center?: boolean;
-  /** Whether the result is multiplied by gamma; default true. */
-  scale?: boolean;
-  gammaInitializer?: InitializerOption;
-  betaInitializer?: InitializerOption;
   /** false: training leaves the weights as they are. */
   trainable?: boolean;
   name?: string;
@@ -19,15 +13,12 @@ export interface LayerNormalizationOptions {
 
 const FIELDS = {
   epsilon: withDefault(number({ min: 0, max: 1 }), 1e-3),
-  center: withDefault(boolean(), true),
-  scale: withDefault(boolean(), true),
-  gammaInitializer: initializer('ones'),
-  betaInitializer: initializer('zeros'),
+  ...GAIN_AND_SHIFT,
   trainable: withDefault(boolean(), true),
   name: layerName(),
 };
 
-const LATER = ['axis', 'gammaRegularizer', 'betaRegularizer', 'gammaConstraint', 'betaConstraint'];
+const LATER = ['axis'];
 
 /**
  * gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and the variance of each row over the

@@ -359,7 +359,12 @@ describe('options', () => {
       activation: { name: 'linear', alpha: 0, beta: 0 },
       useBias: true,
       kernelInitializer: { name: 'glorotUniform' },
+      kernelRegularizer: null,
+      kernelConstraint: null,
       biasInitializer: { name: 'zeros' },
+      biasRegularizer: null,
+      biasConstraint: null,
+      activityRegularizer: null,
       trainable: true,
     });
     expect(layers.depthwiseConv2d({ kernelSize: 3, strides: [1, 2] }).options).toMatchObject({

@@ -87,6 +87,8 @@ describe('what a layer describes', () => {
       inputDim: 5,
       outputDim: 2,
       embeddingsInitializer: { name: 'uniform', min: -0.05, max: 0.05 },
+      embeddingsRegularizer: null,
+      embeddingsConstraint: null,
       maskZero: false,
       trainable: true,
     });
@@ -98,7 +100,11 @@ describe('what a layer describes', () => {
       center: true,
       scale: true,
       gammaInitializer: { name: 'ones' },
+      gammaRegularizer: null,
+      gammaConstraint: null,
       betaInitializer: { name: 'zeros' },
+      betaRegularizer: null,
+      betaConstraint: null,
       trainable: true,
     };
     expect(layers.layerNorm().options).toEqual(norm);

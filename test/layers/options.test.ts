@@ -91,6 +91,16 @@ const WRONG = {
   rate: [-0.1, 1, 1.5, Number.NaN, '0.5', null],
 };
 
+/** Wrong values of what is said of a weight. */
+const ofWeight = (name: string) => ({
+  [`${name}Initializer`]: WRONG.initializer,
+  [`${name}Regularizer`]: WRONG.regularizer,
+  [`${name}Constraint`]: WRONG.constraint,
+});
+/** Wrong values of the options whose names do not match. */
+const without = (options: Record<string, readonly unknown[]>, names: RegExp) =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => !names.test(name)));
+
 /** Along one axis, and along two. */
 const SIZE = [...WRONG.units, [2]];
 const SIZES = [...WRONG.units, [], [2], [2, 0], [2, 1.5], [2, 2, 2], ['2', 2], afterHole(2)];
@@ -104,15 +114,17 @@ const convolution = (size: readonly unknown[], padding = PADDING) => ({
   dilationRate: size,
   activation: WRONG.activation,
   useBias: WRONG.boolean,
-  kernelInitializer: WRONG.initializer,
-  biasInitializer: WRONG.initializer,
+  ...ofWeight('kernel'),
+  ...ofWeight('bias'),
+  activityRegularizer: WRONG.regularizer,
   trainable: WRONG.boolean,
   name: WRONG.name,
 });
-const depthwise = (size: readonly unknown[]) => {
-  const { filters, kernelInitializer, ...common } = convolution(size, [...PADDING, 'causal']);
-  return { ...common, depthMultiplier: filters, depthwiseInitializer: kernelInitializer };
-};
+const depthwise = (size: readonly unknown[]) => ({
+  ...without(convolution(size, [...PADDING, 'causal']), /^(filters|kernel(Init|Reg|Con).*)$/),
+  ...ofWeight('depthwise'),
+  depthMultiplier: WRONG.units,
+});
 const pooling = (size: readonly unknown[]) => ({
   poolSize: size,
   strides: size,
@@ -133,8 +145,18 @@ const MULTI_HEAD = {
   keyDim: WRONG.units,
   valueDim: WRONG.units,
   useBias: WRONG.boolean,
-  kernelInitializer: WRONG.initializer,
-  biasInitializer: WRONG.initializer,
+  ...ofWeight('kernel'),
+  ...ofWeight('bias'),
+  activityRegularizer: WRONG.regularizer,
+};
+const NORM = {
+  epsilon: [-1, 2, '0', Number.NaN, null],
+  center: WRONG.boolean,
+  scale: WRONG.boolean,
+  ...ofWeight('gamma'),
+  ...ofWeight('beta'),
+  trainable: WRONG.boolean,
+  name: WRONG.name,
 };
 const GLOBAL_POOLING = { keepdims: WRONG.boolean, name: WRONG.name };
 
@@ -142,16 +164,10 @@ const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
   units: WRONG.units,
   activation: WRONG.activation,
   useBias: WRONG.boolean,
-  kernelInitializer: WRONG.initializer,
-  recurrentInitializer: WRONG.initializer,
-  biasInitializer: WRONG.initializer,
-  kernelRegularizer: WRONG.regularizer,
-  recurrentRegularizer: WRONG.regularizer,
-  biasRegularizer: WRONG.regularizer,
+  ...ofWeight('kernel'),
+  ...ofWeight('recurrent'),
+  ...ofWeight('bias'),
   activityRegularizer: WRONG.regularizer,
-  kernelConstraint: WRONG.constraint,
-  recurrentConstraint: WRONG.constraint,
-  biasConstraint: WRONG.constraint,
   returnSequences: WRONG.boolean,
   returnState: WRONG.boolean,
   goBackwards: WRONG.boolean,
@@ -168,10 +184,6 @@ const RECURRENT_OPTIONS: Record<string, readonly unknown[]> = {
   trainable: WRONG.boolean,
   name: WRONG.name,
 };
-
-/** Wrong values of the options whose names do not match. */
-const without = (options: Record<string, readonly unknown[]>, names: RegExp) =>
-  Object.fromEntries(Object.entries(options).filter(([name]) => !names.test(name)));
 
 const RECURRENT: Record<string, Record<string, readonly unknown[]>> = {
   gru: {
@@ -199,13 +211,9 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
     units: WRONG.units,
     activation: WRONG.activation,
     useBias: WRONG.boolean,
-    kernelInitializer: WRONG.initializer,
-    biasInitializer: WRONG.initializer,
-    kernelRegularizer: WRONG.regularizer,
-    biasRegularizer: WRONG.regularizer,
+    ...ofWeight('kernel'),
+    ...ofWeight('bias'),
     activityRegularizer: WRONG.regularizer,
-    kernelConstraint: WRONG.constraint,
-    biasConstraint: WRONG.constraint,
     trainable: WRONG.boolean,
     name: WRONG.name,
   },
@@ -221,7 +229,7 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
   embedding: {
     inputDim: [0, -1, 1.5, Number.NaN, '3', 2 ** 31 + 1, null],
     outputDim: WRONG.units,
-    embeddingsInitializer: WRONG.initializer,
+    ...ofWeight('embeddings'),
     maskZero: WRONG.boolean,
     trainable: WRONG.boolean,
     name: WRONG.name,
@@ -273,26 +281,12 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
     normalize: WRONG.boolean,
     name: WRONG.name,
   },
-  layerNormalization: {
-    epsilon: [-1, 2, '0', Number.NaN, null],
-    center: WRONG.boolean,
-    scale: WRONG.boolean,
-    gammaInitializer: WRONG.initializer,
-    betaInitializer: WRONG.initializer,
-    trainable: WRONG.boolean,
-    name: WRONG.name,
-  },
+  layerNormalization: NORM,
   batchNormalization: {
+    ...NORM,
     momentum: [-0.1, 1.1, '0', Number.NaN, null],
-    epsilon: [-1, 2, '0', Number.NaN, null],
-    center: WRONG.boolean,
-    scale: WRONG.boolean,
-    gammaInitializer: WRONG.initializer,
-    betaInitializer: WRONG.initializer,
     movingMeanInitializer: WRONG.initializer,
     movingVarianceInitializer: WRONG.initializer,
-    trainable: WRONG.boolean,
-    name: WRONG.name,
   },
   concatenate: { axis: [1.5, '1', 8, -9, Number.NaN, null], name: WRONG.name },
   normalization: {
@@ -420,7 +414,9 @@ describe('options that a later release will have', () => {
     ['noiseShape', layers.dropout, { rate: 0 }],
     ['axis', layers.layerNormalization, {}],
     ['renorm', layers.batchNormalization, {}],
-    ['embeddingsRegularizer', layers.embedding, { inputDim: 1, outputDim: 1 }],
+    ['groups', layers.conv1d, { filters: 1, kernelSize: 1 }],
+    ['outputShape', layers.multiHeadAttention, { numHeads: 1, keyDim: 1 }],
+    ['inputLength', layers.embedding, { inputDim: 1, outputDim: 1 }],
   ];
 
   it.each(later)('%s is named as such', async (option, make, valid) => {

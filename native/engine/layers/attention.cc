@@ -91,10 +91,10 @@ void Attention::finishOutput(NodeContext& node, ValueId raw) const {
   if (node.mask(0) != kNoValue)
     node.emit(Op::MaskSteps, nullptr, {raw, node.mask(0)}, {node.out(0)});
 }
-ValueId Attention::rawOutputGradient(NodeContext& node) const {
-  if (node.mask(0) == kNoValue) return node.gradOut(0);
+ValueId Attention::rawOutputGradient(NodeContext& node, ValueId gradient) const {
+  if (node.mask(0) == kNoValue) return gradient;
   const ValueId raw = node.newValue(node.node().outputs[0].shape);
-  node.emit(Op::MaskSteps, nullptr, {node.gradOut(0), node.mask(0)}, {raw});
+  node.emit(Op::MaskSteps, nullptr, {gradient, node.mask(0)}, {raw});
   return raw;
 }
 
@@ -157,7 +157,8 @@ class AttentionLayer final : public Layer {
     // The scale of the scores is the last parameter where they are sums.
     const ValueId dScale = scale(node) == kNoValue ? kNoValue : node.gradParameter(scaleIndex());
     const ValueId dScores = attention_.attendBackward(
-        node, scale(node), value, attention_.rawOutputGradient(node), dScale, dValue);
+        node, scale(node), value, attention_.rawOutputGradient(node, node.gradOut(0)), dScale,
+        dValue);
     if (isSum()) {
       const ValueId own = useScale_ ? node.gradParameter(0) : kNoValue;
       node.emit(Op::AdditiveScoresBackward, nullptr,

@@ -36,7 +36,7 @@ class Attention {
   // The output of a masked query is zero. Where to write it before, and what to do then.
   ValueId rawOutput(NodeContext& node) const;
   void finishOutput(NodeContext& node, ValueId raw) const;
-  ValueId rawOutputGradient(NodeContext& node) const;
+  ValueId rawOutputGradient(NodeContext& node, ValueId gradient) const;
 
  private:
   ValueId mask(NodeContext& node) const;

@@ -29,9 +29,9 @@ class ConvolutionLayer final : public Layer {
         options.integer(depthwise_ ? "depthMultiplier" : "filters", 1, kMaxFilters);
     activation_ = OutputActivation(options, "activation");
     useBias_ = options.boolean("useBias");
-    const Initializer kernel =
-        options.initializer(depthwise_ ? "depthwiseInitializer" : "kernelInitializer");
-    const Initializer bias = options.initializer("biasInitializer");
+    const WeightOptions kernel = options.weight(depthwise_ ? "depthwise" : "kernel");
+    const WeightOptions bias = options.weight("bias");
+    activity_ = options.penalty("activityRegularizer");
     options.boolean("trainable");
 
     const int64_t channels = build.inputs[0].shape.last();
@@ -39,8 +39,8 @@ class ConvolutionLayer final : public Layer {
                                    : makeShape(window_.size[0], window_.size[1], channels, last);
     requireElements(shape, build.name() + "/kernel");
     const int64_t filters = depthwise_ ? channels * last : last;
-    build.parameters.push_back({"kernel", shape, kernel, true});
-    if (useBias_) build.parameters.push_back({"bias", makeShape(filters), bias, true});
+    build.addWeight("kernel", shape, kernel);
+    if (useBias_) build.addWeight("bias", makeShape(filters), bias);
     build.outputs.push_back(windowOutput(build, window_, filters));
     before_ = streams() ? windowReach(window_, 1) - 1 : 0;
     if (before_ == 0) return;
@@ -51,10 +51,11 @@ class ConvolutionLayer final : public Layer {
   void forward(NodeContext& node) const override {
     const ValueId x = unmaskedInput(node);
     node.saved().push_back(x);
-    passMask(node, window_);
+    const ValueId mask = passMask(node, window_);
     const ValueId y =
         activation_.isLinear() ? node.out(0) : node.newValue(node.node().outputs[0].shape);
     node.saved().push_back(y);
+    node.saved().push_back(mask);
     std::vector<ValueId> in{x, node.parameter(0), useBias_ ? node.parameter(1) : kNoValue};
     std::vector<ValueId> out{y};
     if (!depthwise_) {
@@ -68,10 +69,11 @@ class ConvolutionLayer final : public Layer {
     node.emit(depthwise_ ? Op::DepthwiseConvolution : Op::Convolution, attributes(window_), in,
               out);
     if (!activation_.isLinear()) activation_.forward(node, y, node.out(0));
+    node.penalize(activity_, node.out(0), mask);
   }
 
   void backward(NodeContext& node) const override {
-    ValueId dy = node.gradOut(0);
+    ValueId dy = node.gradPenalized(activity_, node.out(0), node.saved()[2], node.gradOut(0));
     if (!activation_.isLinear()) {
       const ValueId inner = node.newValue(node.node().outputs[0].shape);
       activation_.backward(node, node.saved()[1], node.out(0), dy, inner);
@@ -99,6 +101,7 @@ class ConvolutionLayer final : public Layer {
   const bool depthwise_;
   WindowAttributes window_;
   OutputActivation activation_;
+  PenaltyAttributes activity_;
   bool useBias_ = true;
   int64_t before_ = 0;  // steps that a stream keeps
 };

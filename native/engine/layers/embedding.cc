@@ -16,7 +16,7 @@ class EmbeddingLayer final : public Layer {
     OptionReader& options = build.options;
     const int64_t ids = options.integer("inputDim", 1, kMostIds);
     const int64_t features = options.integer("outputDim", 1, kMostFeatures);
-    const Initializer table = options.initializer("embeddingsInitializer");
+    const WeightOptions table = options.weight("embeddings");
     maskZero_ = options.boolean("maskZero");
     options.boolean("trainable");
     const NodeOutput& input = build.inputs[0];
@@ -39,7 +39,7 @@ class EmbeddingLayer final : public Layer {
     output.masked = output.masked || maskZero_;
     output.alwaysMasked = output.alwaysMasked || maskZero_;
     build.outputs.push_back(output);
-    build.parameters.push_back({"embeddings", makeShape(ids, features), table, true});
+    build.addWeight("embeddings", makeShape(ids, features), table);
     build.ids = ids;
   }
 

@@ -11,10 +11,9 @@ class GainAndShift {
   void build(LayerBuild& build, const Shape& features) {
     scale_ = build.options.boolean("scale");
     center_ = build.options.boolean("center");
-    const Initializer gamma = build.options.initializer("gammaInitializer");
-    const Initializer beta = build.options.initializer("betaInitializer");
-    if (scale_) build.parameters.push_back({"gamma", features, gamma, true});
-    if (center_) build.parameters.push_back({"beta", features, beta, true});
+    const WeightOptions gamma = build.options.weight("gamma"), beta = build.options.weight("beta");
+    if (scale_) build.addWeight("gamma", features, gamma);
+    if (center_) build.addWeight("beta", features, beta);
   }
 
   int parameterCount() const { return (scale_ ? 1 : 0) + (center_ ? 1 : 0); }

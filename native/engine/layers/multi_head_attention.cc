@@ -18,8 +18,9 @@ class MultiHeadAttentionLayer final : public Layer {
     const int64_t keySize = options.integer("keyDim", 1, kMaxSize);
     const int64_t valueSize = options.integer("valueDim", 1, kMaxSize);
     useBias_ = options.boolean("useBias");
-    kernel_ = options.initializer("kernelInitializer");
-    bias_ = options.initializer("biasInitializer");
+    kernel_ = options.weight("kernel");
+    bias_ = options.weight("bias");
+    activity_ = options.penalty("activityRegularizer");
     options.boolean("trainable");
     attention_.build(build, heads_, 1 / std::sqrt(static_cast<double>(keySize)));
 
@@ -49,6 +50,11 @@ class MultiHeadAttentionLayer final : public Layer {
     const ValueId raw = attention_.rawOutput(node);
     dense(node, kOutput, context, raw);
     attention_.finishOutput(node, raw);
+    const ValueId mask = node.saved()[Attention::kMask];
+    node.penalize(activity_, query, node.mask(0));
+    node.penalize(activity_, key, mask);
+    node.penalize(activity_, value, mask);
+    node.penalize(activity_, node.out(0), node.mask(0));
     node.saved().insert(node.saved().end(), {query, key, value, context});
   }
 
@@ -58,7 +64,9 @@ class MultiHeadAttentionLayer final : public Layer {
     const ValueId query = saved(first), key = saved(first + 1), value = saved(first + 2),
                   context = saved(first + 3);
     const ValueId dContext = node.newValue(node.shapeOf(context));
-    denseBackward(node, kOutput, context, attention_.rawOutputGradient(node), dContext);
+    const ValueId dOutput =
+        node.gradPenalized(activity_, node.out(0), node.mask(0), node.gradOut(0));
+    denseBackward(node, kOutput, context, attention_.rawOutputGradient(node, dOutput), dContext);
     const ValueId dQuery = node.newValue(node.shapeOf(query));
     const ValueId dKey = node.newValue(node.shapeOf(key));
     const ValueId dValue = node.newValue(node.shapeOf(value));
@@ -67,15 +75,18 @@ class MultiHeadAttentionLayer final : public Layer {
     attention_.product(node, dScores, false, key, false, dQuery);
     attention_.product(node, dScores, true, query, false, dKey);
 
-    denseBackward(node, kQuery, node.in(0), dQuery,
+    denseBackward(node, kQuery, node.in(0),
+                  node.gradPenalized(activity_, query, node.mask(0), dQuery),
                   node.wantsGradIn(0) ? node.gradIn(0) : kNoValue);
-    const auto throughProjection = [&](Projection which, int input, ValueId x, ValueId gradient) {
+    const ValueId mask = saved(Attention::kMask);
+    const auto throughProjection = [&](Projection which, int input, ValueId x, ValueId y,
+                                       ValueId gradient) {
       const ValueId dx = node.wantsGradIn(input) ? node.newValue(node.shapeOf(x)) : kNoValue;
-      denseBackward(node, which, x, gradient, dx);
+      denseBackward(node, which, x, node.gradPenalized(activity_, y, mask, gradient), dx);
       attention_.setGradient(node, input, dx);
     };
-    throughProjection(kKey, attention_.keyInput(), saved(Attention::kKey), dKey);
-    throughProjection(kValue, 1, saved(Attention::kValue), dValue);
+    throughProjection(kKey, attention_.keyInput(), saved(Attention::kKey), key, dKey);
+    throughProjection(kValue, 1, saved(Attention::kValue), value, dValue);
   }
 
   std::string whyNotStreamable(const Node&) const override { return "it needs the whole sequence"; }
@@ -86,10 +97,10 @@ class MultiHeadAttentionLayer final : public Layer {
   // A kernel, and a bias of its last axes.
   void project(LayerBuild& build, const std::string& name, const Shape& kernel, int biasAxes) {
     requireElements(kernel, build.name() + "/" + name + "/kernel");
-    build.parameters.push_back({name + "/kernel", kernel, kernel_, true});
+    build.addWeight(name + "/kernel", kernel, kernel_);
     if (!useBias_) return;
     const Shape bias = biasAxes == 2 ? makeShape(kernel[1], kernel[2]) : makeShape(kernel[2]);
-    build.parameters.push_back({name + "/bias", bias, bias_, true});
+    build.addWeight(name + "/bias", bias, bias_);
   }
   int kernelIndex(Projection which) const { return which * (useBias_ ? 2 : 1); }
 
@@ -117,7 +128,8 @@ class MultiHeadAttentionLayer final : public Layer {
 
   int64_t heads_ = 1, keyColumns_ = 0, valueColumns_ = 0;
   bool useBias_ = true;
-  Initializer kernel_, bias_;
+  WeightOptions kernel_, bias_;
+  PenaltyAttributes activity_;
   Attention attention_;
 };
 

@@ -57,8 +57,10 @@ NodeOutput windowOutput(LayerBuild& build, const WindowAttributes& window, int64
   return output;
 }
 
-void passMask(NodeContext& node, const WindowAttributes& window) {
-  if (!keepsSteps(window)) node.setOutMask(0, kNoValue);
+ValueId passMask(NodeContext& node, const WindowAttributes& window) {
+  if (keepsSteps(window)) return node.mask(0);
+  node.setOutMask(0, kNoValue);
+  return kNoValue;
 }
 
 ValueId unmaskedInput(NodeContext& node) {

@@ -20,8 +20,8 @@ void expectWindowInput(const LayerBuild& build, int axes);
 // The output with this many channels. A mask goes on where the steps are those of the input, and
 // nowhere else.
 NodeOutput windowOutput(LayerBuild& build, const WindowAttributes& window, int64_t channels);
-// The same while a plan is written.
-void passMask(NodeContext& node, const WindowAttributes& window);
+// The same while a plan is written; answers the mask of the output.
+ValueId passMask(NodeContext& node, const WindowAttributes& window);
 
 // Input 0 with its masked steps zeroed: a window must not see what stands there.
 ValueId unmaskedInput(NodeContext& node);

@@ -4,6 +4,7 @@ from keras import layers
 
 from around_equations import next_mask
 from common import torch
+from keras_weights import of_weights
 
 
 def inner(node):
@@ -13,7 +14,8 @@ def inner(node):
 
 def embedding(options):
     return layers.Embedding(options["inputDim"], options["outputDim"],
-                            mask_zero=options.get("maskZero", False))
+                            mask_zero=options.get("maskZero", False),
+                            **of_weights(options, "embeddings"))
 
 
 class OneStep(layers.Layer):
@@ -56,7 +58,8 @@ LAYERS = {
     "softmax": lambda o: layers.Softmax(o.get("axis", -1)),
     "timeDistributed": time_distributed,
     "layerNormalization": lambda o: layers.LayerNormalization(
-        epsilon=o.get("epsilon", 1e-3), center=o.get("center", True), scale=o.get("scale", True)),
+        epsilon=o.get("epsilon", 1e-3), center=o.get("center", True), scale=o.get("scale", True),
+        **of_weights(o, "gamma", "beta")),
     "batchNormalization": lambda o: layers.BatchNormalization(
         epsilon=o.get("epsilon", 1e-3), center=o.get("center", True), scale=o.get("scale", True)),
 }

@@ -6,12 +6,13 @@ gradients by autograd, its updates by keras.optimizers. The format is that of op
 - Keras' SimpleRNN takes activity_regularizer and drops it; here it is set afterwards.
 - Keras' Bidirectional has the penalties of its layers. With 'concat' that on activities is that of
   the whole output.
+- Keras' MultiHeadAttention penalizes the activities of each of its four projections.
 """
 import numpy as np
 
 import with_keras
-from common import (bidirectional, cell_of, dense, double, f32, model, parameter_shapes, random_weights,
-                    recurrent, save, torch)
+from common import (STATES, bidirectional, cell_of, dense, double, f32, model, node,
+                    parameter_shapes, random_inputs, random_weights, recurrent, save, torch)
 from with_keras import keras
 
 STEPS, BATCH, LENGTH, FEATURES = 4, 4, 4, 3
@@ -21,20 +22,26 @@ ALL = {**WEIGHTS, "activityRegularizer": {"l1": 0.02, "l2": 0.04}}
 SHORT = {"name": "maxNorm", "maxValue": 0.5}
 CONSTRAINTS = {"kernelConstraint": SHORT, "recurrentConstraint": "unitNorm",
                "biasConstraint": "nonNeg"}
-X = {"x": [LENGTH, FEATURES]}
+WITH_KERNEL = {"kernelRegularizer": BOTH, "biasRegularizer": {"l1": 0.1},
+               "activityRegularizer": {"l1": 0.02, "l2": 0.04}}
+X, IDS = {"x": [LENGTH, FEATURES]}, {"x": ([LENGTH], 6)}
 
 
 def keras_model(description):
     """All layers in a row, and their variables by our names."""
-    x = value = keras.Input((LENGTH, FEATURES))
+    start, = description["inputs"]
+    x = value = keras.Input(start["shape"], dtype=start.get("dtype"))
     built = []
     for node in description["layers"]:
-        recurrent = node["kind"] != "dense"
-        options = cell_of(node)[1]
-        layer = with_keras.build(node, **({"return_state": options.get("returnState", False)}
-                                          if recurrent else {}))
-        layer.activity_regularizer = with_keras.regularizer(options.get("activityRegularizer"))
-        result = layer(value)
+        kind, options = cell_of(node)
+        if kind == "multiHeadAttention":
+            layer = with_keras.attention_layer(kind, options)
+            result = layer(value, value)
+        else:
+            layer = with_keras.build(node, **({"return_state": options.get("returnState", False)}
+                                              if kind in STATES else {}))
+            layer.activity_regularizer = with_keras.regularizer(options.get("activityRegularizer"))
+            result = layer(value)
         value = result[0] if isinstance(result, (list, tuple)) else result
         built.append(layer)
     names = [n for shapes in parameter_shapes(description).values() for n in shapes]
@@ -42,11 +49,13 @@ def keras_model(description):
                                            strict=True))
 
 
-def case(name, seed, layers):
-    description, optimizer = model(X, layers), {"name": "sgd", "learningRate": 0.1}
+def case(name, seed, layers, inputs=X):
+    description, optimizer = model(inputs, layers), {"name": "sgd", "learningRate": 0.1}
     rng = np.random.default_rng(seed)
     initial = random_weights(rng, description)
-    x = f32(rng.standard_normal((STEPS, BATCH, LENGTH, FEATURES)))
+    shape = description["inputs"][0]["shape"]
+    x = random_inputs(rng, description, STEPS * BATCH, 0)["x"].reshape(STEPS, BATCH, *shape) \
+        if inputs is IDS else f32(rng.standard_normal((STEPS, BATCH, *shape)))
     trained, variables = keras_model(description)
     y = f32(rng.standard_normal((STEPS, BATCH, *trained.output_shape[1:])))
     for n, variable in variables.items():
@@ -54,7 +63,7 @@ def case(name, seed, layers):
     trained.compile(optimizer=keras.optimizers.SGD(optimizer["learningRate"]), loss="mse")
     losses = []
     for k in range(STEPS):
-        batch, target = double(x[k]), double(y[k])
+        batch, target = torch.tensor(x[k]) if inputs is IDS else double(x[k]), double(y[k])
         loss = trained.compute_loss(batch, target, trained(batch, training=True))
         assert loss.dtype == torch.float64
         losses.append(loss.item())
@@ -67,6 +76,30 @@ def case(name, seed, layers):
     save("regularization", name, {"framework": with_keras.FRAMEWORK, "seed": seed,
                                   "model": description, "loss": "mse", "optimizer": optimizer,
                                   "steps": STEPS}, tensors)
+
+
+def around():
+    constraints = {"kernelConstraint": SHORT, "biasConstraint": "unitNorm"}
+    depthwise = {"depthwiseRegularizer": BOTH, "depthwiseConstraint": {**SHORT, "axis": 1},
+                 "biasRegularizer": "l2", "biasConstraint": "nonNeg"}
+    case("conv1d", 1250, [
+        node("conv1d", filters=3, kernelSize=2, padding="causal", activation="tanh", **WITH_KERNEL,
+             **constraints), dense("conv1d", units=2)])
+    case("conv2d", 1251, [
+        node("reshape", targetShape=[LENGTH, FEATURES, 1]) | {"width": 1},
+        node("conv2d", "reshape", filters=2, kernelSize=2, **WITH_KERNEL, **constraints)])
+    case("depthwise-conv1d", 1252, [
+        node("depthwiseConv1d", kernelSize=2, depthMultiplier=2,
+             activityRegularizer=BOTH, **depthwise)])
+    case("multi-head-attention", 1253, [
+        node("multiHeadAttention", ["x", "x"], numHeads=2, keyDim=2, **WITH_KERNEL, **constraints)])
+    case("embedding", 1254, [
+        node("embedding", inputDim=6, outputDim=3, embeddingsRegularizer=BOTH,
+             embeddingsConstraint={**SHORT, "axis": 1}),
+        recurrent("gru", "embedding", units=2)], IDS)
+    case("layer-normalization", 1255, [
+        node("layerNormalization", gammaRegularizer=BOTH, gammaConstraint=SHORT,
+             betaRegularizer={"l1": 0.1}, betaConstraint="nonNeg")])
 
 
 def main():
@@ -86,6 +119,7 @@ def main():
                       kernelRegularizer=BOTH), dense("bidirectional", units=2)])
     case("gru-returned-state", 1220, [
         recurrent("gru", units=3, returnState=True, **ALL), dense("gru", units=2)])
+    around()
     case("bidirectional", 1221, [
         bidirectional(units=2, returnSequences=True, **ALL), dense("bidirectional", units=2)])
 

@@ -164,7 +164,9 @@ def trajectory(case, o, tensors):
     states, losses = {n: {} for n in w}, []
     for t in range(1, case["steps"] + 1):
         w = {n: v.detach().requires_grad_() for n, v in w.items()}
-        values = with_equations.all_values(case["model"], w, {"x": double(tensors["x"][t - 1])}, {})
+        x = tensors["x"][t - 1]
+        x = torch.tensor(x).long() if x.dtype == np.int32 else double(x)
+        values = with_equations.all_values(case["model"], w, {"x": x}, {})
         output = values[case["model"]["outputs"][0]]
         loss = ((output - double(tensors["y"][t - 1])) ** 2).mean() \
             + with_equations.penalties(case["model"], w, values)

@@ -245,7 +245,14 @@ def attention(node, inputs, mask, weights, value_mask):
     return [y if mask is None else torch.where(mask[..., None], y, 0.0)]
 
 
-OPTION_OF = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}
+def option_of(node, weight):
+    """What its regularizer and constraint begin with."""
+    part = weight.rsplit("/", 1)[1]
+    if part == "kernel" and node["kind"].startswith("depthwise"):
+        return "depthwise"
+    return "recurrent" if part == "recurrent_kernel" else part
+
+
 BY_NAME = {"l1": {"l1": 0.01}, "l2": {"l2": 0.01}, "l1l2": {"l1": 0.01, "l2": 0.01}}
 
 
@@ -267,23 +274,36 @@ def constrain(option, value):
 
 
 def constrained(model, weights):
-    options = {node["name"]: cell_of(node)[1] for node in model["layers"]}
-    return {n: constrain(options[n.split("/")[0]].get(OPTION_OF[n.rsplit("/", 1)[1]] + "Constraint"),
-                         w.detach()) for n, w in weights.items()}
+    nodes = {node["name"]: node for node in model["layers"]}
+
+    def option(n):
+        node = nodes[n.split("/")[0]]
+        return cell_of(node)[1].get(option_of(node, n) + "Constraint")
+
+    return {n: constrain(option(n), w.detach()) for n, w in weights.items()}
+
+
+def activities(node, values, weights):
+    """What activityRegularizer is about."""
+    (kind, options), name = cell_of(node), node["name"]
+    if kind == "multiHeadAttention":
+        inputs = zip(["query", "value", "key"], [values[i] for i in (node["inputs"] * 2)[:3]])
+        return [values[name]] + [torch.einsum("btd,dnh->btnh", x, weights[f"{name}/{part}/kernel"])
+                                 + weights[f"{name}/{part}/bias"] for part, x in inputs]
+    states = STATES[kind] if options.get("returnState") else 0
+    return [values[f"{name}:{k}"] for k in range(1 + states)]
 
 
 def penalties(model, weights, values):
     """Of all weights and, divided by the rows, of the outputs of layers; no masks."""
     total = torch.zeros(())
     for node in model["layers"]:
-        (kind, options), name = cell_of(node), node["name"]
+        options, name = cell_of(node)[1], node["name"]
         for n, weight in weights.items():
             if n.split("/")[0] == name:
                 total = total + penalty(
-                    options.get(OPTION_OF[n.rsplit("/", 1)[1]] + "Regularizer"), weight)
-        states = STATES[kind] if options.get("returnState") else 0
-        for k in range(1 + states):
-            output = values[f"{name}:{k}"]
+                    options.get(option_of(node, n) + "Regularizer"), weight)
+        for output in activities(node, values, weights):
             total = total + penalty(options.get("activityRegularizer"), output) / len(output)
     return total
 

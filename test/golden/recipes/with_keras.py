@@ -7,6 +7,7 @@ import keras
 from keras.src.backend.common import dtypes
 
 import around_keras
+from keras_weights import of_weights, others, regularizer
 
 keras.config.set_floatx("float64")
 # Keras narrows the results of float64 operations to float32 on every backend but TensorFlow, even
@@ -37,33 +38,6 @@ def activation(value):
 
 KERAS_NAMES = {"kernelSize": "kernel_size", "dilationRate": "dilation_rate", "useBias": "use_bias",
                "depthMultiplier": "depth_multiplier", "poolSize": "pool_size"}
-
-
-def factors(option):
-    """Our regularizer, a name or { l1, l2 }, as (l1, l2)."""
-    named = {"l1": (0.01, 0.0), "l2": (0.0, 0.01), "l1l2": (0.01, 0.01)}
-    return named[option] if isinstance(option, str) else (option.get("l1", 0), option.get("l2", 0))
-
-
-def regularizer(option):
-    return None if option is None else keras.regularizers.L1L2(*factors(option))
-
-
-def constraint(option):
-    if option is None:
-        return None
-    option = {"name": option} if isinstance(option, str) else option
-    axis = option.get("axis", 0)
-    return {"maxNorm": lambda: keras.constraints.MaxNorm(option.get("maxValue", 2), axis),
-            "nonNeg": keras.constraints.NonNeg,
-            "unitNorm": lambda: keras.constraints.UnitNorm(axis)}[option["name"]]()
-
-
-def of_weights(options, *weights):
-    """What is said of weights, as Keras' arguments."""
-    return {k: v for w in weights for k, v in {
-        f"{w}_regularizer": regularizer(options.get(f"{w}Regularizer")),
-        f"{w}_constraint": constraint(options.get(f"{w}Constraint"))}.items()}
 
 
 def of_cell(kind, options):
@@ -114,9 +88,10 @@ def build(node, **use):
         return keras.layers.Bidirectional(recurrent_layer(*cell_of(node), **use),
                                           merge_mode=None if merge == "none" else merge)
     if kind in CONVOLUTIONS + POOLINGS:
-        given = {KERAS_NAMES.get(k, k): v for k, v in options.items()}
+        given = {KERAS_NAMES.get(k, k): v for k, v in others(options).items()}
         if kind in CONVOLUTIONS:
             given["activation"] = activation(options.get("activation", "linear"))
+            given |= of_weights(options, "depthwise" if kind.startswith("d") else "kernel", "bias")
         return getattr(keras.layers, kind[0].upper() + kind[1:-1] + "D")(**given)
     return keras.layers.Dense(options["units"], activation=activation(
         options.get("activation", "linear")), use_bias=options.get("useBias", True),
@@ -127,13 +102,20 @@ ATTENTION_NAMES = {"useScale": "use_scale", "scoreMode": "score_mode", "numHeads
                    "keyDim": "key_dim", "valueDim": "value_dim", "useBias": "use_bias"}
 
 
+def attention_layer(kind, options):
+    given = {ATTENTION_NAMES.get(k, k): v for k, v in others(options).items()}
+    if kind == "multiHeadAttention":
+        given |= {"activity_regularizer": regularizer(options.get("activityRegularizer")),
+                  **of_weights(options, "kernel", "bias")}
+    return getattr(keras.layers, kind[0].upper() + kind[1:])(**given)
+
+
 def attention(node, inputs, masks, own):
     """-> the output and the layer. Masked queries answer zero, as Keras' Attention has it and its
     MultiHeadAttention has not."""
     options, kind = dict(node["options"]), node["kind"]
     causal = options.pop("useCausalMask", False)
-    layer = getattr(keras.layers, kind[0].upper() + kind[1:])(
-        **{ATTENTION_NAMES[k]: v for k, v in options.items()})
+    layer = attention_layer(kind, options)
     shapes = [tuple(x.shape) for x in inputs]
     layer.build(*shapes) if kind == "multiHeadAttention" else layer.build(shapes)
     layer.set_weights([w.numpy() for w in own])
