@@ -51,7 +51,12 @@ const KINDS: [string, Several, RegExp?][] = [
   ['minimum', both(layers.minimum())],
   ['dot', both(layers.dot({ axes: 2, normalize: true })), /whole sequence/],
   ['layerNormalization', one(layers.layerNormalization())],
+  ['layerNormalization of steps', one(layers.layerNorm({ axis: 1 })), /over the steps/],
+  ['layerNormalization of rows', one(layers.layerNorm({ axis: [1, 2] })), /over the steps/],
+  ['layerNormalization of a column', ofPictures(layers.layerNorm({ axis: 2 }))],
   ['batchNormalization', one(layers.batchNormalization())],
+  ['batchNormalization of steps', one(layers.batchNorm({ axis: 1 })), /of its own/],
+  ['batchNormalization of a row', ofPictures(layers.batchNorm({ axis: -2 }))],
   ...['softmax', 'gelu', 'selu', 'silu', 'exponential'].map((name): [string, Several] => [
     `dense, ${name}`,
     one(dense(name)),
@@ -65,12 +70,17 @@ function sequence(): Layer {
   } as unknown as Layer;
 }
 
-/** A layer on each step, which is [2,2]. */
-function pictures(layer: Layer): Several {
+/** A layer on a sequence of [2,2]. */
+function ofPictures(layer: Layer): Several {
   return ([x]) => {
     const cut = layers.reshape({ targetShape: [6, 2, 2] }).apply(x as SymbolicTensor);
-    return layers.timeDistributed({ layer }).apply(cut);
+    return layer.apply(cut) as SymbolicTensor;
   };
+}
+
+/** A layer on each step, which is [2,2]. */
+function pictures(layer: Layer): Several {
+  return ofPictures(layers.timeDistributed({ layer }));
 }
 
 function built(make: Several) {
@@ -145,7 +155,7 @@ describe.each(KINDS)('%s', (_, make, why) => {
   });
 
   it('gives the same with any number of micro-batches', async () => {
-    if (_ === 'batchNormalization') return; // each part has statistics of its own
+    if (_.startsWith('batchNormalization')) return; // each part has statistics of its own
     const weights = [];
     for (const batchSize of [6, 2]) {
       const m = built(make);
@@ -200,6 +210,7 @@ describe.each(DEVICES)('masks on %s', (device) => {
     ['add', both(layers.add())],
     ['layerNormalization', one(layers.layerNormalization())],
     ['batchNormalization', one(layers.batchNormalization())],
+    ['batchNormalization of a row', ofPictures(layers.batchNorm({ axis: 2 }))],
   ] as [string, Several][])('pass through %s', async (_, make) => {
     expect(await passes(make)).toBe(true);
   });

@@ -107,9 +107,11 @@ describe('what a layer describes', () => {
       betaConstraint: null,
       trainable: true,
     };
-    expect(layers.layerNorm().options).toEqual(norm);
+    expect(layers.layerNorm().options).toEqual({ ...norm, axis: [-1] });
+    expect(layers.layerNorm({ axis: 1 }).options.axis).toEqual([1]);
     expect(layers.batchNorm().options).toEqual({
       ...norm,
+      axis: -1,
       momentum: 0.99,
       movingMeanInitializer: { name: 'zeros' },
       movingVarianceInitializer: { name: 'ones' },

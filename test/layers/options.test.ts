@@ -281,9 +281,13 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
     normalize: WRONG.boolean,
     name: WRONG.name,
   },
-  layerNormalization: NORM,
+  layerNormalization: {
+    ...NORM,
+    axis: [1.5, '1', 6, -7, Number.NaN, [], [1, 1], [1, '2'], [7], afterHole(1), {}, null],
+  },
   batchNormalization: {
     ...NORM,
+    axis: [1.5, '1', 6, -7, Number.NaN, [1], null],
     momentum: [-0.1, 1.1, '0', Number.NaN, null],
     movingMeanInitializer: WRONG.initializer,
     movingVarianceInitializer: WRONG.initializer,
@@ -412,7 +416,6 @@ describe.each(Object.keys(LAYERS))('%s', (kind) => {
 describe('options that a later release will have', () => {
   const later: [string, (options: never) => unknown, Options][] = [
     ['noiseShape', layers.dropout, { rate: 0 }],
-    ['axis', layers.layerNormalization, {}],
     ['renorm', layers.batchNormalization, {}],
     ['groups', layers.conv1d, { filters: 1, kernelSize: 1 }],
     ['outputShape', layers.multiHeadAttention, { numHeads: 1, keyDim: 1 }],

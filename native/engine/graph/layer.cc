@@ -30,14 +30,20 @@ void LayerBuild::expectKnownExtents(size_t input, int first) const {
 }
 
 int LayerBuild::resolveAxis(size_t input, const std::string& option) const {
+  return resolveAxis(input, option, options.integer(option, -kMaxRank, kMaxRank));
+}
+
+int LayerBuild::resolveAxis(size_t input, const std::string& option, int64_t axis) const {
   const Shape& shape = inputs[input].shape;
-  const auto axis = static_cast<int>(options.integer(option, -kMaxRank, kMaxRank));
-  const int resolved = axis < 0 ? axis + shape.rank : axis;
-  if (resolved >= 1 && resolved < shape.rank) return resolved;
+  const int64_t resolved = axis < 0 ? axis + shape.rank : axis;
+  if (resolved >= 1 && resolved < shape.rank) return static_cast<int>(resolved);
   fail(Code::Config,
        cat(name(), ": option ", option, " ", axis, " is not an axis of ", describeShape(shape),
            " behind the batch"),
-       {.layer = name(), .option = option, .received = cat(axis)});
+       {.layer = name(),
+        .option = option,
+        .expected = cat("an axis from 1 to ", shape.rank - 1),
+        .received = cat(axis)});
 }
 
 void LayerBuild::expectSequence(size_t input) const {

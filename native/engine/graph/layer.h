@@ -63,6 +63,7 @@ class LayerBuild {
   void expectKnownExtents(size_t input, int first) const;
   // An option that names an axis of input i behind the batch, perhaps from the end; CONFIG.
   int resolveAxis(size_t input, const std::string& option) const;
+  int resolveAxis(size_t input, const std::string& option, int64_t axis) const;
   // SHAPE_MISMATCH unless input i has steps.
   void expectSequence(size_t input) const;
   // An extent of an output that follows from one of an input; SHAPE_MISMATCH where that is too

@@ -35,6 +35,13 @@ int64_t OptionReader::integer(const std::string& name, int64_t least, int64_t mo
   return within(value(name), name, least, most);
 }
 
+std::vector<int64_t> OptionReader::list(const std::string& name, int64_t least, int64_t most) {
+  std::vector<int64_t> numbers;
+  for (const Value& item : value(name).asArray(label(name)))
+    numbers.push_back(within(item, name, least, most));
+  return numbers;
+}
+
 void OptionReader::integers(const std::string& name, int64_t (&to)[2], int64_t least,
                             int64_t most) {
   const auto& items = value(name).asArray(label(name));

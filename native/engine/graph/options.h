@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "engine/backend/op.h"
 #include "engine/core/error.h"
@@ -34,6 +35,8 @@ class OptionReader {
   // A probability below 1, of dropping something.
   double rate(const std::string& name);
   int64_t integer(const std::string& name, int64_t least, int64_t most);
+  // A list of whole numbers.
+  std::vector<int64_t> list(const std::string& name, int64_t least, int64_t most);
   // Two whole numbers.
   void integers(const std::string& name, int64_t (&to)[2], int64_t least, int64_t most);
   // Position of the value in `choices`.

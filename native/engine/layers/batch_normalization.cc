@@ -1,9 +1,10 @@
-// Each feature less its mean, by its deviation; Keras' BatchNormalization over the last axis. While
-// training those are the batch's own, over the rows that count, and the moving ones, which are
-// weights that no optimizer touches, go a little way towards them. Else, and where the layer is
-// frozen, they are the moving ones.
+// Each feature, which is a position along an axis, less its mean, by its deviation; Keras'
+// BatchNormalization. While training those are the batch's own, over the rows that count, and the
+// moving ones, which are weights that no optimizer touches, go a little way towards them. Else, and
+// where the layer is frozen, they are the moving ones.
 #include "engine/layers/gain_and_shift.h"
 #include "engine/layers/layers.h"
+#include "engine/layers/norm_axes.h"
 
 namespace sluice {
 namespace {
@@ -19,8 +20,9 @@ class BatchNormalizationLayer final : public Layer {
     const Initializer mean = options.initializer("movingMeanInitializer");
     const Initializer variance = options.initializer("movingVarianceInitializer");
     options.boolean("trainable");
-    build.expectKnownExtents(0, build.inputs[0].shape.rank - 1);
-    const Shape features = makeShape(build.inputs[0].shape.last());
+    axes_.build(build, {options.integer("axis", -kMaxRank, kMaxRank)});
+    ofSteps_ = build.inputs[0].sequence && axes_.has(1);
+    const Shape features = axes_.features();
     own_.build(build, features);
     build.parameters.push_back({"moving_mean", features, mean, false});
     build.parameters.push_back({"moving_variance", features, variance, false});
@@ -29,9 +31,10 @@ class BatchNormalizationLayer final : public Layer {
 
   void forward(NodeContext& node) const override {
     ValueId statistics[2] = {node.parameter(mean()), node.parameter(mean() + 1)};
+    const ValueId x = axes_.rows(node, node.in(0));
     if (ofBatch(node)) {
       for (ValueId& value : statistics) value = node.newValue(node.shapeOf(value));
-      node.emit(Op::Moments, nullptr, {node.in(0), node.mask(0)}, {statistics[0], statistics[1]});
+      node.emit(Op::Moments, nullptr, {x, rowMask(node)}, {statistics[0], statistics[1]});
       for (int i = 0; i < 2; ++i) {
         const ValueId next = node.newValue(node.shapeOf(statistics[i]));
         node.emit(Op::MovingAverage, attributes(moving_),
@@ -39,32 +42,54 @@ class BatchNormalizationLayer final : public Layer {
         node.setNextParameter(mean() + i, next);
       }
     }
+    const ValueId y = axes_.newRows(node, node.out(0));
     node.emit(Op::BatchNorm, attributes(attributes_),
-              {node.in(0), statistics[0], statistics[1], own_.gamma(node), own_.beta(node)},
-              {node.out(0)});
-    node.saved() = {statistics[0], statistics[1]};
+              {x, statistics[0], statistics[1], own_.gamma(node), own_.beta(node)}, {y});
+    axes_.finish(node, y, node.out(0));
+    node.saved() = {x, statistics[0], statistics[1]};
   }
 
   void backward(NodeContext& node) const override {
     NormAttributes attributesOfRun = attributes_;
     attributesOfRun.ofBatch = ofBatch(node);
-    const ValueId dx = node.wantsGradIn(0) ? node.gradIn(0) : kNoValue;
+    const ValueId dy = axes_.rows(node, node.gradOut(0));
+    const ValueId gradIn = node.wantsGradIn(0) ? node.gradIn(0) : kNoValue;
+    const ValueId dx = gradIn == kNoValue ? kNoValue : axes_.newRows(node, gradIn);
     const ValueId dGamma = own_.gradGamma(node), dBeta = own_.gradBeta(node);
+    const auto& saved = node.saved();
     node.emit(Op::BatchNormBackward, attributes(attributesOfRun),
-              {node.in(0), node.mask(0), node.saved()[0], node.saved()[1], own_.gamma(node),
-               node.gradOut(0)},
+              {saved[0], rowMask(node), saved[1], saved[2], own_.gamma(node), dy},
               {dx, dGamma, dBeta});
+    if (gradIn != kNoValue) axes_.finish(node, dx, gradIn);
   }
 
   bool mixesRows() const override { return true; }
+  std::string whyNotStreamable(const Node&) const override {
+    return ofSteps_ ? "each step has statistics of its own" : "";
+  }
 
  private:
   static bool ofBatch(const NodeContext& node) { return node.training() && !node.frozen(); }
+  // The mask of the steps, which are rows of the statistics, not features.
+  ValueId rowMask(const NodeContext& node) const {
+    const ValueId mask = node.mask(0);
+    if (!ofSteps_ || mask == kNoValue) return mask;
+    if (ofBatch(node))
+      fail(Code::Unsupported,
+           node.node().name + ": training with a mask is not possible where each step is a feature",
+           {.layer = node.node().name,
+            .option = "axis",
+            .expected = "another axis, or no mask",
+            .received = "the axis of the steps"});
+    return kNoValue;
+  }
   int mean() const { return own_.parameterCount(); }
 
   NormAttributes attributes_;
   MovingAverageAttributes moving_;
   GainAndShift own_;
+  NormAxes axes_;
+  bool ofSteps_ = false;
 };
 
 }  // namespace

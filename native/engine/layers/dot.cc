@@ -20,16 +20,12 @@ class DotLayer final : public Layer {
   void build(LayerBuild& build) override {
     build.expectInputs(2, 2);
     normalize_ = build.options.boolean("normalize");
-    const std::string what = build.name() + ": option axes";
-    const auto& axes = build.options.value("axes").asArray(what);
-    if (axes.size() != 2)
-      fail(Code::Config, what + " must be two axes", {.layer = build.name(), .option = "axes"});
+    int64_t axes[2];
+    build.options.integers("axes", axes, -kMaxRank, kMaxRank);
     Shape shapes[2];
     for (size_t i = 0; i < 2; ++i) {
       build.expectFloat(i);
       const Shape& shape = shapes[i] = build.inputs[i].shape;
-      const int64_t axis = axes[i].asInteger(what);
-      const int64_t resolved = axis < 0 ? axis + shape.rank : axis;
       if (shape.rank > 3)
         fail(Code::ShapeMismatch,
              cat(build.name(), ": input ", i, " must have two or three axes, received ",
@@ -37,12 +33,7 @@ class DotLayer final : public Layer {
              {.layer = build.name(),
               .expected = "[batch,features] or [batch,steps,features]",
               .received = describeShape(shape)});
-      if (resolved < 1 || resolved >= shape.rank)
-        fail(
-            Code::Config,
-            cat(what, ": ", axis, " is not an axis of ", describeShape(shape), " behind the batch"),
-            {.layer = build.name(), .option = "axes", .received = cat(axis)});
-      side_[i] = {shape.rank, static_cast<int>(resolved)};
+      side_[i] = {shape.rank, build.resolveAxis(i, "axes", axes[i])};
       readsSteps_ = readsSteps_ || build.inputs[i].sequence;
     }
     const int64_t a = shapes[0][side_[0].axis], b = shapes[1][side_[1].axis];

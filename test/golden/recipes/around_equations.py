@@ -26,14 +26,28 @@ def dot(node, inputs):
     return y.reshape(y.shape[0], *kept)
 
 
+def axes_of(x, options):
+    axes = options.get("axis", -1)
+    return sorted(a % x.ndim for a in (axes if isinstance(axes, list) else [axes]))
+
+
+def along(weight, x, options):
+    """A weight of the extents along the axes, to be multiplied with x."""
+    axes = axes_of(x, options)
+    return None if weight is None else weight.reshape(
+        [n if axis in axes else 1 for axis, n in enumerate(x.shape)])
+
+
 def norm(x, options, mean, variance, gamma, beta):
+    gamma, beta = along(gamma, x, options), along(beta, x, options)
     y = (x - mean) / torch.sqrt(variance + options.get("epsilon", 1e-3))
     return y * (1 if gamma is None else gamma) + (0 if beta is None else beta)
 
 
 def layer_norm(x, options, get):
-    mean = x.mean(-1, keepdim=True)
-    variance = ((x - mean) ** 2).mean(-1, keepdim=True)
+    axes = axes_of(x, options)
+    mean = x.mean(axes, keepdim=True)
+    variance = ((x - mean) ** 2).mean(axes, keepdim=True)
     return norm(x, options, mean, variance, get("gamma"), get("beta"))
 
 
@@ -94,7 +108,8 @@ def around(node, inputs, mask, weights, layers):
     if kind == "layerNormalization":
         return layer_norm(x, options, get)
     if kind == "batchNormalization":
-        return norm(x, options, get("moving_mean"), get("moving_variance"), get("gamma"), get("beta"))
+        moving = [along(get(f"moving_{part}"), x, options) for part in ("mean", "variance")]
+        return norm(x, options, *moving, get("gamma"), get("beta"))
     if kind == "timeDistributed":
         inner = {**options["layer"], "name": node["name"], "inputs": node["inputs"]}
         steps = [layers[inner["kind"]](inner, [x[:, t]], None, weights)[0] for t in range(x.shape[1])]

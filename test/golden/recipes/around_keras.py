@@ -58,10 +58,12 @@ LAYERS = {
     "softmax": lambda o: layers.Softmax(o.get("axis", -1)),
     "timeDistributed": time_distributed,
     "layerNormalization": lambda o: layers.LayerNormalization(
-        epsilon=o.get("epsilon", 1e-3), center=o.get("center", True), scale=o.get("scale", True),
+        axis=o.get("axis", -1), epsilon=o.get("epsilon", 1e-3), center=o.get("center", True),
+        scale=o.get("scale", True),
         **of_weights(o, "gamma", "beta")),
     "batchNormalization": lambda o: layers.BatchNormalization(
-        epsilon=o.get("epsilon", 1e-3), center=o.get("center", True), scale=o.get("scale", True)),
+        axis=o.get("axis", -1), epsilon=o.get("epsilon", 1e-3), center=o.get("center", True),
+        scale=o.get("scale", True)),
 }
 OF_SEVERAL = {"add", "average", "subtract", "multiply", "maximum", "minimum", "dot"}
 

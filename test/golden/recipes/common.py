@@ -183,7 +183,8 @@ def parameter_shapes(description):
                      if kind.endswith("Normalization") and options.get(option, True)]
             if kind == "batchNormalization":
                 parts += ["moving_mean", "moving_variance"]
-            shapes[name] = {f"{name}/{p}": (features,) for p in parts}
+            # "along": the extents of a normalization's axes, where that is not the last one alone.
+            shapes[name] = {f"{name}/{p}": tuple(node.get("along", [features])) for p in parts}
     return shapes
 
 

@@ -97,6 +97,14 @@ def main():
         for j, kind in enumerate(["layerNormalization", "batchNormalization"]):
             label = ["layer", "batch"][j] + "-normalization" + name
             case(label, 1250 + 2 * k + j, model({"x": [None, 5]}, [layer(kind, **options)]), 2, 4)
+    image = {"x": [3, 2, 4]}
+    # On PyTorch, Keras' LayerNormalization can do the last axes alone.
+    for k, (axis, extents) in enumerate([([1, 2, 3], [3, 2, 4]), ([-1, -2], [2, 4])]):
+        case(f"layer-normalization-axis-{k}", 1260 + k, model(image, [
+            {**layer("layerNormalization", axis=axis), "along": extents}]), 2, 0)
+    for k, (axis, extent) in enumerate([(1, 3), (-2, 2)]):
+        case(f"batch-normalization-axis-{k}", 1270 + k, model(image, [
+            {**layer("batchNormalization", axis=axis), "along": [extent]}]), 2, 0)
 
 
 if __name__ == "__main__":

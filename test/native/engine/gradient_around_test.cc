@@ -35,12 +35,6 @@ TEST(AroundGradients, Masking) {
                     {{"gru", 0}, {"m", 0}}));
 }
 
-Value numbers(std::initializer_list<double> values) {
-  std::vector<Value> items;
-  for (const double value : values) items.push_back(Value::number(value));
-  return Value::array(std::move(items));
-}
-
 // Keeps the gradients of a shape's elements apart.
 Value squashed(const std::string& input) {
   return node("activation", "squashed", {{input, 0}}, {{"activation", activationValue("tanh")}});
@@ -144,12 +138,14 @@ TEST(AroundGradients, Dot) {
   }
 }
 
-Members normOptions(bool scale, bool center, bool batch, bool trainable = true) {
+Members normOptions(bool scale, bool center, bool batch, bool trainable = true,
+                    const std::vector<int64_t>& axes = {-1}) {
   Members options{{"epsilon", Value::number(1e-3)},    {"scale", Value::boolean(scale)},
                   {"center", Value::boolean(center)},  {"gammaInitializer", named("ones")},
                   {"betaInitializer", named("zeros")}, {"trainable", Value::boolean(trainable)}};
-  if (!batch) return options;
-  return with(std::move(options), {{"momentum", Value::number(0.9)},
+  if (!batch) return with(std::move(options), {{"axis", numbers(axes)}});
+  return with(std::move(options), {{"axis", Value::number(static_cast<double>(axes[0]))},
+                                   {"momentum", Value::number(0.9)},
                                    {"movingMeanInitializer", named("zeros")},
                                    {"movingVarianceInitializer", named("ones")}});
 }
@@ -168,6 +164,12 @@ TEST(AroundGradients, Norms) {
         behind("batchNormalization", normOptions(scale, center, true), input);
         behind("batchNormalization", normOptions(scale, center, true, false), input);
       }
+      const Value fixed = inputNode("x", {4, 2, 3}), deep = inputNode("x", {-1, 5, 3});
+      for (const std::vector<int64_t>& axes :
+           {std::vector<int64_t>{1}, {1, 3}, {2, 3}, {-1, -2, -3}})
+        behind("layerNormalization", normOptions(scale, center, false, true, axes), fixed);
+      behind("layerNormalization", normOptions(scale, center, false, true, {-2}), deep);
+      behind("batchNormalization", normOptions(scale, center, true, true, {2}), deep);
     }
   // Used twice: the statistics are each use's own.
   check("batchNormalization, shared",
