@@ -1,6 +1,6 @@
-import { invalid, show } from '../errors.js';
+import { invalid } from '../errors.js';
 import type { Json } from '../native.js';
-import { custom, type Field, number, optional, parseOptions, text } from './options.js';
+import { custom, type Field, number, optional, parseInner, text } from './options.js';
 
 /**
  * Activations by name, those that every layer has. `hardSigmoid` is Keras 3's (x/6 + 0.5),
@@ -104,7 +104,7 @@ function activationOf(known: Readonly<Record<string, Parameters>>): Field<Activa
       ...(defaults.alpha === undefined ? {} : { alpha: optional(number({ min: 0 })) }),
       ...(defaults.beta === undefined ? {} : { beta: optional(number()) }),
     };
-    const parsed: Parameters = parseOptions(`${where}: ${option} ${show(name)}`, fields, given);
+    const parsed: Parameters = parseInner(where, option, fields, given);
     return {
       name,
       alpha: parsed.alpha ?? defaults.alpha ?? 0,

@@ -138,18 +138,22 @@ function describe(layer: RecurrentLayer): { [key: string]: Json } {
 function checkPair(layer: RecurrentLayer, backwardLayer: RecurrentLayer): void {
   for (const option of ['returnSequences', 'returnState', 'stateful']) {
     if (layer.options[option] !== backwardLayer.options[option]) {
-      throw conflict(
-        'bidirectional',
-        'backwardLayer',
-        `layer and backwardLayer differ in ${option}`,
-      );
+      throw conflict('bidirectional', `layer and backwardLayer differ in ${option}`, {
+        option: 'backwardLayer',
+        expected: `${option}: ${layer.options[option]}`,
+        received: `${option}: ${backwardLayer.options[option]}`,
+      });
     }
   }
   if (layer.options.goBackwards === backwardLayer.options.goBackwards) {
     throw conflict(
       'bidirectional',
-      'backwardLayer',
       'backwardLayer walks in the same direction as layer: set goBackwards: true on backwardLayer',
+      {
+        option: 'backwardLayer',
+        expected: `goBackwards: ${!layer.options.goBackwards}`,
+        received: `goBackwards: ${backwardLayer.options.goBackwards}`,
+      },
     );
   }
 }

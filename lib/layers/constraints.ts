@@ -1,6 +1,6 @@
-import { invalid, show } from '../errors.js';
+import { invalid } from '../errors.js';
 import type { Json } from '../native.js';
-import { custom, type Field, integer, number, parseOptions, text, withDefault } from './options.js';
+import { custom, type Field, integer, number, parseInner, text, withDefault } from './options.js';
 
 /** Constraints by name, with Keras' definitions and defaults. */
 export type ConstraintName = 'maxNorm' | 'nonNeg' | 'unitNorm';
@@ -47,5 +47,5 @@ function parse(value: unknown, option: string, where: string): Constraint {
     throw invalid(option, EXPECTED, name, where);
   }
   const fields = { name: text(), ...NUMBERS[name as ConstraintName] };
-  return parseOptions(`${where}: ${option} ${show(name)}`, fields, given) as Constraint;
+  return parseInner(where, option, fields, given) as Constraint;
 }

@@ -1,3 +1,4 @@
+import { show } from '../errors.js';
 import { activationDefault, type OutputActivationOption, outputActivation } from './activations.js';
 import type { ConstraintOption } from './constraints.js';
 import type { InitializerOption } from './initializers.js';
@@ -99,7 +100,11 @@ function layerOf(
 ): SimpleLayer {
   const isAboveOne = (value: unknown) => [value].flat().some((n) => n !== 1);
   if (isAboveOne(options.strides) && isAboveOne(options.dilationRate)) {
-    throw conflict(kind, 'dilationRate', 'strides and dilationRate cannot both be above 1');
+    throw conflict(kind, 'strides and dilationRate cannot both be above 1', {
+      option: 'dilationRate',
+      expected: '1, or strides of 1',
+      received: show(options.dilationRate),
+    });
   }
   return new SimpleLayer(kind, name, options);
 }

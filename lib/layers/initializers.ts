@@ -1,6 +1,6 @@
-import { invalid, show } from '../errors.js';
+import { invalid } from '../errors.js';
 import type { Json } from '../native.js';
-import { custom, type Field, number, parseOptions, text, withDefault } from './options.js';
+import { custom, type Field, number, parseInner, text, withDefault } from './options.js';
 
 /** Initializers by name, with Keras' definitions. */
 export type InitializerName =
@@ -71,15 +71,11 @@ function parse(value: unknown, option: string, where: string): Initializer {
   if (typeof name !== 'string' || !Object.hasOwn(NUMBERS, name)) {
     throw invalid(option, EXPECTED, name, where);
   }
-  const label = `${where}: ${option} ${show(name)}`;
-  const parsed = parseOptions(
-    label,
-    { name: text(), ...NUMBERS[name as InitializerName] },
-    given,
-  ) as Initializer;
+  const fields = { name: text(), ...NUMBERS[name as InitializerName] };
+  const parsed = parseInner(where, option, fields, given) as Initializer;
   const { min, max } = parsed;
   if (typeof min === 'number' && typeof max === 'number' && min > max) {
-    throw invalid('max', `a number >= min (${min})`, max, label);
+    throw invalid(`${option}.max`, `a number >= min (${min})`, max, where);
   }
   return parsed;
 }

@@ -143,6 +143,10 @@ export function checkLayer(value: unknown, name: string, where: string): Layer {
 }
 
 /** For options that exclude each other. */
-export function conflict(where: string, option: string, message: string): SluiceError {
-  return new SluiceError('CONFIG', `${where}: ${message}`, { layer: where, option });
+export function conflict(
+  layer: string,
+  message: string,
+  details: { option: string; expected: string; received: string },
+): SluiceError {
+  return new SluiceError('CONFIG', `${layer}: ${message}`, { layer, ...details });
 }

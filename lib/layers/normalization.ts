@@ -19,13 +19,15 @@ export interface NormalizationOptions {
 
 const statistic = (least: number, expected: string) =>
   custom<Float32Array>(expected, (value, name, where) => {
-    if (value instanceof Tensor) checkAlive(value, `${where}: ${name}`);
-    const data =
+    if (value instanceof Tensor) checkAlive(value, name, where);
+    const list: unknown[] =
       value instanceof Tensor
-        ? Float32Array.from(value.data)
-        : typeof value === 'number' || Array.isArray(value)
-          ? tensor(value as number | number[]).data
-          : undefined;
+        ? Array.from(value.data)
+        : Array.isArray(value)
+          ? Array.from(value)
+          : [value];
+    const isNumber = (item: unknown) => typeof item === 'number';
+    const data = list.every(isNumber) ? Float32Array.from(list as number[]) : undefined;
     if (!data?.length || !data.every((item) => Number.isFinite(item) && item >= least)) {
       throw invalid(name, expected, value, where);
     }
@@ -76,7 +78,12 @@ export class NormalizationLayer extends SimpleLayer {
       throw new SluiceError(
         'SHAPE_MISMATCH',
         `${this.label}: adapt expects [rows, ..., features] with at least one row, received ${shapeText(data.shape)}`,
-        { layer: this.label, expected: '[rows, ..., features]', received: shapeText(data.shape) },
+        {
+          layer: this.label,
+          option: 'data',
+          expected: '[rows, ..., features]',
+          received: shapeText(data.shape),
+        },
       );
     }
     const [mean, variance] = moments(data.data, features);
@@ -85,7 +92,12 @@ export class NormalizationLayer extends SimpleLayer {
       throw new SluiceError(
         'NON_FINITE',
         `${this.label}: adapt found mean ${mean[bad]} and variance ${variance[bad]} in feature ${bad}, expected finite numbers`,
-        { layer: this.label, option: 'data', received: `feature ${bad}` },
+        {
+          layer: this.label,
+          option: 'data',
+          expected: 'finite mean and variance',
+          received: `feature ${bad}`,
+        },
       );
     }
     this.#mean = mean;

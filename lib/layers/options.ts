@@ -28,20 +28,42 @@ export function parseOptions<F extends Fields>(
   options: unknown = {},
   refused: readonly string[] | Readonly<Record<string, string>> = [],
 ): Parsed<F> {
-  if (!isOptions(options)) throw invalid('options', 'an object', options, where);
+  return parseFields(where, fields, options, refused, 'options', '');
+}
+
+/** Checks what stands in an option that is an object: `kernelRegularizer.l1` in messages. */
+export function parseInner<F extends Fields>(
+  where: string,
+  option: string,
+  fields: F,
+  value: unknown,
+): Parsed<F> {
+  return parseFields(where, fields, value, [], option, `${option}.`);
+}
+
+function parseFields<F extends Fields>(
+  where: string,
+  fields: F,
+  options: unknown,
+  refused: readonly string[] | Readonly<Record<string, string>>,
+  label: string,
+  prefix: string,
+): Parsed<F> {
+  if (!isOptions(options)) throw invalid(label, 'an object', options, where);
   const given = options as Record<string, unknown>;
   for (const name of Object.keys(given)) {
     if (given[name] === undefined || Object.hasOwn(fields, name)) continue;
+    const known = Object.keys(fields).map((each) => prefix + each);
     throw (
       refusalOf(name, given[name], where, refused) ??
-      unknownName('option', name, Object.keys(fields), where)
+      unknownName('option', prefix + name, known, where)
     );
   }
   const result: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {
     const value = given[name];
     if (value === undefined && field.fallback) result[name] = field.fallback.value;
-    else result[name] = field.parse(value, name, where);
+    else result[name] = field.parse(value, prefix + name, where);
   }
   return result as Parsed<F>;
 }

@@ -1,6 +1,6 @@
 import { invalid } from '../errors.js';
 import type { Json } from '../native.js';
-import { custom, type Field, number, optional, parseOptions, withDefault } from './options.js';
+import { custom, type Field, number, optional, parseInner, withDefault } from './options.js';
 
 /** Regularizers by name, each with Keras' factor of 0.01. */
 export type RegularizerName = 'l1' | 'l2' | 'l1l2';
@@ -32,7 +32,7 @@ export function regularizer(): Field<Regularizer | null> {
       }
       if (value === null || typeof value !== 'object')
         throw invalid(option, EXPECTED, value, where);
-      const { l1, l2 } = parseOptions(`${where}: ${option}`, FACTORS, value);
+      const { l1, l2 } = parseInner(where, option, FACTORS, value);
       if (l1 === undefined && l2 === undefined) throw invalid(option, EXPECTED, value, where);
       return { l1: l1 ?? 0, l2: l2 ?? 0 };
     }),

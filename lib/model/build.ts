@@ -63,7 +63,12 @@ export function sequential(
       throw new SluiceError(
         'CONFIG',
         `sequential: layer ${i} (${layer.name ?? layer.kind}) returns ${result.length} values, use model({ inputs, outputs })`,
-        { layer: layer.name ?? layer.kind },
+        {
+          layer: layer.name ?? layer.kind,
+          option: `layers[${i}]`,
+          expected: 'a layer that returns one value',
+          received: `${result.length} values`,
+        },
       );
     }
     value = result;

@@ -1,5 +1,5 @@
 // From layers that were applied to each other to a plain description with names.
-import { SluiceError } from '../errors.js';
+import { type ErrorDetails, SluiceError, show } from '../errors.js';
 import type { OutputNames } from '../formats/modelFile.js';
 import type { GraphNode, Layer, SymbolicTensor } from '../layers/layer.js';
 import type { ModelDescription, NodeDescription } from '../native.js';
@@ -59,11 +59,23 @@ function orderedNodes(
   }
   for (const node of reached) {
     if (node.layer.kind === 'input' && !inputNodes.includes(node)) {
-      throw config(`the outputs need input ${nameText(node)}, which is not among the inputs`);
+      throw config(`the outputs need input ${nameText(node)}, which is not among the inputs`, {
+        layer: node.layer.name ?? node.layer.kind,
+        option: 'inputs',
+        expected: 'all inputs that outputs depend on',
+        received: show(inputs.map((value) => value.node.layer.name ?? 'input')),
+      });
     }
   }
   const idle = inputNodes.find((node) => !reached.has(node));
-  if (idle) throw config(`no output depends on input ${nameText(idle)}`);
+  if (idle) {
+    throw config(`no output depends on input ${nameText(idle)}`, {
+      layer: idle.layer.name ?? idle.layer.kind,
+      option: 'inputs',
+      expected: 'an input that an output depends on',
+      received: nameText(idle),
+    });
+  }
   const others = [...reached].filter((node) => node.layer.kind !== 'input');
   return [...inputNodes, ...others.sort((a, b) => a.id - b.id)];
 }
@@ -96,7 +108,10 @@ function nameNodes(
   for (const node of nodes) {
     const { name } = node.layer;
     if (name === undefined || !isOwner(node)) continue;
-    if (taken.has(name)) throw config(`two layers are named '${name}'`);
+    if (taken.has(name)) {
+      const details = { option: 'name', expected: 'a name of its own', received: show(name) };
+      throw config(`two layers are named '${name}'`, { layer: name, ...details });
+    }
     give(node, name);
   }
   // Names are counted in the order of creation, whatever the order of the inputs.
@@ -117,10 +132,14 @@ function nameNodes(
 function distinct(names: string[]): string[] {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
-    throw config(`two outputs are named '${twice}'; use a record of outputs`);
+    throw config(`two outputs are named '${twice}'; use a record of outputs`, {
+      option: 'outputs',
+      expected: 'names of their own',
+      received: show(names),
+    });
   return names;
 }
 
-function config(message: string): SluiceError {
-  return new SluiceError('CONFIG', `model: ${message}`);
+function config(message: string, details: ErrorDetails): SluiceError {
+  return new SluiceError('CONFIG', `model: ${message}`, details);
 }

@@ -118,19 +118,25 @@ export function tensor(data: unknown, shape?: readonly number[]): Tensor {
  * Checks that a tensor still is what it was when it was made: its buffer may have been detached
  * (transferred to a worker) or resized since, and JavaScript keeps nobody from writing to its fields.
  */
-export function checkAlive(value: Tensor, name: string): void {
+export function checkAlive(value: Tensor, name: string, where?: string): void {
   const { data, shape, dtype } = value;
-  if (!isDType(data, dtype)) throw invalid(name, 'a tensor as tensor(...) made it', data);
-  if (data.length !== elementCount(shape) || isDetached(data)) throw goneData(name, data, shape);
+  if (!isDType(data, dtype)) throw invalid(name, 'a tensor as tensor(...) made it', data, where);
+  if (data.length !== elementCount(shape) || isDetached(data))
+    throw goneData(name, data, shape, where);
 }
 
 /** For a tensor whose buffer was detached or resized since it was made. */
-export function goneData(name: string, data: TypedArray, shape: readonly number[]): SluiceError {
+export function goneData(
+  name: string,
+  data: TypedArray,
+  shape: readonly number[],
+  where?: string,
+): SluiceError {
   return unexpected(
     name,
     `${elementCount(shape)} values (shape ${shapeText(shape)})`,
     isDetached(data) ? 'a detached buffer' : `${data.length} values`,
-    undefined,
+    where,
     'the buffer was detached or resized after the tensor was made',
   );
 }

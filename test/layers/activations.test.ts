@@ -50,12 +50,16 @@ describe('activations', () => {
 
   it('take only the numbers that they have', async () => {
     const make = (activation: unknown) => () => layers.gru({ units: 1, activation } as never);
-    await refusal(make({ name: 'tanh', alpha: 1 }), 'INVALID_ARGUMENT', { option: 'alpha' });
-    await refusal(make({ name: 'elu', beta: 1 }), 'INVALID_ARGUMENT', { option: 'beta' });
+    await refusal(make({ name: 'tanh', alpha: 1 }), 'INVALID_ARGUMENT', {
+      option: 'activation.alpha',
+    });
+    await refusal(make({ name: 'elu', beta: 1 }), 'INVALID_ARGUMENT', {
+      option: 'activation.beta',
+    });
     await refusal(make({ name: 'hardSigmoidLegacy', alpha: 1 }), 'INVALID_ARGUMENT');
     const text = await refusalText(make({ name: 'elu', alpha: -1 }), 'INVALID_ARGUMENT');
     expect(text).toBe(
-      "gru: activation 'elu': expected a finite number >= 0 for alpha, received -1 of type number",
+      'gru: expected a finite number >= 0 for activation.alpha, received -1 of type number',
     );
   });
 });
@@ -69,11 +73,21 @@ describe('initializers', () => {
   it('check their numbers', async () => {
     const make = (kernelInitializer: unknown) => () =>
       layers.dense({ units: 1, kernelInitializer } as never);
-    await refusal(make({ name: 'uniform', min: 1, max: 0 }), 'INVALID_ARGUMENT', { option: 'max' });
-    await refusal(make({ name: 'uniform', min: 1 }), 'INVALID_ARGUMENT', { option: 'max' });
-    await refusal(make({ name: 'normal', stddev: -1 }), 'INVALID_ARGUMENT', { option: 'stddev' });
-    await refusal(make({ name: 'zeros', value: 1 }), 'INVALID_ARGUMENT', { option: 'value' });
+    await refusal(make({ name: 'uniform', min: 1, max: 0 }), 'INVALID_ARGUMENT', {
+      option: 'kernelInitializer.max',
+    });
+    await refusal(make({ name: 'uniform', min: 1 }), 'INVALID_ARGUMENT', {
+      option: 'kernelInitializer.max',
+    });
+    await refusal(make({ name: 'normal', stddev: -1 }), 'INVALID_ARGUMENT', {
+      option: 'kernelInitializer.stddev',
+    });
+    await refusal(make({ name: 'zeros', value: 1 }), 'INVALID_ARGUMENT', {
+      option: 'kernelInitializer.value',
+    });
     await refusal(make({ name: 'constant', value: Number.NaN }), 'INVALID_ARGUMENT');
-    await refusal(make({ name: 'orthogonal', gain: '1' }), 'INVALID_ARGUMENT', { option: 'gain' });
+    await refusal(make({ name: 'orthogonal', gain: '1' }), 'INVALID_ARGUMENT', {
+      option: 'kernelInitializer.gain',
+    });
   });
 });

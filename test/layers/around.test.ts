@@ -406,7 +406,7 @@ describe('what does not fit', () => {
       { received: 'gru' },
     );
     const frozen = layers.dense({ units: 2, trainable: false });
-    await refusal(of(frozen), 'CONFIG', { option: 'trainable' });
+    await refusal(of(frozen), 'CONFIG', { option: 'layer.trainable' });
   });
 });
 

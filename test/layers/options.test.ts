@@ -1,5 +1,5 @@
 // The options of every layer: what is refused, field by field.
-import { input, layers, SluiceError } from 'sluice';
+import { input, type Layer, layers, SluiceError } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { failureOf } from '../support/failure.js';
 import { afterHole, STRANGERS, THROWING } from '../support/hostile.js';
@@ -322,6 +322,34 @@ const WRONG_OPTIONS: Record<string, Record<string, readonly unknown[]>> = {
   },
 };
 
+/** Layer and option by name, what was expected and what came; inside of an option `option.member`. */
+function expectComplete({ details }: SluiceError, layer: string, option: string) {
+  expect(details).toEqual({
+    layer,
+    option: expect.stringMatching(new RegExp(`^${option}($|[.[])`)),
+    expected: expect.stringMatching(/./),
+    received: expect.stringMatching(/./),
+  });
+}
+
+/** What layers describe that is no option. */
+const FIXED: Record<string, string[]> = { normalization: ['epsilon', 'trainable'] };
+
+describe('these tables', () => {
+  it('have every layer, and every option of each', () => {
+    const aliases = ['layerNorm', 'batchNorm'];
+    const all = Object.keys(layers).filter((name) => !aliases.includes(name));
+    expect(Object.keys(LAYERS).sort()).toEqual([...all, 'input'].sort());
+    for (const [kind, { make, valid }] of Object.entries(LAYERS)) {
+      if (kind === 'input') continue;
+      const { options } = make(valid) as Layer;
+      const wrong = Object.keys(WRONG_OPTIONS[kind] ?? {});
+      const described = Object.keys(options).filter((option) => !FIXED[kind]?.includes(option));
+      expect(wrong, kind).toEqual(expect.arrayContaining([...described, 'name']));
+    }
+  });
+});
+
 describe.each(Object.keys(LAYERS))('%s', (kind) => {
   const { make, valid } = LAYERS[kind] as (typeof LAYERS)[string];
   const wrong = WRONG_OPTIONS[kind] as Record<string, readonly unknown[]>;
@@ -330,10 +358,17 @@ describe.each(Object.keys(LAYERS))('%s', (kind) => {
     const values = [...(wrong[option] ?? []), ...STRANGERS.map(([, value]) => value)];
     for (const value of values) {
       const error = await refusal(() => make({ ...valid, [option]: value }), 'INVALID_ARGUMENT');
-      // Where the value is an object, what is wrong may be further in.
-      const { layer, option: named } = error.details;
-      expect(`${layer} ${named}`).toMatch(new RegExp(`${kind}|${option}|data`));
+      expectComplete(error, kind, option);
       expect(error.message).toMatch(/expected|unknown option/);
+    }
+  });
+
+  it('refuses to be without what it needs', async () => {
+    for (const option of Object.keys(valid)) {
+      const { [option]: _, ...rest } = valid;
+      const error = await failureOf(() => make(rest));
+      expectComplete(error as SluiceError, kind, option);
+      expect((error as SluiceError).details.received).toBe('nothing');
     }
   });
 

@@ -7,7 +7,10 @@ int64_t ExtentRule::operator()(int64_t extent, const std::string& layer) const {
   if (extent < least)
     fail(Code::ShapeMismatch,
          cat(layer, ": its window reaches over ", least, " positions, the input has ", extent),
-         {.layer = layer, .expected = cat("at least ", least), .received = cat(extent)});
+         {.layer = layer,
+          .option = "inputs",
+          .expected = cat("at least ", least),
+          .received = cat(extent)});
   return (extent + shift) / stride;
 }
 

@@ -23,12 +23,18 @@ struct Raw {
 const Value& member(const Value& object, const char* key, const std::string& what) {
   object.asObject(what);
   if (const Value* found = object.find(key)) return *found;
-  fail(Code::Config, cat(what, " has no '", key, "'"), {.option = key});
+  fail(Code::Config, cat(what, " has no '", key, "'"),
+       {.layer = what, .option = key, .expected = "a value", .received = "nothing"});
 }
 
 std::pair<std::string, int64_t> readRef(const Value& value, const std::string& what) {
   const auto& pair = value.asArray(what);
-  if (pair.size() != 2) fail(Code::Config, cat(what, " must be [node name, output index]"));
+  if (pair.size() != 2)
+    fail(Code::Config, cat(what, " must be [node name, output index]"),
+         {.layer = what,
+          .option = "inputs",
+          .expected = "[node name, output index]",
+          .received = value.text()});
   return {pair[0].asString(what), pair[1].asInteger(what)};
 }
 
@@ -42,7 +48,10 @@ Raw readNode(const Value& value, size_t position) {
     fail(Code::Config,
          cat(what, ": a name has 1 to 200 characters, no '/' and no control character, received '",
              raw.name, "'"),
-         {.layer = raw.name, .option = "name"});
+         {.layer = raw.name,
+          .option = "name",
+          .expected = "1 to 200 characters, no '/'",
+          .received = cat("'", raw.name, "'")});
   raw.kind = member(value, "kind", raw.name).asString(raw.name + ": kind");
   raw.options = &member(value, "options", raw.name);
   for (const Value& input : member(value, "inputs", raw.name).asArray(raw.name + ": inputs"))
@@ -62,7 +71,10 @@ std::vector<size_t> topologicalOrder(const std::vector<Raw>& raws,
       const auto found = byName.find(name);
       if (found == byName.end())
         fail(Code::Config, cat(raws[i].name, ": there is no node '", name, "'"),
-             {.layer = raws[i].name, .received = name});
+             {.layer = raws[i].name,
+              .option = "inputs",
+              .expected = "the name of a node",
+              .received = name});
       readers[found->second].push_back(i);
       ++missing[i];
     };
@@ -83,19 +95,29 @@ std::vector<size_t> topologicalOrder(const std::vector<Raw>& raws,
     for (size_t i = 0; i < raws.size(); ++i)
       if (missing[i] > 0)
         fail(Code::Config, cat(raws[i].name, " is part of a cycle or reads from one"),
-             {.layer = raws[i].name});
+             {.layer = raws[i].name,
+              .option = "inputs",
+              .expected = "nodes that do not depend on it",
+              .received = "a cycle"});
   return order;
 }
 
 void buildInput(const Raw& raw, Node& node, int64_t& symbols, int64_t steps) {
   if (!raw.inputs.empty())
-    fail(Code::Config, raw.name + ": an input has no inputs", {.layer = raw.name});
+    fail(Code::Config, raw.name + ": an input has no inputs",
+         {.layer = raw.name,
+          .option = "inputs",
+          .expected = "none",
+          .received = cat(raw.inputs.size())});
   OptionReader options(raw.name, *raw.options);
-  const auto& extents = options.value("shape").asArray(raw.name + ": shape");
+  const auto& extents = options.array("shape");
   if (extents.empty() || extents.size() >= kMaxRank)
     fail(Code::Config,
          cat(raw.name, ": shape has 1 to ", kMaxRank - 1, " extents, received ", extents.size()),
-         {.layer = raw.name, .option = "shape"});
+         {.layer = raw.name,
+          .option = "shape",
+          .expected = cat("1 to ", kMaxRank - 1, " extents"),
+          .received = cat(extents.size())});
   NodeOutput output;
   output.shape.rank = static_cast<int32_t>(extents.size()) + 1;
   output.shape[0] = kBatchExtent;
@@ -108,7 +130,10 @@ void buildInput(const Raw& raw, Node& node, int64_t& symbols, int64_t steps) {
     output.shape[i] = extent.asInteger(raw.name + ": shape");
     if (output.shape[i] < 1 || output.shape[i] > kMaxElements)
       fail(Code::Config, cat(raw.name, ": an extent is from 1 to 2^40, received ", output.shape[i]),
-           {.layer = raw.name, .option = "shape"});
+           {.layer = raw.name,
+            .option = "shape",
+            .expected = "from 1 to 2^40",
+            .received = cat(output.shape[i])});
   }
   static constexpr DType kTypes[] = {DType::Float32, DType::Int32, DType::Bool};
   output.dtype = kTypes[options.choice("dtype", {"float32", "int32", "bool"})];
@@ -146,7 +171,10 @@ Graph Graph::parse(const Value& description, int64_t steps) {
     raws.push_back(readNode(items[i], i));
     if (!byName.emplace(raws.back().name, i).second)
       fail(Code::Config, cat("two nodes are called '", raws.back().name, "'"),
-           {.layer = raws.back().name});
+           {.layer = raws.back().name,
+            .option = "name",
+            .expected = "a name of its own",
+            .received = cat("'", raws.back().name, "'")});
   }
 
   Graph graph;
@@ -155,7 +183,10 @@ Graph Graph::parse(const Value& description, int64_t steps) {
     const auto found = byName.find(ref.first);
     if (found == byName.end())
       fail(Code::Config, cat(what, ": there is no node '", ref.first, "'"),
-           {.received = ref.first});
+           {.layer = what,
+            .option = "inputs",
+            .expected = "the name of a node",
+            .received = ref.first});
     const int node = position[found->second];
     const auto outputs =
         static_cast<int64_t>(graph.nodes[static_cast<size_t>(node)].outputs.size());
@@ -163,7 +194,10 @@ Graph Graph::parse(const Value& description, int64_t steps) {
       fail(Code::Config,
            cat(what, ": ", ref.first, " has ", outputs, " outputs, number ", ref.second,
                " is not there"),
-           {.layer = ref.first, .received = cat(ref.second)});
+           {.layer = what,
+            .option = "inputs",
+            .expected = cat("one of the ", outputs, " outputs of ", ref.first),
+            .received = cat(ref.second)});
     return ValueRef{node, static_cast<int>(ref.second)};
   };
 
@@ -197,7 +231,10 @@ Graph Graph::parse(const Value& description, int64_t steps) {
           fail(Code::ShapeMismatch,
                cat(raw.name, ": its parameters do not have the shapes of those of ", raw.sharedWith,
                    ", with which it shares them"),
-               {.layer = raw.name});
+               {.layer = raw.name,
+                .option = "inputs",
+                .expected = "the parameters of " + raw.sharedWith,
+                .received = "others"});
         node.parameters = owner.parameters;
         node.owner = raw.sharedWith;
       } else {
@@ -238,21 +275,47 @@ Graph Graph::parse(const Value& description, int64_t steps) {
   }
   for (size_t i = 0; i < raws.size(); ++i)
     if (raws[i].kind == "input") graph.inputs.push_back(position[i]);
-  if (graph.inputs.empty()) fail(Code::Config, "the model has no input");
+  if (graph.inputs.empty())
+    fail(Code::Config, "the model has no input",
+         {.option = "inputs", .expected = "at least one", .received = "none"});
   const auto& outputs = member(description, "outputs", "the model description").asArray("outputs");
-  if (outputs.empty()) fail(Code::Config, "the model has no output");
+  if (outputs.empty())
+    fail(Code::Config, "the model has no output",
+         {.option = "outputs", .expected = "at least one", .received = "none"});
   if (graph.inputs.size() > kMaxEnds || outputs.size() > kMaxEnds)
-    fail(Code::Unsupported, cat("a model has at most ", kMaxEnds, " inputs and outputs"));
+    fail(Code::Unsupported, cat("a model has at most ", kMaxEnds, " inputs and outputs"),
+         {.option = "outputs",
+          .expected = cat("at most ", kMaxEnds),
+          .received = cat(graph.inputs.size(), " and ", outputs.size())});
   for (const Value& output : outputs)
     graph.outputs.push_back(resolve(readRef(output, "outputs"), "outputs"));
   for (const ValueRef ref : graph.outputs)
     if (graph.at(ref).dtype != DType::Float32)
       fail(Code::Unsupported,
            graph.nodes[static_cast<size_t>(ref.node)].name + ": an output must be float32",
-           {.layer = graph.nodes[static_cast<size_t>(ref.node)].name});
+           {.layer = graph.nodes[static_cast<size_t>(ref.node)].name,
+            .option = "outputs",
+            .expected = "float32",
+            .received = dtypeName(graph.at(ref).dtype)});
+  graph.expectInputsUsed();
   requireMemory(static_cast<size_t>(graph.parameterFloats) * sizeof(float),
                 "the model's parameters");
   return graph;
+}
+
+void Graph::expectInputsUsed() const {
+  std::vector<bool> used(nodes.size());
+  for (const ValueRef ref : outputs) used[static_cast<size_t>(ref.node)] = true;
+  for (size_t i = nodes.size(); i-- > 0;)
+    for (const ValueRef ref : nodes[i].inputs)
+      if (used[i]) used[static_cast<size_t>(ref.node)] = true;
+  for (const int input : inputs)
+    if (const auto i = static_cast<size_t>(input); !used[i])
+      fail(Code::Config, "no output depends on input " + nodes[i].name,
+           {.layer = nodes[i].name,
+            .option = "inputs",
+            .expected = "an input that an output depends on",
+            .received = cat("'", nodes[i].name, "'")});
 }
 
 const Node* Graph::findNode(const std::string& name) const {

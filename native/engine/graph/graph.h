@@ -129,6 +129,8 @@ class Graph {
   }
   const Node* findNode(const std::string& name) const;
   int findParameter(const std::string& name) const;  // -1 if absent
+  // CONFIG naming an input on which no output depends.
+  void expectInputsUsed() const;
   // Freezes or thaws all parameters of a layer; INVALID_ARGUMENT if there is no such layer.
   void setTrainable(const std::string& layer, bool trainable);
 };

@@ -15,7 +15,8 @@ double member(const Value& value, const char* name, double otherwise, const std:
   if (found == nullptr) return otherwise;
   const double number = found->asNumber(cat(what, ".", name));
   if (!std::isfinite(number))
-    fail(Code::Config, cat(what, ".", name, " must be finite"), {.option = what});
+    fail(Code::Config, cat(what, ".", name, " must be finite"),
+         {.expected = "a finite number", .received = found->text()});
   return number;
 }
 
@@ -86,7 +87,8 @@ void orthonormalizeRows(std::vector<double>& a, int64_t rows, int64_t cols) {
 Initializer Initializer::parse(const Value& value, const std::string& what) {
   value.asObject(what);
   const Value* named = value.find("name");
-  if (named == nullptr) fail(Code::Config, cat(what, " has no name"), {.option = what});
+  if (named == nullptr)
+    fail(Code::Config, cat(what, " has no name"), {.expected = "a name", .received = value.text()});
   const std::string& name = named->asString(what);
   Initializer out;
   const auto scaled = [&](bool uniform, double scale, Fan fan) {
@@ -118,7 +120,7 @@ Initializer Initializer::parse(const Value& value, const std::string& what) {
     out.a = member(value, "gain", 1, what);
   } else {
     fail(Code::Config, cat(what, ": unknown initializer '", name, "'"),
-         {.option = what, .received = name});
+         {.expected = "the name of an initializer", .received = name});
   }
   return out;
 }

@@ -8,14 +8,17 @@ void LayerBuild::expectInputs(size_t least, size_t most) const {
   if (inputs.size() >= least && inputs.size() <= most) return;
   const std::string expected = least == most ? cat(least) : cat(least, " to ", most);
   fail(Code::Config, cat(name(), " takes ", expected, " inputs, received ", inputs.size()),
-       {.layer = name(), .expected = expected, .received = cat(inputs.size())});
+       {.layer = name(), .option = "inputs", .expected = expected, .received = cat(inputs.size())});
 }
 
 void LayerBuild::expectFloat(size_t input) const {
   if (inputs[input].dtype == DType::Float32) return;
   fail(Code::ShapeMismatch,
        cat(name(), ": input must be float32, received ", dtypeName(inputs[input].dtype)),
-       {.layer = name(), .expected = "float32", .received = dtypeName(inputs[input].dtype)});
+       {.layer = name(),
+        .option = "inputs",
+        .expected = "float32",
+        .received = dtypeName(inputs[input].dtype)});
 }
 
 void LayerBuild::expectKnownExtents(size_t input, int first) const {
@@ -26,7 +29,7 @@ void LayerBuild::expectKnownExtents(size_t input, int first) const {
   const std::string received = describeShape(shape);
   fail(Code::ShapeMismatch,
        cat(name(), ": the extents of the input must be known, received ", received),
-       {.layer = name(), .received = received});
+       {.layer = name(), .option = "inputs", .expected = "known extents", .received = received});
 }
 
 int LayerBuild::resolveAxis(size_t input, const std::string& option) const {
@@ -49,9 +52,10 @@ int LayerBuild::resolveAxis(size_t input, const std::string& option, int64_t axi
 void LayerBuild::expectSequence(size_t input) const {
   if (inputs[input].sequence) return;
   const std::string received = describeShape(inputs[input].shape);
-  fail(Code::ShapeMismatch,
-       cat(name(), ": input must be a sequence [batch,steps,...], received ", received),
-       {.layer = name(), .expected = "[batch,steps,...]", .received = received});
+  fail(
+      Code::ShapeMismatch,
+      cat(name(), ": input must be a sequence [batch,steps,...], received ", received),
+      {.layer = name(), .option = "inputs", .expected = "[batch,steps,...]", .received = received});
 }
 
 void LayerBuild::expectRank(size_t input, int rank, const char* layout) const {
@@ -61,7 +65,7 @@ void LayerBuild::expectRank(size_t input, int rank, const char* layout) const {
   fail(Code::ShapeMismatch,
        cat(name(), ": input must be ", layout, " with a known last extent, received ",
            describeShape(shape)),
-       {.layer = name(), .expected = layout, .received = describeShape(shape)});
+       {.layer = name(), .option = "inputs", .expected = layout, .received = describeShape(shape)});
 }
 
 void LayerBuild::addWeight(const std::string& parameter, const Shape& shape,
@@ -94,7 +98,7 @@ std::unique_ptr<Layer> makeLayer(const std::string& kind, const std::string& nam
     known += cat(known.empty() ? "'" : ", '", entry.kind, "'");
   }
   fail(Code::Unsupported, cat(name, ": unknown layer kind '", kind, "'; this build knows ", known),
-       {.layer = name, .expected = known, .received = kind});
+       {.layer = name, .option = "kind", .expected = known, .received = kind});
 }
 
 }  // namespace sluice

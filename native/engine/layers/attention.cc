@@ -21,7 +21,10 @@ void Attention::build(LayerBuild& build, int64_t heads, double factor) {
   if (values != keys && !isSymbol(values) && !isSymbol(keys))
     fail(Code::ShapeMismatch,
          cat(build.name(), ": the value has ", values, " steps, the key ", keys),
-         {.layer = build.name(), .expected = cat(values), .received = cat(keys)});
+         {.layer = build.name(),
+          .option = "inputs",
+          .expected = cat(values),
+          .received = cat(keys)});
 }
 
 ValueId Attention::mask(NodeContext& node) const {
@@ -116,7 +119,10 @@ class AttentionLayer final : public Layer {
     if (features != ofKey)
       fail(Code::ShapeMismatch,
            cat(build.name(), ": the query has ", features, " features, the key ", ofKey),
-           {.layer = build.name(), .expected = cat(features), .received = cat(ofKey)});
+           {.layer = build.name(),
+            .option = "inputs",
+            .expected = cat(features),
+            .received = cat(ofKey)});
     NodeOutput output = query;
     output.shape[2] = build.inputs[1].shape.last();
     build.outputs.push_back(output);

@@ -13,24 +13,32 @@ class BidirectionalLayer final : public Layer {
     merge_ =
         static_cast<Merge>(options.choice("mergeMode", {"concat", "sum", "ave", "mul", "none"}));
     options.boolean("trainable");
-    const Value& forward = options.value("layer");
-    const Value& own = options.value("backwardLayer");
-    readCore(build, forward, 0);
-    readCore(build, own.isNull() ? forward : own, 1);
+    const bool hasOwn = !options.value("backwardLayer").isNull();
+    readCore(build, "layer", 0);
+    readCore(build, hasOwn ? "backwardLayer" : "layer", 1);
     if (use_[0].returnSequences != use_[1].returnSequences ||
         use_[0].returnState != use_[1].returnState || use_[0].stateful != use_[1].stateful)
       fail(Code::Config,
            build.name() + ": both layers must agree in returnSequences, returnState and stateful",
-           {.layer = build.name(), .option = "backwardLayer"});
-    if (use_[0].goBackwards || (use_[1].goBackwards && own.isNull()))
+           {.layer = build.name(),
+            .option = "backwardLayer",
+            .expected = "the same returnSequences, returnState and stateful as layer",
+            .received = "others"});
+    if (use_[0].goBackwards)
       fail(Code::Config, build.name() + ": the forward layer cannot go backwards",
-           {.layer = build.name(), .option = "goBackwards"});
+           {.layer = build.name(),
+            .option = "layer.goBackwards",
+            .expected = "false",
+            .received = "true"});
     const int64_t h0 = core_[0]->units(), h1 = core_[1]->units();
     const bool equal = merge_ == Merge::Concat || merge_ == Merge::None;
     if (!equal && h0 != h1)
       fail(Code::ShapeMismatch,
            cat(build.name(), ": this mergeMode needs equal units, received ", h0, " and ", h1),
-           {.layer = build.name(), .option = "mergeMode"});
+           {.layer = build.name(),
+            .option = "mergeMode",
+            .expected = "'concat' or 'none', or equal units",
+            .received = cat(h0, " and ", h1, " units")});
 
     const int states = core_[0]->stateCount() + core_[1]->stateCount();
     fromGraph_ = takesStart(build, states);
@@ -127,19 +135,18 @@ class BidirectionalLayer final : public Layer {
  private:
   enum class Merge { Concat, Sum, Average, Multiply, None };
 
-  void readCore(LayerBuild& build, const Value& description, int d) {
-    const std::string what = build.name() + (d == 0 ? ": option layer" : ": option backwardLayer");
-    description.asObject(what);
-    const Value *kind = description.find("kind"), *options = description.find("options");
-    if (kind == nullptr || options == nullptr)
-      fail(Code::Config, what + " must be { kind, options }",
-           {.layer = build.name(), .option = "layer"});
-    OptionReader reader(build.name(), *options);
-    core_[d] = makeRecurrentCore(kind->asString(what), reader, use_[d]);
+  void readCore(LayerBuild& build, const char* option, int d) {
+    const OptionReader::Inner given = build.options.inner(option);
+    OptionReader reader(build.name(), given.options, option);
+    core_[d] = makeRecurrentCore(given.kind, reader, use_[d]);
     if (reader.has("trainable") && !reader.boolean("trainable"))
       fail(Code::Config,
-           what + ": one direction cannot be frozen alone; pass trainable: false to bidirectional",
-           {.layer = build.name(), .option = "trainable", .received = "false"});
+           cat(build.name(), ": option ", option,
+               ": one direction cannot be frozen alone; pass trainable: false to bidirectional"),
+           {.layer = build.name(),
+            .option = cat(option, ".trainable"),
+            .expected = "true",
+            .received = "false"});
     reader.finish();
   }
 

@@ -33,6 +33,7 @@ class ConcatenateLayer final : public Layer {
                  describeShape(build.inputs[0].shape), "; they may differ along axis ", resolved,
                  " only, whose extents must be known"),
              {.layer = build.name(),
+              .option = "inputs",
               .expected = describeShape(build.inputs[0].shape),
               .received = describeShape(input.shape)});
       for (int d = 1; d < rank; ++d)

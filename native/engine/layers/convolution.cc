@@ -24,7 +24,10 @@ class ConvolutionLayer final : public Layer {
     if (std::max(window_.stride[0], window_.stride[1]) > 1 &&
         std::max(window_.dilation[0], window_.dilation[1]) > 1)
       fail(Code::Config, build.name() + ": strides and dilationRate cannot both be above 1",
-           {.layer = build.name(), .option = "dilationRate"});
+           {.layer = build.name(),
+            .option = "dilationRate",
+            .expected = "1, or strides of 1",
+            .received = cat(std::max(window_.dilation[0], window_.dilation[1]))});
     const int64_t last =
         options.integer(depthwise_ ? "depthMultiplier" : "filters", 1, kMaxFilters);
     activation_ = OutputActivation(options, "activation");

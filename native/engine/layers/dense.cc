@@ -25,7 +25,10 @@ class DenseLayer final : public Layer {
       fail(Code::ShapeMismatch,
            cat(build.name(), ": the last extent of the input must be known, received ",
                describeShape(output.shape)),
-           {.layer = build.name(), .received = describeShape(output.shape)});
+           {.layer = build.name(),
+            .option = "inputs",
+            .expected = "a known last extent",
+            .received = describeShape(output.shape)});
     output.shape[output.shape.rank - 1] = units;
     build.outputs.push_back(output);
     build.addWeight("kernel", makeShape(features, units), kernel);

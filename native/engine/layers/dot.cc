@@ -31,6 +31,7 @@ class DotLayer final : public Layer {
              cat(build.name(), ": input ", i, " must have two or three axes, received ",
                  describeShape(shape)),
              {.layer = build.name(),
+              .option = "inputs",
               .expected = "[batch,features] or [batch,steps,features]",
               .received = describeShape(shape)});
       side_[i] = {shape.rank, build.resolveAxis(i, "axes", axes[i])};

@@ -24,7 +24,10 @@ class EmbeddingLayer final : public Layer {
       fail(Code::ShapeMismatch,
            cat(build.name(), ": input must be int32 of 2 to ", kMaxRank - 1, " axes, received ",
                dtypeName(input.dtype), " ", describeShape(input.shape)),
-           {.layer = build.name(), .expected = "int32", .received = dtypeName(input.dtype)});
+           {.layer = build.name(),
+            .option = "inputs",
+            .expected = "int32",
+            .received = dtypeName(input.dtype)});
     if (maskZero_ && input.shape.rank != 2)
       fail(Code::ShapeMismatch,
            cat(build.name(), ": with maskZero the input must be [batch,steps], received ",

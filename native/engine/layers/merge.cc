@@ -27,6 +27,7 @@ class MergeLayer final : public Layer {
              cat(build.name(), ": input ", i, " is ", describeShape(shape), ", input 0 is ",
                  describeShape(build.inputs[0].shape), "; they must be equal"),
              {.layer = build.name(),
+              .option = "inputs",
               .expected = describeShape(build.inputs[0].shape),
               .received = describeShape(shape)});
     }

@@ -18,7 +18,10 @@ class NormalizationLayer final : public Layer {
       fail(Code::ShapeMismatch,
            cat(build.name(), ": the last extent of the input must be known, received ",
                describeShape(build.inputs[0].shape)),
-           {.layer = build.name(), .received = describeShape(build.inputs[0].shape)});
+           {.layer = build.name(),
+            .option = "inputs",
+            .expected = "a known last extent",
+            .received = describeShape(build.inputs[0].shape)});
     Initializer one;
     one.a = 1;
     build.parameters.push_back({"mean", makeShape(features), Initializer{}, false});

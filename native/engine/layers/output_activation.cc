@@ -3,12 +3,8 @@
 namespace sluice {
 
 OutputActivation::OutputActivation(OptionReader& options, const std::string& name) {
-  const Value& value = options.value(name);
-  const std::string what = options.layer() + ": option " + name;
-  value.asObject(what);
-  const Value* named = value.find("name");
-  softmax_ = named != nullptr && named->asString(what) == "softmax";
-  if (!softmax_) spec_ = parseActivation(value, what);
+  softmax_ = options.activationName(name) == "softmax";
+  if (!softmax_) spec_ = options.outputActivation(name);
 }
 
 std::shared_ptr<const void> OutputActivation::softmaxAttributes(NodeContext& node,

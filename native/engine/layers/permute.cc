@@ -10,13 +10,12 @@ class PermuteLayer final : public Layer {
     build.expectInputs(1, 1);
     build.expectFloat(0);
     const NodeOutput& input = build.inputs[0];
-    const std::string what = build.name() + ": option dims";
-    const auto& dims = build.options.value("dims").asArray(what);
+    const auto dims = build.options.list("dims", 1, kMaxRank - 1);
     const auto rank = static_cast<size_t>(input.shape.rank);
     bool fits = dims.size() + 1 == rank;
     int32_t seen = 1;  // bit i: axis i is there
     for (size_t i = 1; fits && i < rank; ++i) {
-      const int64_t axis = dims[i - 1].asInteger(what);
+      const int64_t axis = dims[i - 1];
       fits = axis >= 1 && axis < static_cast<int64_t>(rank) && (seen >> axis & 1) == 0;
       if (!fits) break;
       seen |= 1 << axis;
@@ -25,7 +24,7 @@ class PermuteLayer final : public Layer {
     }
     if (!fits)
       fail(Code::ShapeMismatch,
-           cat(what, " must name each axis of ", describeShape(input.shape),
+           cat(build.name(), ": option dims must name each axis of ", describeShape(input.shape),
                " behind the batch once, from 1 to ", rank - 1),
            {.layer = build.name(),
             .option = "dims",

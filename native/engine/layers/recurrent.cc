@@ -139,12 +139,18 @@ void checkStart(const LayerBuild& build, const RecurrentCore& core, bool fromGra
   if (fromGraph && stateful)
     fail(Code::Config,
          build.name() + ": a stateful layer carries its own state and takes no initialState",
-         {.layer = build.name(), .option = "stateful"});
+         {.layer = build.name(),
+          .option = "stateful",
+          .expected = "false, or no initialState",
+          .received = "true"});
   if (learned && (fromGraph || stateful))
     fail(Code::Config,
          cat(build.name(), ": the state before the first step cannot be learned and ",
              fromGraph ? "given by apply" : "carried over from the call before"),
-         {.layer = build.name(), .option = "initialState", .received = "'learned'"});
+         {.layer = build.name(),
+          .option = "initialState",
+          .expected = "'zeros'",
+          .received = "'learned'"});
 }
 
 ValueId sumOf(NodeContext& node, ValueId a, ValueId b) {

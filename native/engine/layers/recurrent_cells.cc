@@ -230,7 +230,10 @@ std::unique_ptr<RecurrentCore> makeCellCore(const std::string& kind, OptionReade
   for (const CellKind& known : kKinds)
     if (kind == known.name) return std::make_unique<CellCore>(known, options);
   fail(Code::Unsupported, cat(options.layer(), ": '", kind, "' is not a recurrent layer"),
-       {.layer = options.layer(), .received = kind});
+       {.layer = options.layer(),
+        .option = "layer",
+        .expected = "a recurrent layer",
+        .received = kind});
 }
 
 std::unique_ptr<RecurrentCore> makeRecurrentCore(const std::string& kind, OptionReader& options,

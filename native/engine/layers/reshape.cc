@@ -37,19 +37,24 @@ class ReshapeLayer final : public Layer {
   // With the batch; -1 stays in place of the extent that follows from the others.
   Shape readTarget(LayerBuild& build) const {
     const std::string what = build.name() + ": option targetShape";
-    const auto& extents = build.options.value("targetShape").asArray(what);
+    const auto extents = build.options.list("targetShape", -1, kMaxElements);
     if (extents.empty() || extents.size() >= kMaxRank)
       fail(Code::Config,
            cat(what, " has 1 to ", kMaxRank - 1, " extents, received ", extents.size()),
-           {.layer = build.name(), .option = "targetShape", .received = cat(extents.size())});
+           {.layer = build.name(),
+            .option = "targetShape",
+            .expected = cat("1 to ", kMaxRank - 1, " extents"),
+            .received = cat(extents.size())});
     Shape target = makeShape(kBatchExtent);
     int open = 0;
-    for (const Value& extent : extents) {
-      const int64_t n = extent.asInteger(what);
+    for (const int64_t n : extents) {
       if (n == -1) ++open;
-      if ((n < 1 && n != -1) || n > kMaxElements || open > 1)
+      if (n == 0 || open > 1)
         fail(Code::Config, cat(what, ": extents are at least 1, one may be -1, received ", n),
-             {.layer = build.name(), .option = "targetShape", .received = cat(n)});
+             {.layer = build.name(),
+              .option = "targetShape",
+              .expected = "at least 1, or one -1",
+              .received = cat(n)});
       target[target.rank++] = n;
     }
     return target;

@@ -117,17 +117,12 @@ class TimeDistributedLayer final : public Layer {
     build.options.boolean("trainable");
     const NodeOutput& input = build.inputs[0];
     const std::string what = build.name() + ": option layer";
-    const Value& description = build.options.value("layer");
-    description.asObject(what);
-    const Value *kind = description.find("kind"), *options = description.find("options");
-    if (kind == nullptr || options == nullptr)
-      fail(Code::Config, what + " must be { kind, options }",
-           {.layer = build.name(), .option = "layer"});
-    OptionReader reader(build.name(), *options);
+    const OptionReader::Inner given = build.options.inner("layer");
+    OptionReader reader(build.name(), given.options, "layer");
     NodeOutput step{withoutSteps(input.shape), input.dtype, false, false};
     step.sequence = step.shape.rank >= 3;
     LayerBuild inner = build.inner(reader, {step});
-    inner_.kind = kind->asString(what);
+    inner_.kind = given.kind;
     inner_.name = build.name();
     inner_.layer = makeLayer(inner_.kind, build.name());
     inner_.layer->build(inner);
@@ -136,7 +131,10 @@ class TimeDistributedLayer final : public Layer {
                     [](const LayerBuild::ParameterSpec& parameter) { return parameter.trainable; });
     if (reader.has("trainable") && !reader.boolean("trainable") && trains)
       fail(Code::Config, what + ": freeze the layer by passing trainable: false to timeDistributed",
-           {.layer = build.name(), .option = "trainable", .received = "false"});
+           {.layer = build.name(),
+            .option = "layer.trainable",
+            .expected = "true",
+            .received = "false"});
     reader.finish();
     requireStepwise(build, inner);
     inner_.outputs = inner.outputs;
@@ -163,7 +161,10 @@ class TimeDistributedLayer final : public Layer {
   void requireStepwise(const LayerBuild& build, const LayerBuild& inner) const {
     const auto refuse = [&](const std::string& why) {
       fail(Code::Unsupported, cat(build.name(), ": ", inner_.kind, " cannot be its layer: ", why),
-           {.layer = build.name(), .option = "layer", .received = inner_.kind});
+           {.layer = build.name(),
+            .option = "layer",
+            .expected = "a layer that works on each step alone",
+            .received = inner_.kind});
     };
     if (inner.outputs.size() != 1) refuse("it gives several values");
     if (inner.outputs[0].shape.rank >= kMaxRank) refuse("the result has too many axes");
