@@ -1,8 +1,8 @@
 // What the recurrent layers have in common: their options, and how they are applied.
 import { invalid } from '../errors.js';
 import { type ActivationOption, activation, activationDefault } from './activations.js';
-import { type ConstraintOption, constraint } from './constraints.js';
-import { type InitializerOption, initializer } from './initializers.js';
+import type { ConstraintOption } from './constraints.js';
+import type { InitializerOption } from './initializers.js';
 import { Layer, type LayerOptions, type SymbolicTensor } from './layer.js';
 import {
   boolean,
@@ -14,29 +14,20 @@ import {
   parseOptions,
   withDefault,
 } from './options.js';
-import { type RegularizerOption, regularizer } from './regularizers.js';
+import type { RegularizerOption } from './regularizers.js';
+import { ACTIVITY, BIAS, type BiasOptions, KERNEL, type KernelOptions, weight } from './weights.js';
 
 /** Options of every recurrent layer; everything but `units` has Keras' default. */
-export interface SequenceOptions {
+export interface SequenceOptions extends KernelOptions, BiasOptions {
   /** Size of the hidden state, at least 1. */
   units: number;
   /** Of the candidate or the new state; default tanh. */
   activation?: ActivationOption;
-  useBias?: boolean;
-  /** Default glorotUniform, over the whole kernel. */
-  kernelInitializer?: InitializerOption;
-  biasInitializer?: InitializerOption;
-  /** Default: none, as for those below. */
-  kernelRegularizer?: RegularizerOption;
-  biasRegularizer?: RegularizerOption;
   /**
    * Of each of the layer's outputs, the states of `returnState` among them: divided by the number of
-   * rows; masked steps do not count.
+   * rows; masked steps do not count. Default: none.
    */
   activityRegularizer?: RegularizerOption;
-  /** Applied after each update; default: none, as for those below. */
-  kernelConstraint?: ConstraintOption;
-  biasConstraint?: ConstraintOption;
   /** true: the state of every step [B,T,units]; false (default): of the last one [B,units]. */
   returnSequences?: boolean;
   /** true: `apply` returns [output, ...final states]. */
@@ -108,14 +99,9 @@ export interface GatedOptions extends RecurrentOptions {
 export const SEQUENCE_FIELDS = {
   units: integer(1, 2 ** 30),
   activation: withDefault(activation(), activationDefault('tanh')),
-  useBias: withDefault(boolean(), true),
-  kernelInitializer: initializer('glorotUniform'),
-  biasInitializer: initializer('zeros'),
-  kernelRegularizer: regularizer(),
-  biasRegularizer: regularizer(),
-  activityRegularizer: regularizer(),
-  kernelConstraint: constraint(),
-  biasConstraint: constraint(),
+  ...KERNEL,
+  ...BIAS,
+  ...ACTIVITY,
   returnSequences: withDefault(boolean(), false),
   returnState: withDefault(boolean(), false),
   goBackwards: withDefault(boolean(), false),
@@ -129,9 +115,7 @@ export const SEQUENCE_FIELDS = {
 /** How {@link RecurrentOptions} are checked. */
 export const RECURRENT_FIELDS = {
   ...SEQUENCE_FIELDS,
-  recurrentInitializer: initializer('orthogonal'),
-  recurrentRegularizer: regularizer(),
-  recurrentConstraint: constraint(),
+  ...weight('recurrent', 'orthogonal'),
   dropout: withDefault(number({ min: 0, below: 1 }), 0),
   recurrentDropout: withDefault(number({ min: 0, below: 1 }), 0),
   recurrentDropConnect: withDefault(number({ min: 0, below: 1 }), 0),

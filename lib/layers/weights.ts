@@ -11,7 +11,7 @@ import { type Regularizer, type RegularizerOption, regularizer } from './regular
 
 /** Options of a kernel. */
 export interface KernelOptions {
-  /** Default glorotUniform. */
+  /** Default glorotUniform, over the whole kernel. */
   kernelInitializer?: InitializerOption;
   /** A penalty that is added to the loss; default: none, as of all regularizers. */
   kernelRegularizer?: RegularizerOption;

@@ -95,6 +95,8 @@ const VARIANTS: [label: string, kind: string, options: Options][] = [
   ['a gru as of 2014', 'gru', { resetAfter: false, updateGate: 'replace' }],
   ['a gru with relu', 'gru', { activation: 'relu', recurrentActivation: 'hardSigmoid' }],
   ['an lstm without bias', 'lstm', { useBias: false }],
+  ['an lstm with norms and clip', 'lstm', { layerNorm: true, clip: 0.8 }],
+  ['a gru with norms', 'gru', { layerNorm: true }],
 ];
 
 describe.each(DEVICES)('steps by hand on %s', (device) => {

@@ -73,6 +73,13 @@ const COMBINATIONS: Refused[] = [
     'gru',
     'initialState',
   ],
+  [
+    'norms of gates that are not computed together',
+    () => over(gru({ layerNorm: true, resetAfter: false }), sequence(5, 2)),
+    'CONFIG',
+    'gru',
+    'layerNorm',
+  ],
   ['a sequence for a cell', () => over2(layers.gruCell({ units: 3 })), SHAPE, 'gruCell', 'inputs'],
   [
     'directions of other units, summed',
