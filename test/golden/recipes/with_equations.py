@@ -98,12 +98,16 @@ def simple_rnn_step(x, states, own, options):
 STEPS = {"gru": gru_step, "lstm": lstm_step, "simpleRnn": simple_rnn_step}
 
 
+def own_weights(name, weights):
+    return {n[len(name) + 1:]: w for n, w in weights.items() if n.startswith(name + "/")}
+
+
 def run(prefix, x, initial, mask, weights, kind, options, backwards):
     """-> the outputs in the order of time, and the final states."""
     batch, steps, _ = x.shape
     states = list(initial) or [torch.zeros(batch, options["units"])] * STATES[kind]
     previous, outputs = torch.zeros(batch, options["units"]), [None] * steps
-    own = {n[len(prefix) + 1:]: w for n, w in weights.items() if n.startswith(prefix + "/")}
+    own = own_weights(prefix, weights)
     for t in reversed(range(steps)) if backwards else range(steps):
         new = STEPS[kind](x[:, t], states, own, options)
         if mask is None:
@@ -128,9 +132,8 @@ def recurrent(node, inputs, mask, weights):
 
 
 def cell(node, inputs, mask, weights):
-    kind, name = CELLS[node["kind"]], node.get("again", node["name"])
-    parameters = (weights.get(f"{name}/{n}") for n in ("kernel", "recurrent_kernel", "bias"))
-    states = STEPS[kind](inputs[0], inputs[1:], *parameters, node["options"])
+    own = own_weights(node.get("again", node["name"]), weights)
+    states = STEPS[CELLS[node["kind"]]](inputs[0], inputs[1:], own, node["options"])
     return [states[0], *states]
 
 
@@ -221,7 +224,7 @@ def seen(scores, mask, causal):
 def attention(node, inputs, mask, weights, value_mask):
     name, kind, options = node["name"], node["kind"], node["options"]
     query, value, key = inputs[0], inputs[1], inputs[-1]
-    own = {n[len(name) + 1:]: w for n, w in weights.items() if n.startswith(name + "/")}
+    own = own_weights(name, weights)
     if kind == "multiHeadAttention":
         project = lambda x, part: torch.einsum("btd,dnh->bnth", x, own[f"{part}/kernel"]) + (
             own[f"{part}/bias"][:, None] if f"{part}/bias" in own else 0)
