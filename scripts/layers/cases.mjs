@@ -88,6 +88,18 @@ export const RECURRENT = {
   'bidirectional gru': bothWays('gru'),
 };
 
+/** One step: the cases of the layer whose options a cell has, but for those whose names match. */
+const cell = (without) => ({
+  group: 'recurrent',
+  inputs: [VECTOR],
+  base: { units: 5 },
+  cases: RECURRENT_CASES.filter(({ options, base, given, memory }) => {
+    const ofLayers = /^(return.*|goBackwards|stateful|initialState|maskedOutput)$/;
+    const isOther = (name) => ofLayers.test(name) || without.test(name);
+    return !base && !given && !memory && !Object.keys(options).some(isOther);
+  }).map(({ options }) => options),
+});
+
 const activations =
   'relu tanh sigmoid linear softsign softplus elu leakyRelu hardSigmoid exponential selu silu gelu softmax'.split(
     ' ',
@@ -100,6 +112,20 @@ const penalized = [
   { biasRegularizer: 'l1l2' },
   { activityRegularizer: 'l1l2' },
   { kernelConstraint: 'maxNorm' },
+  { biasConstraint: 'nonNeg' },
+];
+const ofTable = [{ embeddingsRegularizer: 'l1l2' }, { embeddingsConstraint: 'maxNorm' }];
+const ofNorms = [
+  { gammaRegularizer: 'l1l2' },
+  { betaRegularizer: 'l1l2' },
+  { gammaConstraint: 'maxNorm' },
+  { betaConstraint: 'nonNeg' },
+];
+const ofDepthwise = [
+  { depthwiseRegularizer: 'l1l2' },
+  { biasRegularizer: 'l1l2' },
+  { activityRegularizer: 'l1l2' },
+  { depthwiseConstraint: 'maxNorm' },
   { biasConstraint: 'nonNeg' },
 ];
 const merging = { group: 'merging', inputs: [SEQUENCE, SEQUENCE], cases: [{}] };
@@ -144,6 +170,12 @@ export const LAYERS = {
       { backwardLayer: backwards },
     ],
   },
+  gruCell: cell(/^unitForgetBias$/),
+  lstmCell: cell(/^(resetAfter|updateGate)$/),
+  simpleRnnCell: cell(/^(recurrentActivation|resetAfter|updateGate|unitForgetBias)$/),
+  minGruCell: cell(
+    /^(recurrent.*|dropout|zoneout|layerNorm.*|clip|resetAfter|updateGate|unitForgetBias)$/,
+  ),
   dense: {
     group: 'dense',
     base: { units: 5 },
@@ -159,11 +191,23 @@ export const LAYERS = {
   },
   layerNormalization: {
     group: 'normalization',
-    cases: [{}, { center: false }, { scale: false }, { epsilon: 1e-5 }],
+    cases: [{}, { center: false }, { scale: false }, { epsilon: 1e-5 }, ...ofNorms],
+    more: [
+      { options: { axis: 1 }, inputs: [STEPS] },
+      { options: { axis: [1, 2] }, inputs: [STEPS] },
+    ],
   },
   batchNormalization: {
     group: 'normalization',
-    cases: [{}, { center: false }, { scale: false }, { epsilon: 1e-5 }, { momentum: 0.5 }],
+    cases: [
+      {},
+      { center: false },
+      { scale: false },
+      { epsilon: 1e-5 },
+      { momentum: 0.5 },
+      ...ofNorms,
+    ],
+    more: [{ options: { axis: 2 }, inputs: [IMAGE] }],
   },
   dropout: { group: 'normalization', base: { rate: 0.5 }, cases: [{}] },
   concatenate: { ...merging, more: [{ options: { axis: 1 }, inputs: [STEPS, STEPS] }] },
@@ -182,15 +226,21 @@ export const LAYERS = {
   multiHeadAttention: {
     ...attention,
     base: { numHeads: 2, keyDim: 4 },
-    cases: [{}, { valueDim: 5 }, { useBias: false }, ...seen],
+    cases: [{}, { valueDim: 5 }, { useBias: false }, ...seen, ...penalized],
   },
-  conv1d: { ...convolution, cases: [{}, ...windows, { padding: 'causal' }, ...around] },
-  conv2d: { ...convolution, inputs: [IMAGE], cases: [{}, ...windows, ...around] },
-  depthwiseConv1d: { ...depthwise, cases: [{}, ...windows, { depthMultiplier: 2 }, ...around] },
+  conv1d: {
+    ...convolution,
+    cases: [{}, ...windows, { padding: 'causal' }, ...around, ...penalized],
+  },
+  conv2d: { ...convolution, inputs: [IMAGE], cases: [{}, ...windows, ...around, ...penalized] },
+  depthwiseConv1d: {
+    ...depthwise,
+    cases: [{}, ...windows, { depthMultiplier: 2 }, ...around, ...ofDepthwise],
+  },
   depthwiseConv2d: {
     ...depthwise,
     inputs: [IMAGE],
-    cases: [{}, ...windows, { depthMultiplier: 2 }, ...around],
+    cases: [{}, ...windows, { depthMultiplier: 2 }, ...around, ...ofDepthwise],
   },
   maxPooling1d: pooling(SEQUENCE),
   averagePooling1d: pooling(SEQUENCE),
@@ -204,7 +254,7 @@ export const LAYERS = {
     group: 'steps',
     inputs: [IDS],
     base: { inputDim: 9, outputDim: 3 },
-    cases: [{}, { maskZero: true }],
+    cases: [{}, { maskZero: true }, ...ofTable],
   },
   masking: { group: 'steps', cases: [{}, { maskValue: 1 }] },
   reverse: { group: 'steps', cases: [{}] },
