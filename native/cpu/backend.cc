@@ -41,6 +41,12 @@ KernelTable float32Kernels() {
   set(Op::Split, cpu::kSplit);
   set(Op::Merge, cpu::kMerge);
   set(Op::MergeBackward, cpu::kMergeBackward);
+  set(Op::Elementwise, cpu::kElementwise);
+  set(Op::ElementwiseBackward, cpu::kElementwiseBackward);
+  set(Op::Reduce, cpu::kReduce);
+  set(Op::ReduceBackward, cpu::kReduceBackward);
+  set(Op::Slice, cpu::kSlice);
+  set(Op::SliceBackward, cpu::kSliceBackward);
   set(Op::Dropout, cpu::kDropout);
   set(Op::ScaleSteps, cpu::kScaleSteps);
   set(Op::Normalize, cpu::kNormalize);

@@ -19,6 +19,9 @@ extern const Kernel kAdditiveScores, kAdditiveScoresBackward;             // add
 extern const Kernel kReverse, kConcat, kSplit, kMaskSteps;                // layout.cc
 extern const Kernel kMerge, kMergeBackward, kMaskAnd, kAdd, kScaleSteps;  // elementwise.cc
 extern const Kernel kNormalize, kNormalizeBackward;
+extern const Kernel kElementwise, kElementwiseBackward;  // broadcast.cc
+extern const Kernel kReduce, kReduceBackward;            // reduce.cc
+extern const Kernel kSlice, kSliceBackward;              // slice.cc
 extern const Kernel kStepMask;                           // mask.cc
 extern const Kernel kEmbedding, kEmbeddingBackward;      // embedding.cc
 extern const Kernel kPermute, kRepeat, kRepeatBackward;  // permute.cc

@@ -39,7 +39,8 @@ int32_t run(const OpCall& call) noexcept {
   const auto& attr = call.attr<LossAttributes>();
   const Shape& shape = call.in[kPrediction].shape;
   const int64_t rows = shape.rows(), F = shape.last();
-  const float *p = input(call, kPrediction), *t = input(call, kTarget);
+  const float* p = input(call, kPrediction);
+  const float* t = attr.kind == LossKind::Value ? p : input(call, kTarget);
   const double* scale = input<double>(call, kScale);
   float* dp = output(call, kDPrediction);
   const RowWeights weights(call.in[kWeight], call.in[kMask], rows);

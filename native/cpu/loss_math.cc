@@ -65,7 +65,13 @@ void ElementLosses(const LossAttributes& loss, const float* p, const float* t, i
     const auto sigmoid = hn::Div(hn::IfThenElse(hn::Lt(x, zero), e, one), hn::Add(one, e));
     slope = hn::Sub(sigmoid, y);
   };
+  const auto itself = [&](VF x, VF, VF& value, VF& slope) HWY_ATTR {
+    value = x;
+    slope = one;
+  };
   switch (loss.kind) {
+    case LossKind::Value:
+      return EachElement(p, t, n, values, slopes, itself);
     case LossKind::MeanAbsoluteError:
       return EachElement(p, t, n, values, slopes, absolute);
     case LossKind::Huber:

@@ -38,6 +38,12 @@ KernelTable makeTable() {
   set(Op::Split, splitKernel());
   set(Op::Merge, mergeKernel<Real>());
   set(Op::MergeBackward, mergeBackwardKernel<Real>());
+  set(Op::Elementwise, elementwiseKernel<Real>());
+  set(Op::ElementwiseBackward, elementwiseBackwardKernel<Real>());
+  set(Op::Reduce, reduceKernel<Real>());
+  set(Op::ReduceBackward, reduceBackwardKernel<Real>());
+  set(Op::Slice, sliceKernel());
+  set(Op::SliceBackward, sliceBackwardKernel());
   set(Op::Dropout, dropoutKernel<Real>());
   set(Op::ScaleSteps, scaleStepsKernel<Real>());
   set(Op::Normalize, normalizeKernel<Real>());

@@ -56,6 +56,14 @@ Kernel mergeKernel();
 template <typename Real>
 Kernel mergeBackwardKernel();
 template <typename Real>
+Kernel elementwiseKernel();
+template <typename Real>
+Kernel elementwiseBackwardKernel();
+template <typename Real>
+Kernel reduceKernel();
+template <typename Real>
+Kernel reduceBackwardKernel();
+template <typename Real>
 Kernel dropoutKernel();
 template <typename Real>
 Kernel scaleStepsKernel();
@@ -116,6 +124,8 @@ Kernel splitKernel();
 Kernel maskStepsKernel();
 Kernel maskAndKernel();
 Kernel permuteKernel();
+Kernel sliceKernel();
+Kernel sliceBackwardKernel();
 
 // The data of an argument; nullptr where it is absent.
 template <typename T>

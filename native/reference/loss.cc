@@ -51,6 +51,8 @@ Element element(const LossAttributes& attr, double p, double t) {
       return {attr.delta * size - 0.5 * attr.delta * attr.delta, attr.delta * sign};
     case LossKind::BinaryCrossentropy:
       return {std::max(p, 0.0) - p * t + std::log1p(std::exp(-std::abs(p))), sigmoid(p) - t};
+    case LossKind::Value:
+      return {p, 1};
     default:
       return {e * e, 2 * e};
   }
@@ -82,7 +84,7 @@ double rowLoss(const LossAttributes& attr, const Real* p, const TensorView& targ
     }
     return value;
   }
-  const Real* t = target.as<const Real>() + row * F;
+  const Real* t = attr.kind == LossKind::Value ? p : target.as<const Real>() + row * F;
   double sum = 0;
   for (int64_t f = 0; f < F; ++f) {
     const Element at = element(attr, static_cast<double>(p[f]), static_cast<double>(t[f]));

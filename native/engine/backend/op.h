@@ -47,6 +47,12 @@ enum class Op : int32_t {
   Split,
   Merge,
   MergeBackward,
+  Elementwise,
+  ElementwiseBackward,
+  Reduce,
+  ReduceBackward,
+  Slice,
+  SliceBackward,
   Dropout,
   ScaleSteps,
   Normalize,
@@ -308,6 +314,7 @@ enum class LossKind : int32_t {
   BinaryCrossentropy,             // from logits: max(p,0) - p t + log(1+e^-|p|)
   CategoricalCrossentropy,        // from logits: logsumexp(p) sum(t) - sum(t p)
   SparseCategoricalCrossentropy,  // targets Int32 [...] without the last axis
+  Value,                          // the mean of what stands there; there is no target
 };
 struct LossAttributes {
   LossKind kind = LossKind::MeanSquaredError;

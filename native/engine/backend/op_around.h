@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "engine/backend/op_arithmetic.h"
 #include "engine/core/tensor.h"
 
 namespace sluice {
