@@ -16,6 +16,11 @@ export * as layers from './layers/index.js';
 export type { InitializerName, InitializerOption } from './layers/initializers.js';
 export { type InputOptions, input } from './layers/input.js';
 export { Layer, SymbolicTensor } from './layers/layer.js';
+export * as ops from './layers/ops/index.js';
+export type { Operand } from './layers/ops/operation.js';
+export type { ReduceOptions } from './layers/ops/reduce.js';
+export type { SliceOptions } from './layers/ops/shaping.js';
+export type { WeightNodeOptions } from './layers/ops/weight.js';
 export type { RegularizerName, RegularizerOption } from './layers/regularizers.js';
 export {
   type GraphOptions,

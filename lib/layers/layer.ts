@@ -72,6 +72,11 @@ export abstract class Layer {
     return {};
   }
 
+  /** @internal What names are made of where the user gave none: gru, gru_1, ... */
+  get baseName(): string {
+    return this.kind;
+  }
+
   /** How the layer is called in messages. */
   protected get label(): string {
     return this.name ?? this.kind;

@@ -119,7 +119,7 @@ function nameNodes(
   for (const node of [...nodes].sort((a, b) => a.id - b.id)) {
     if (names.has(node)) continue;
     const owner = owners.get(node.layer) as GraphNode;
-    const base = isOwner(node) ? node.layer.kind : `${names.get(owner)}_shared`;
+    const base = isOwner(node) ? node.layer.baseName : `${names.get(owner)}_shared`;
     let i = counts.get(base) ?? (isOwner(node) ? 0 : 1);
     const numbered = () => (i === 0 ? base : `${base}_${i}`);
     while (taken.has(numbered())) i++;

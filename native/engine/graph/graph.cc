@@ -145,6 +145,31 @@ void buildInput(const Raw& raw, Node& node, int64_t& symbols, int64_t steps) {
   node.outputs.push_back(output);
 }
 
+void requireRows(const Raw& raw, const Layer& layer, const std::vector<NodeOutput>& inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (!inputs[i].batched && !layer.takesWeights())
+      fail(Code::ShapeMismatch,
+           cat(raw.name, ": input ", i, " is a weight ", describeShape(inputs[i].shape),
+               ", which has no rows; a ", raw.kind, " layer takes none"),
+           {.layer = raw.name,
+            .expected = "a value with a batch axis",
+            .received = describeShape(inputs[i].shape)});
+}
+
+void checkModelOutput(const Node& node, const NodeOutput& output) {
+  if (output.dtype != DType::Float32)
+    fail(Code::Unsupported, node.name + ": an output must be float32", {.layer = node.name});
+  const int least = output.sequence ? 3 : 2;
+  if (!output.batched || output.shape.rank < least)
+    fail(Code::ShapeMismatch,
+         cat(node.name, ": an output must be ", least == 3 ? "[batch,steps,...]" : "[batch,...]",
+             " with values behind it, received ", describeShape(output.shape),
+             output.batched ? "; keep the reduced axis" : ", a weight"),
+         {.layer = node.name,
+          .expected = least == 3 ? "at least three axes" : "at least two axes",
+          .received = describeShape(output.shape)});
+}
+
 // Outputs for one row of one step each: whatever the run, they take at least that.
 void checkOutputs(const Node& node) {
   for (const NodeOutput& output : node.outputs) {
@@ -217,6 +242,7 @@ Graph Graph::parse(const Value& description, int64_t steps) {
       OptionReader options(raw.name, *raw.options);
       LayerBuild build(graph, options, std::move(inputs), steps);
       node.layer = makeLayer(raw.kind, raw.name);
+      requireRows(raw, *node.layer, build.inputs);
       node.layer->build(build);
       options.finish();
       node.outputs = std::move(build.outputs);
@@ -290,13 +316,7 @@ Graph Graph::parse(const Value& description, int64_t steps) {
   for (const Value& output : outputs)
     graph.outputs.push_back(resolve(readRef(output, "outputs"), "outputs"));
   for (const ValueRef ref : graph.outputs)
-    if (graph.at(ref).dtype != DType::Float32)
-      fail(Code::Unsupported,
-           graph.nodes[static_cast<size_t>(ref.node)].name + ": an output must be float32",
-           {.layer = graph.nodes[static_cast<size_t>(ref.node)].name,
-            .option = "outputs",
-            .expected = "float32",
-            .received = dtypeName(graph.at(ref).dtype)});
+    checkModelOutput(graph.nodes[static_cast<size_t>(ref.node)], graph.at(ref));
   graph.expectInputsUsed();
   requireMemory(static_cast<size_t>(graph.parameterFloats) * sizeof(float),
                 "the model's parameters");

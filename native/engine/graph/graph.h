@@ -77,6 +77,8 @@ struct NodeOutput {
   bool sequence = false;
   bool masked = false;
   bool alwaysMasked = false;
+  // False: made of weights alone. There is no batch axis, the shape is all there is.
+  bool batched = true;
 };
 
 struct Node {

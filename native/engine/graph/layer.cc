@@ -37,15 +37,16 @@ int LayerBuild::resolveAxis(size_t input, const std::string& option) const {
 }
 
 int LayerBuild::resolveAxis(size_t input, const std::string& option, int64_t axis) const {
-  const Shape& shape = inputs[input].shape;
+  const auto& [shape, batched] = std::pair(inputs[input].shape, inputs[input].batched);
+  const int first = batched ? 1 : 0;
   const int64_t resolved = axis < 0 ? axis + shape.rank : axis;
-  if (resolved >= 1 && resolved < shape.rank) return static_cast<int>(resolved);
+  if (resolved >= first && resolved < shape.rank) return static_cast<int>(resolved);
   fail(Code::Config,
        cat(name(), ": option ", option, " ", axis, " is not an axis of ", describeShape(shape),
-           " behind the batch"),
+           batched ? " behind the batch" : ""),
        {.layer = name(),
         .option = option,
-        .expected = cat("an axis from 1 to ", shape.rank - 1),
+        .expected = cat("an axis from ", first, " to ", shape.rank - 1),
         .received = cat(axis)});
 }
 

@@ -63,6 +63,7 @@ class LayerBuild {
   void expectKnownExtents(size_t input, int first) const;
   // An option that names an axis of input i behind the batch, perhaps from the end; CONFIG.
   int resolveAxis(size_t input, const std::string& option) const;
+  // The same of a number that was read from it, for inputs that may be weights: those have no batch.
   int resolveAxis(size_t input, const std::string& option, int64_t axis) const;
   // SHAPE_MISMATCH unless input i has steps.
   void expectSequence(size_t input) const;
@@ -88,6 +89,8 @@ class Layer {
   virtual void backward(NodeContext& node) const = 0;
   // Why it cannot be stepped in a stream; empty if it can.
   virtual std::string whyNotStreamable(const Node&) const { return {}; }
+  // Whether inputs may be weights, which have no batch axis.
+  virtual bool takesWeights() const { return false; }
   // Whether a row of the result depends on other rows of the batch.
   virtual bool mixesRows() const { return false; }
 };

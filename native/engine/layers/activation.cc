@@ -13,6 +13,7 @@ class ActivationLayer final : public Layer {
     activation_ = OutputActivation(build.options, "activation");
     build.outputs.push_back(build.inputs[0]);
   }
+  bool takesWeights() const override { return true; }
   void forward(NodeContext& node) const override {
     if (activation_.isLinear()) return node.setOut(0, node.in(0));
     activation_.forward(node, node.in(0), node.out(0));

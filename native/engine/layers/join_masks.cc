@@ -1,12 +1,20 @@
 #include "engine/layers/join_masks.h"
 
+#include <numeric>
+
 namespace sluice {
 
 JoinedMask joinMasks(NodeContext& node, int inputs) {
+  std::vector<int> all(static_cast<size_t>(inputs));
+  std::iota(all.begin(), all.end(), 0);
+  return joinMasks(node, all);
+}
+
+JoinedMask joinMasks(NodeContext& node, const std::vector<int>& inputs) {
   JoinedMask joined;
-  for (int i = 0; i < inputs; ++i) {
+  for (const int i : inputs) {
     const ValueId other = node.mask(i);
-    joined.disagree = joined.disagree || (i > 0 && other != joined.mask);
+    joined.disagree = joined.disagree || (i != inputs[0] && other != joined.mask);
     if (other == kNoValue || other == joined.mask) continue;
     if (joined.mask == kNoValue) {
       joined.mask = other;

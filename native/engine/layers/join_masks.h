@@ -12,6 +12,8 @@ struct JoinedMask {
   bool disagree = false;
 };
 JoinedMask joinMasks(NodeContext& node, int inputs);
+// Of these inputs alone.
+JoinedMask joinMasks(NodeContext& node, const std::vector<int>& inputs);
 
 // Likewise of what a graph knows beforehand.
 void joinMasked(const std::vector<NodeOutput>& inputs, NodeOutput& output);

@@ -61,5 +61,12 @@ std::unique_ptr<Layer> makeSimpleRnnLayer();
 std::unique_ptr<Layer> makeSoftmaxLayer();
 std::unique_ptr<Layer> makeSubtractLayer();
 std::unique_ptr<Layer> makeTimeDistributedLayer();
+// Of `ops`.
+std::unique_ptr<Layer> makeElementwiseLayer();
+std::unique_ptr<Layer> makeMatmulLayer();
+std::unique_ptr<Layer> makeReduceLayer();
+std::unique_ptr<Layer> makeSliceLayer();
+std::unique_ptr<Layer> makeStopGradientLayer();
+std::unique_ptr<Layer> makeWeightLayer();
 
 }  // namespace sluice

@@ -34,6 +34,34 @@ void requireProduct(const PlanOp& op, const TensorView* in) {
        {.layer = op.layer, .expected = cat(ofB), .received = cat(ofA)});
 }
 
+// Only an extent that was 1 from the start stands for any number.
+void requireBroadcast(const Plan& plan, const PlanOp& op, const TensorView* views) {
+  const Shape& result = views[op.in.size()].shape;
+  for (size_t i = 0; i < elementwise::kMask; ++i) {
+    if (op.in[i] == kNoValue) continue;
+    const Shape &declared = plan.values[static_cast<size_t>(op.in[i])].shape,
+                &shape = views[i].shape;
+    for (int axis = 0; axis < result.rank; ++axis)
+      if (shape[axis] != result[axis] && declared[axis] != 1)
+        fail(Code::ShapeMismatch,
+             cat(op.layer, ": operand ", i, " is ", toString(shape), ", the result ",
+                 toString(result)),
+             {.layer = op.layer, .expected = toString(result), .received = toString(shape)});
+  }
+}
+
+void requireSlice(const PlanOp& op, const TensorView* views) {
+  const auto& attributes = *static_cast<const SliceAttributes*>(op.attributes.get());
+  const int64_t extent = views[0].shape[attributes.axis],
+                taken = views[1].shape[attributes.axis];
+  const int64_t first = attributes.begin(extent);
+  if (first >= 0 && first + (taken - 1) * attributes.step < extent) return;
+  fail(Code::ShapeMismatch,
+       cat(op.layer, ": a slice of ", taken, " positions from ", attributes.start, " by ",
+           attributes.step, " does not lie within ", extent),
+       {.layer = op.layer, .option = "axis", .received = cat(extent)});
+}
+
 }  // namespace
 
 BoundPlan::BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Backend& device,
@@ -99,6 +127,8 @@ void BoundPlan::bindShapes() {
       }
     }
     if (op.op == Op::HeadProduct) requireProduct(op, &views_[bound.firstView]);
+    if (op.op == Op::Elementwise) requireBroadcast(*plan_, op, &views_[bound.firstView]);
+    if (op.op == Op::Slice) requireSlice(op, &views_[bound.firstView]);
     ops_.push_back(bound);
   }
 }

@@ -65,7 +65,7 @@ class PlanBuilder::Context final : public NodeContext {
     ValueId& value = own_.outputs[static_cast<size_t>(output)];
     if (value == kNoValue) {
       const NodeOutput& spec = node().outputs[static_cast<size_t>(output)];
-      value = newValue(spec.shape, spec.dtype);
+      value = spec.batched ? newValue(spec.shape, spec.dtype) : newWeights(spec.shape);
     }
     return value;
   }

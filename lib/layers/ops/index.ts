@@ -1,0 +1,52 @@
+// The operations by their public names: `ops.add(...)`. Names are Keras'; those in short are TF.js'.
+export {
+  elu,
+  gelu,
+  relu,
+  selu,
+  sigmoid,
+  silu,
+  softmax,
+  softplus,
+  softsign,
+  tanh,
+} from './activations.js';
+export {
+  abs,
+  add,
+  clip,
+  cos,
+  divide,
+  equal,
+  exp,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  log,
+  log1p,
+  maximum,
+  minimum,
+  multiply,
+  multiply as mul,
+  negative,
+  notEqual,
+  power,
+  sign,
+  sin,
+  sqrt,
+  square,
+  subtract,
+  where,
+} from './elementwise.js';
+export { logSumExp, max, mean, min, sum } from './reduce.js';
+export {
+  concatenate,
+  concatenate as concat,
+  matmul,
+  reshape,
+  slice,
+  stopGradient,
+  transpose,
+} from './shaping.js';
+export { weight } from './weight.js';
