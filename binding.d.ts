@@ -138,6 +138,15 @@ export declare class Snapshot {
   dispose(): void;
 }
 
+/**
+ * A loss or a metric that a user wrote: nodes as those of a model, of which those of kind 'target' and
+ * 'prediction' stand for what is compared, and which value it is.
+ */
+export interface WrittenGraph {
+  nodes: NodeDescription[];
+  value: [string, number];
+}
+
 export interface LossSpec {
   kind:
     | 'meanSquaredError'
@@ -145,10 +154,13 @@ export interface LossSpec {
     | 'huber'
     | 'binaryCrossentropy'
     | 'categoricalCrossentropy'
-    | 'sparseCategoricalCrossentropy';
+    | 'sparseCategoricalCrossentropy'
+    | 'custom';
   delta: number;
   /** Weight of this output's loss in the total. */
   weight: number;
+  /** Of a custom loss, else null. */
+  graph: WrittenGraph | null;
 }
 
 export interface MetricSpec {
@@ -157,8 +169,11 @@ export interface MetricSpec {
     | 'meanAbsoluteError'
     | 'binaryAccuracy'
     | 'categoricalAccuracy'
-    | 'sparseCategoricalAccuracy';
+    | 'sparseCategoricalAccuracy'
+    | 'custom';
   threshold: number;
+  /** Of a custom metric, else null. */
+  graph: WrittenGraph | null;
 }
 
 export interface OptimizerSpec {

@@ -60,7 +60,13 @@ export type {
 } from './training/gradients.js';
 export type { MaskOptions } from './training/inputs.js';
 export type { Logs } from './training/logs.js';
-export { type Loss, type LossName, type LossOption, losses } from './training/losses.js';
+export {
+  type Loss,
+  type LossFunction,
+  type LossName,
+  type LossOption,
+  losses,
+} from './training/losses.js';
 export { type Metric, type MetricName, type MetricOption, metrics } from './training/metrics.js';
 export { type Optimizer, type OptimizerOption, optimizers } from './training/optimizers.js';
 export type { PredictOptions } from './training/predict.js';

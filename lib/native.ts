@@ -38,6 +38,7 @@ export type {
   Snapshot,
   StateInfo,
   TypedArray,
+  WrittenGraph,
 } from '../binding.js';
 export { toSluiceError } from './addon/errors.js';
 

@@ -29,12 +29,14 @@ export function encode(core: ModelCore): Uint8Array[] {
 
 /** Losses, metrics and optimizer; where a model runs is a matter of the machine, not of the file. */
 function describeCompiled({ outputs, optimizer }: Compiled): Json {
-  return {
+  // As it stands in the file, where what is undefined is not there.
+  const described = {
     losses: outputs.map(({ loss }) => ({ ...loss })),
     lossWeights: outputs.map(({ weight }) => weight),
     metrics: outputs.map(({ metrics }) => metrics.map((metric) => ({ ...metric }))),
     optimizer: { ...optimizer },
   };
+  return JSON.parse(JSON.stringify(described)) as Json;
 }
 
 /** See `Model.save`. */

@@ -36,7 +36,8 @@ export interface CompileOptions extends RunSettings {
   optimizer?: OptimizerOption;
   /**
    * One loss for all outputs, or one an output: an array in their order or a record by output name.
-   * The cross-entropies take LOGITS: no sigmoid or softmax before them.
+   * The cross-entropies take LOGITS: no sigmoid or softmax before them. A function of targets and
+   * predictions, made of `ops`, is a loss of one's own.
    */
   loss: LossOption | readonly LossOption[] | Readonly<Record<string, LossOption>>;
   /** Weights of the outputs' losses in the total; default 1. */
@@ -130,9 +131,14 @@ export function mergeSettings(
 /** As the addon takes it. */
 export function compileSpec(compiled: Compiled): CompileSpec {
   return {
-    losses: compiled.outputs.map(({ loss, weight }) => ({ ...loss, weight })),
+    losses: compiled.outputs.map(({ loss: { kind, delta, graph = null }, weight }) => ({
+      kind,
+      delta,
+      weight,
+      graph,
+    })),
     metrics: compiled.outputs.map((output) =>
-      output.metrics.map(({ kind, threshold }) => ({ kind, threshold })),
+      output.metrics.map(({ kind, threshold, graph = null }) => ({ kind, threshold, graph })),
     ),
     optimizer: { ...compiled.optimizer },
   };
@@ -140,7 +146,7 @@ export function compileSpec(compiled: Compiled): CompileSpec {
 
 /** A single loss is that of all outputs. */
 function lossPerOutput(value: unknown, names: readonly string[]): unknown[] {
-  return typeof value === 'string' || isLoss(value, names)
+  return typeof value === 'string' || typeof value === 'function' || isLoss(value, names)
     ? names.map(() => value)
     : perOutput(value, names, 'loss');
 }

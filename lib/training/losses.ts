@@ -1,6 +1,9 @@
 import { invalid } from '../errors.js';
 import { type Field, number, oneOf, parseOptions, withDefault } from '../layers/options.js';
-import type { LossSpec } from '../native.js';
+import type { LossSpec, WrittenGraph } from '../native.js';
+import { type LossFunction, traceLoss, writtenGraph } from './written.js';
+
+export type { LossFunction } from './written.js';
 
 /**
  * Losses by name. The cross-entropies take LOGITS: the last layer has no activation, the loss applies
@@ -21,10 +24,15 @@ export interface Loss {
   readonly kind: LossSpec['kind'];
   /** Huber: where the loss turns from a square into a line. */
   readonly delta: number;
+  /** Of a loss that was written as a function. */
+  readonly graph?: WrittenGraph | undefined;
 }
 
-/** A name or what {@link losses} made. */
-export type LossOption = LossName | Loss;
+/**
+ * A name, what {@link losses} made, or a function:
+ * `(yTrue, yPred) => ops.log(ops.add(1, ops.square(ops.subtract(yPred, yTrue))))`.
+ */
+export type LossOption = LossName | Loss | LossFunction;
 
 const KINDS: Record<LossName, LossSpec['kind']> = {
   mse: 'meanSquaredError',
@@ -52,12 +60,15 @@ export const losses = {
   },
 };
 
-const EXPECTED = `one of ${Object.keys(KINDS).join(', ')}, or losses.huber({ delta })`;
+const EXPECTED = `one of ${Object.keys(KINDS).join(', ')}, losses.huber({ delta }), or a function (yTrue, yPred) => value`;
 
 /** Turns what the user gave into a loss. */
 export function parseLoss(value: unknown, name: string): Loss {
   if (typeof value === 'string' && Object.hasOwn(KINDS, value)) {
     return { kind: KINDS[value as LossName], delta: 1 };
+  }
+  if (typeof value === 'function') {
+    return { kind: 'custom', delta: 1, graph: traceLoss(value as LossFunction, name) };
   }
   if (value !== null && typeof value === 'object' && 'kind' in value) {
     const kind: Field<LossSpec['kind']> = oneOf(
@@ -67,8 +78,9 @@ export function parseLoss(value: unknown, name: string): Loss {
       'binaryCrossentropy',
       'categoricalCrossentropy',
       'sparseCategoricalCrossentropy',
+      'custom',
     );
-    return parseOptions('compile', { kind, ...DELTA }, value);
+    return parseOptions('compile', { kind, ...DELTA, graph: writtenGraph() }, value);
   }
   throw invalid(name, EXPECTED, value, 'compile');
 }

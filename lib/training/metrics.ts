@@ -1,6 +1,7 @@
 import { invalid, SluiceError } from '../errors.js';
 import { number, oneOf, parseOptions, text, withDefault } from '../layers/options.js';
-import type { LossSpec, MetricSpec } from '../native.js';
+import type { LossSpec, MetricSpec, WrittenGraph } from '../native.js';
+import { type LossFunction, traceLoss, writtenGraph } from './written.js';
 
 /**
  * Metrics by name; the name is also the key in logs and in the history. 'accuracy' is the one that
@@ -22,10 +23,12 @@ export interface Metric {
   readonly name: string;
   readonly kind: MetricSpec['kind'];
   readonly threshold: number;
+  /** Of a metric that was written as a function. */
+  readonly graph?: WrittenGraph | undefined;
 }
 
-/** A name or what {@link metrics} made. */
-export type MetricOption = MetricName | Metric;
+/** A name, what {@link metrics} made, or a function, whose name is then the key in logs. */
+export type MetricOption = MetricName | Metric | LossFunction;
 
 const KINDS: Record<Exclude<MetricName, 'accuracy'>, MetricSpec['kind']> = {
   mse: 'meanSquaredError',
@@ -50,8 +53,10 @@ const FULL = {
     'binaryAccuracy',
     'categoricalAccuracy',
     'sparseCategoricalAccuracy',
+    'custom',
   ),
   threshold: withDefault(number(), 0),
+  graph: writtenGraph(),
 };
 
 /** Metrics that have numbers of their own. */
@@ -68,7 +73,7 @@ export const metrics = {
   },
 };
 
-const EXPECTED = `one of accuracy, ${Object.keys(KINDS).join(', ')}, or metrics.binaryAccuracy({ threshold })`;
+const EXPECTED = `one of accuracy, ${Object.keys(KINDS).join(', ')}, metrics.binaryAccuracy({ threshold }), or a function (yTrue, yPred) => value`;
 
 /** Turns what the user gave into a metric; `loss` decides what 'accuracy' is. */
 export function parseMetric(value: unknown, loss: LossSpec['kind'], output: string): Metric {
@@ -76,6 +81,10 @@ export function parseMetric(value: unknown, loss: LossSpec['kind'], output: stri
     return { name: 'accuracy', kind: accuracyOf(loss, output), threshold: 0 };
   if (typeof value === 'string' && Object.hasOwn(KINDS, value)) {
     return { name: value, kind: KINDS[value as keyof typeof KINDS], threshold: 0 };
+  }
+  if (typeof value === 'function') {
+    const graph = traceLoss(value as LossFunction, 'metrics');
+    return { name: value.name || 'custom', kind: 'custom', threshold: 0, graph };
   }
   if (value !== null && typeof value === 'object' && 'kind' in value) {
     return parseOptions('compile', FULL, value);

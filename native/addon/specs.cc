@@ -7,6 +7,7 @@
 
 #include "addon/arguments.h"
 #include "addon/js.h"
+#include "addon/value.h"
 #include "engine/core/error.h"
 
 namespace sluice::addon {
@@ -27,6 +28,7 @@ constexpr Named<LossKind> kLosses[] = {
     {"binaryCrossentropy", LossKind::BinaryCrossentropy},
     {"categoricalCrossentropy", LossKind::CategoricalCrossentropy},
     {"sparseCategoricalCrossentropy", LossKind::SparseCategoricalCrossentropy},
+    {"custom", LossKind::Value},
 };
 constexpr Named<MetricKind> kMetrics[] = {
     {"meanSquaredError", MetricKind::MeanSquaredError},
@@ -34,6 +36,7 @@ constexpr Named<MetricKind> kMetrics[] = {
     {"binaryAccuracy", MetricKind::BinaryAccuracy},
     {"categoricalAccuracy", MetricKind::CategoricalAccuracy},
     {"sparseCategoricalAccuracy", MetricKind::SparseCategoricalAccuracy},
+    {"custom", MetricKind::MeanSquaredError},  // not asked for where there is a graph
 };
 constexpr Named<OptimizerKind> kOptimizers[] = {
     {"sgd", OptimizerKind::Sgd},
@@ -47,21 +50,24 @@ constexpr size_t kMaxOutputs = 4096;
 constexpr size_t kMaxMetrics = 1024;
 
 LossSpec readLoss(Napi::Value value, const std::string& what) {
-  const Fields fields(value, what, {"kind", "delta", "weight"});
+  const Fields fields(value, what, {"kind", "delta", "weight", "graph"});
   LossSpec spec;
   spec.loss.kind = fields.choice("kind", kLosses);
   spec.loss.delta = fields.number("delta");
   spec.weight = fields.number("weight");
+  spec.graph = toValue(fields.get("graph"), "graph");
   return spec;
 }
 
-std::vector<MetricAttributes> readMetrics(Napi::Value value, const std::string& what) {
+std::vector<MetricAttributes> readMetrics(Napi::Value value, const std::string& what,
+                                          std::vector<Value>& graphs) {
   const Napi::Array list = readArray(value, what, kMaxMetrics);
   std::vector<MetricAttributes> metrics(list.Length());
   for (uint32_t i = 0; i < metrics.size(); ++i) {
-    const Fields fields(get(list, i), cat(what, "[", i, "]"), {"kind", "threshold"});
+    const Fields fields(get(list, i), cat(what, "[", i, "]"), {"kind", "threshold", "graph"});
     metrics[i].kind = fields.choice("kind", kMetrics);
     metrics[i].threshold = fields.number("threshold");
+    graphs.push_back(toValue(fields.get("graph"), "graph"));
   }
   return metrics;
 }
@@ -111,8 +117,9 @@ TrainingSpec readTrainingSpec(Napi::Value value) {
   for (uint32_t i = 0; i < spec.losses.size(); ++i)
     spec.losses[i] = readLoss(get(losses, i), cat("losses[", i, "]"));
   spec.metrics.resize(metrics.Length());
+  spec.metricGraphs.resize(metrics.Length());
   for (uint32_t i = 0; i < spec.metrics.size(); ++i)
-    spec.metrics[i] = readMetrics(get(metrics, i), cat("metrics[", i, "]"));
+    spec.metrics[i] = readMetrics(get(metrics, i), cat("metrics[", i, "]"), spec.metricGraphs[i]);
   spec.optimizer = readOptimizer(fields.get("optimizer"));
   return spec;
 }

@@ -1,5 +1,5 @@
-// Elementwise and its backward: functions of operands that are broadcast, row by row, a row being the
-// last elements along which each operand either goes along or stands still.
+// Elementwise and its backward: functions of operands that are broadcast, row by row, a row being
+// the last elements along which each operand either goes along or stands still.
 #include "cpu/simd.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -117,8 +117,8 @@ void FunctionRow(Function function, const RowOperands& x, float* y, int64_t n) {
         return hn::IfThenElse(hn::Gt(raised, c), c, raised);
       });
     case Function::Where:
-      return vectors(
-          [&](VF a, VF b, VF c, VF) HWY_ATTR { return hn::IfThenElse(hn::Ne(a, zero), b, c); });
+      return vectors([&](VF a, VF b, VF c, VF)
+                         HWY_ATTR { return hn::IfThenElse(hn::Ne(a, zero), b, c); });
   }
 }
 
@@ -164,14 +164,12 @@ void SlopeRow(Function function, int operand, const RowOperands& x, const float*
       return vectors([&](VF a, VF, VF, VF g) HWY_ATTR { return hn::Mul(g, a); });
     case Function::Divide:
       if (first) return vectors([&](VF, VF b, VF, VF g) HWY_ATTR { return hn::Div(g, b); });
-      return vectors([&](VF a, VF b, VF, VF g) HWY_ATTR {
-        return hn::Div(hn::Mul(hn::Neg(g), hn::Div(a, b)), b);
-      });
+      return vectors([&](VF a, VF b, VF, VF g)
+                         HWY_ATTR { return hn::Div(hn::Mul(hn::Neg(g), hn::Div(a, b)), b); });
     case Function::Power:
       if (first)
-        return numbers([](float a, float b, float g) {
-          return b == 0 ? 0.0f : g * b * std::pow(a, b - 1);
-        });
+        return numbers(
+            [](float a, float b, float g) { return b == 0 ? 0.0f : g * b * std::pow(a, b - 1); });
       return numbers([](float a, float b, float g) {
         return a == 0 ? 0.0f : g * std::pow(a, b) * std::log(a);
       });
@@ -323,9 +321,7 @@ int32_t runElementwiseBackward(const OpCall& call) noexcept {
           HWY_DYNAMIC_DISPATCH(SlopeRow)(function, k, x, dy + i, dx + i, n);
         });
       },
-      [&](int64_t i, int64_t n) {
-        wanted([&](int, float* dx) { std::fill_n(dx + i, n, 0.0f); });
-      });
+      [&](int64_t i, int64_t n) { wanted([&](int, float* dx) { std::fill_n(dx + i, n, 0.0f); }); });
   return 0;
 }
 

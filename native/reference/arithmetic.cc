@@ -160,9 +160,8 @@ int32_t runElementwiseBackward(const OpCall& call) noexcept {
   for (int operand = 0; operand < kMaxOperands; ++operand) {
     Real* dx = output<Real>(call, operand);
     for (int64_t i = 0; dx && i < shape.elements(); ++i)
-      dx[i] = x.counts(i)
-                  ? slope(function, operand, x.at(0, i), x.at(1, i), x.at(2, i), dy[i])
-                  : Real(0);
+      dx[i] = x.counts(i) ? slope(function, operand, x.at(0, i), x.at(1, i), x.at(2, i), dy[i])
+                          : Real(0);
   }
   return 0;
 }

@@ -123,8 +123,8 @@ const OPTIMIZER: Binding.OptimizerSpec = {
 };
 
 export const COMPILE: Binding.CompileSpec = {
-  losses: [{ kind: 'meanSquaredError', delta: 1, weight: 1 }],
-  metrics: [[{ kind: 'meanAbsoluteError', threshold: 0 }]],
+  losses: [{ kind: 'meanSquaredError', delta: 1, weight: 1, graph: null }],
+  metrics: [[{ kind: 'meanAbsoluteError', threshold: 0, graph: null }]],
   optimizer: OPTIMIZER,
 };
 

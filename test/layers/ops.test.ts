@@ -133,7 +133,9 @@ describe('a layer of the user’s own', () => {
       ['r/value', 'gru/recurrent_kernel'],
     ] as const) {
       const expected = theirs?.gradients[its]?.data as Float32Array;
-      expected.forEach((v, i) => expect(ours?.gradients[mine]?.data[i]).toBeCloseTo(v, 6));
+      for (const [i, value] of expected.entries()) {
+        expect(ours?.gradients[mine]?.data[i]).toBeCloseTo(value, 6);
+      }
     }
   });
 });

@@ -1,5 +1,5 @@
-// The operations that users compose layers and losses of (`ops` of the library): their arguments, as
-// op.h has them for the others.
+// The operations that users compose layers and losses of (`ops` of the library): their arguments,
+// as op.h has them for the others.
 #pragma once
 
 #include <cstdint>
@@ -66,8 +66,8 @@ enum Out { kDA /*as dy; each optional*/, kDB, kDC, kOutCount };
 
 // x with some of its axes brought to one number. Masked steps are left out where axis 1 is among
 // them, else they are zero in the result; where nothing is left the result is 0. Sums are added up
-// in double, in an order that the shape fixes. Of equal values the first is the largest and gets the
-// gradient; NaN is larger, and smaller, than any number.
+// in double, in an order that the shape fixes. Of equal values the first is the largest and gets
+// the gradient; NaN is larger, and smaller, than any number.
 enum class Reduction : int32_t { Sum, Mean, Max, Min, LogSumExp };
 struct ReduceAttributes {
   Reduction reduction = Reduction::Sum;

@@ -158,7 +158,11 @@ void requireRows(const Raw& raw, const Layer& layer, const std::vector<NodeOutpu
 
 void checkModelOutput(const Node& node, const NodeOutput& output) {
   if (output.dtype != DType::Float32)
-    fail(Code::Unsupported, node.name + ": an output must be float32", {.layer = node.name});
+    fail(Code::Unsupported, node.name + ": an output must be float32",
+         {.layer = node.name,
+          .option = "outputs",
+          .expected = "float32",
+          .received = dtypeName(output.dtype)});
   const int least = output.sequence ? 3 : 2;
   if (!output.batched || output.shape.rank < least)
     fail(Code::ShapeMismatch,
@@ -166,6 +170,7 @@ void checkModelOutput(const Node& node, const NodeOutput& output) {
              " with values behind it, received ", describeShape(output.shape),
              output.batched ? "; keep the reduced axis" : ", a weight"),
          {.layer = node.name,
+          .option = "outputs",
           .expected = least == 3 ? "at least three axes" : "at least two axes",
           .received = describeShape(output.shape)});
 }
@@ -179,40 +184,22 @@ void checkOutputs(const Node& node) {
   }
 }
 
-}  // namespace
+// Nodes as they become known by name.
+struct Assembly {
+  Graph& graph;
+  int64_t steps = -1;
+  int output = -1;  // whose loss it is
+  std::map<std::string, int> known = {};
 
-Graph::Graph() = default;
-Graph::Graph(Graph&&) noexcept = default;
-Graph& Graph::operator=(Graph&&) noexcept = default;
-Graph::~Graph() = default;
-
-Graph Graph::parse(const Value& description, int64_t steps) {
-  const auto& items = member(description, "nodes", "the model description").asArray("nodes");
-  if (items.empty() || items.size() > kMaxNodes)
-    fail(Code::Config, cat("a model has 1 to ", kMaxNodes, " nodes, received ", items.size()));
-  std::vector<Raw> raws;
-  std::map<std::string, size_t> byName;
-  for (size_t i = 0; i < items.size(); ++i) {
-    raws.push_back(readNode(items[i], i));
-    if (!byName.emplace(raws.back().name, i).second)
-      fail(Code::Config, cat("two nodes are called '", raws.back().name, "'"),
-           {.layer = raws.back().name,
-            .option = "name",
-            .expected = "a name of its own",
-            .received = cat("'", raws.back().name, "'")});
-  }
-
-  Graph graph;
-  std::vector<int> position(raws.size(), -1);  // of a raw node in graph.nodes
-  const auto resolve = [&](const std::pair<std::string, int64_t>& ref, const std::string& what) {
-    const auto found = byName.find(ref.first);
-    if (found == byName.end())
+  ValueRef resolve(const std::pair<std::string, int64_t>& ref, const std::string& what) const {
+    const auto found = known.find(ref.first);
+    if (found == known.end())
       fail(Code::Config, cat(what, ": there is no node '", ref.first, "'"),
            {.layer = what,
             .option = "inputs",
             .expected = "the name of a node",
             .received = ref.first});
-    const int node = position[found->second];
+    const int node = found->second;
     const auto outputs =
         static_cast<int64_t>(graph.nodes[static_cast<size_t>(node)].outputs.size());
     if (ref.second < 0 || ref.second >= outputs)
@@ -223,15 +210,26 @@ Graph Graph::parse(const Value& description, int64_t steps) {
             .option = "inputs",
             .expected = cat("one of the ", outputs, " outputs of ", ref.first),
             .received = cat(ref.second)});
-    return ValueRef{node, static_cast<int>(ref.second)};
-  };
+    return {node, static_cast<int>(ref.second)};
+  }
 
-  for (const size_t index : topologicalOrder(raws, byName)) {
-    const Raw& raw = raws[index];
+  // What a loss compares: shaped as the output.
+  bool standsForOutput(const Raw& raw, Node& node) const {
+    if (output < 0 || (raw.kind != "target" && raw.kind != "prediction")) return false;
+    if (!raw.inputs.empty())
+      fail(Code::Config, cat(raw.name, ": a ", raw.kind, " has no inputs"), {.layer = raw.name});
+    OptionReader(raw.name, *raw.options).finish();
+    (raw.kind == "target" ? node.target : node.prediction) = output;
+    node.outputs.push_back(graph.at(graph.outputs[static_cast<size_t>(output)]));
+    return true;
+  }
+
+  void add(const Raw& raw) {
     Node node;
     node.kind = raw.kind;
     node.name = node.owner = raw.name;
-    if (raw.kind == "input") {
+    if (standsForOutput(raw, node)) {
+    } else if (raw.kind == "input") {
       buildInput(raw, node, graph.symbols, steps);
     } else {
       std::vector<NodeOutput> inputs;
@@ -248,7 +246,7 @@ Graph Graph::parse(const Value& description, int64_t steps) {
       node.outputs = std::move(build.outputs);
       node.ids = build.ids;
       if (!raw.sharedWith.empty()) {
-        const Node& owner = graph.nodes[static_cast<size_t>(position[byName.at(raw.sharedWith)])];
+        const Node& owner = graph.nodes[static_cast<size_t>(known.at(raw.sharedWith))];
         bool equal = owner.kind == raw.kind && owner.parameters.size() == build.parameters.size();
         for (size_t p = 0; equal && p < build.parameters.size(); ++p)
           equal = graph.parameters[static_cast<size_t>(owner.parameters[p])].shape ==
@@ -296,11 +294,47 @@ Graph Graph::parse(const Value& description, int64_t steps) {
       }
     }
     checkOutputs(node);
-    position[index] = static_cast<int>(graph.nodes.size());
+    known[raw.name] = static_cast<int>(graph.nodes.size());
     graph.nodes.push_back(std::move(node));
   }
+};
+
+std::vector<Raw> readNodes(const Value& description, const std::string& what,
+                           const std::string& prefix, std::map<std::string, size_t>& byName) {
+  const auto& items = member(description, "nodes", what).asArray("nodes");
+  if (items.empty() || items.size() > kMaxNodes)
+    fail(Code::Config, cat("a model has 1 to ", kMaxNodes, " nodes, received ", items.size()));
+  std::vector<Raw> raws;
+  for (size_t i = 0; i < items.size(); ++i) {
+    Raw& raw = raws.emplace_back(readNode(items[i], i));
+    raw.name = prefix + raw.name;
+    for (auto& input : raw.inputs) input.first = prefix + input.first;
+    if (!raw.sharedWith.empty()) raw.sharedWith = prefix + raw.sharedWith;
+    if (!byName.emplace(raw.name, i).second)
+      fail(Code::Config, cat("two nodes are called '", raw.name, "'"),
+           {.layer = raw.name,
+            .option = "name",
+            .expected = "a name of its own",
+            .received = cat("'", raw.name, "'")});
+  }
+  return raws;
+}
+
+}  // namespace
+
+Graph::Graph() = default;
+Graph::Graph(Graph&&) noexcept = default;
+Graph& Graph::operator=(Graph&&) noexcept = default;
+Graph::~Graph() = default;
+
+Graph Graph::parse(const Value& description, int64_t steps) {
+  std::map<std::string, size_t> byName;
+  const std::vector<Raw> raws = readNodes(description, "the model description", "", byName);
+  Graph graph;
+  Assembly assembly{graph, steps};
+  for (const size_t index : topologicalOrder(raws, byName)) assembly.add(raws[index]);
   for (size_t i = 0; i < raws.size(); ++i)
-    if (raws[i].kind == "input") graph.inputs.push_back(position[i]);
+    if (raws[i].kind == "input") graph.inputs.push_back(assembly.known.at(raws[i].name));
   if (graph.inputs.empty())
     fail(Code::Config, "the model has no input",
          {.option = "inputs", .expected = "at least one", .received = "none"});
@@ -314,7 +348,7 @@ Graph Graph::parse(const Value& description, int64_t steps) {
           .expected = cat("at most ", kMaxEnds),
           .received = cat(graph.inputs.size(), " and ", outputs.size())});
   for (const Value& output : outputs)
-    graph.outputs.push_back(resolve(readRef(output, "outputs"), "outputs"));
+    graph.outputs.push_back(assembly.resolve(readRef(output, "outputs"), "outputs"));
   for (const ValueRef ref : graph.outputs)
     checkModelOutput(graph.nodes[static_cast<size_t>(ref.node)], graph.at(ref));
   graph.expectInputsUsed();
@@ -323,19 +357,26 @@ Graph Graph::parse(const Value& description, int64_t steps) {
   return graph;
 }
 
-void Graph::expectInputsUsed() const {
-  std::vector<bool> used(nodes.size());
-  for (const ValueRef ref : outputs) used[static_cast<size_t>(ref.node)] = true;
-  for (size_t i = nodes.size(); i-- > 0;)
-    for (const ValueRef ref : nodes[i].inputs)
-      if (used[i]) used[static_cast<size_t>(ref.node)] = true;
-  for (const int input : inputs)
-    if (const auto i = static_cast<size_t>(input); !used[i])
-      fail(Code::Config, "no output depends on input " + nodes[i].name,
-           {.layer = nodes[i].name,
-            .option = "inputs",
-            .expected = "an input that an output depends on",
-            .received = cat("'", nodes[i].name, "'")});
+ValueRef Graph::append(const Value& fragment, int output, const std::string& prefix) {
+  std::map<std::string, size_t> byName;
+  const std::vector<Raw> raws = readNodes(fragment, "a loss", prefix, byName);
+  const size_t weights = parameters.size(), carried = states.size();
+  Assembly assembly{*this, -1, output};
+  for (const size_t index : topologicalOrder(raws, byName)) {
+    const Raw& raw = raws[index];
+    if (raw.kind == "input")
+      fail(Code::Config, raw.name + ": a loss reads its target and its prediction alone",
+           {.layer = raw.name});
+    assembly.add(raw);
+    if (parameters.size() > weights || states.size() > carried)
+      fail(Code::Config, raw.name + ": a loss has no weights and no states", {.layer = raw.name});
+  }
+  auto ref = readRef(member(fragment, "value", "a loss"), "value");
+  ref.first = prefix + ref.first;
+  const ValueRef value = assembly.resolve(ref, "value");
+  if (!at(value).batched || at(value).dtype != DType::Float32)
+    fail(Code::ShapeMismatch, ref.first + ": a loss has values for each row", {.layer = ref.first});
+  return value;
 }
 
 const Node* Graph::findNode(const std::string& name) const {

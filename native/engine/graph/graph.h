@@ -91,8 +91,11 @@ struct Node {
   std::vector<int> states;
   int64_t ids = 0;    // its input holds numbers from 0 to ids-1; 0: it does not
   std::string owner;  // whose parameters it uses: its own name, or another node's
+  // Of a loss: the output whose target or prediction this is. Such a node has no layer.
+  int target = -1, prediction = -1;
 
   bool shared() const { return owner != name; }
+  bool isInput() const { return !layer && target < 0 && prediction < 0; }
 };
 
 class Graph {
@@ -114,6 +117,11 @@ class Graph {
   int64_t symbols = 0;  // number of unknown extents
   std::vector<DerivedSymbol> derived;
   int64_t parameterFloats = 0;  // length of the flat buffer, padding included
+
+  // Appends the nodes of a loss or a metric of an output: { nodes, value }, whose nodes of kind
+  // 'target' and 'prediction' stand for what is compared. Errors as parse; CONFIG also for weights,
+  // states and inputs. Returns the value.
+  ValueRef append(const Value& fragment, int output, const std::string& prefix);
 
   // The extent by a rule; of an unknown one a symbol, the same for the same rule.
   int64_t derive(int64_t extent, const ExtentRule& rule, const std::string& layer);

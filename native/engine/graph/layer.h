@@ -63,7 +63,8 @@ class LayerBuild {
   void expectKnownExtents(size_t input, int first) const;
   // An option that names an axis of input i behind the batch, perhaps from the end; CONFIG.
   int resolveAxis(size_t input, const std::string& option) const;
-  // The same of a number that was read from it, for inputs that may be weights: those have no batch.
+  // The same of a number that was read from it, for inputs that may be weights: those have no
+  // batch.
   int resolveAxis(size_t input, const std::string& option, int64_t axis) const;
   // SHAPE_MISMATCH unless input i has steps.
   void expectSequence(size_t input) const;

@@ -1,5 +1,6 @@
-// A function of one to three operands, element by element, with broadcasting over the axes behind the
-// batch. An operand is an input or a number. Steps that an operand masks are zero in the result.
+// A function of one to three operands, element by element, with broadcasting over the axes behind
+// the batch. An operand is an input or a number. Steps that an operand masks are zero in the
+// result.
 #include <algorithm>
 
 #include "engine/layers/join_masks.h"
@@ -60,10 +61,10 @@ class ElementwiseLayer final : public Layer {
     OptionReader& options = build.options;
     attributes_.function = static_cast<Function>(options.choice(
         "function",
-        {"negative",  "abs",    "sign",     "exp",     "log",      "log1p",  "sqrt",
-         "square",    "sin",    "cos",      "add",     "subtract", "multiply", "divide",
-         "power",     "maximum", "minimum", "greater", "greaterEqual", "less", "lessEqual",
-         "equal",     "notEqual", "clip",   "where"}));
+        {"negative", "abs",      "sign",    "exp",     "log",          "log1p",    "sqrt",
+         "square",   "sin",      "cos",     "add",     "subtract",     "multiply", "divide",
+         "power",    "maximum",  "minimum", "greater", "greaterEqual", "less",     "lessEqual",
+         "equal",    "notEqual", "clip",    "where"}));
     const std::string what = build.name() + ": option operands";
     const auto& operands = options.value("operands").asArray(what);
     const int wanted = operandsOf(attributes_.function);
@@ -106,8 +107,8 @@ class ElementwiseLayer final : public Layer {
       for (int axis = 0; axis < result.rank; ++axis) {
         const int from = axis - result.rank + input.shape.rank;
         const bool isBatch = first == 1 && axis == 0;
-        shape[axis] = isBatch ? (input.batched ? kBatchExtent : 1)
-                              : (from >= own ? input.shape[from] : 1);
+        shape[axis] =
+            isBatch ? (input.batched ? kBatchExtent : 1) : (from >= own ? input.shape[from] : 1);
         if (isBatch || shape[axis] == 1 || shape[axis] == result[axis]) continue;
         // Two symbols may stand for one number: the run checks it.
         if (result[axis] == 1 || (isSymbol(result[axis]) && !isSymbol(shape[axis])))
@@ -125,11 +126,12 @@ class ElementwiseLayer final : public Layer {
     std::string shapes;
     for (const NodeOutput& input : build.inputs)
       shapes += cat(shapes.empty() ? "" : " and ", describeShape(input.shape));
-    fail(Code::ShapeMismatch,
-         cat(build.name(), ": the operands ", shapes,
-             " cannot be broadcast: behind the batch, counted from the last axis, extents are equal "
-             "or 1"),
-         {.layer = build.name(), .expected = "extents that are equal or 1", .received = shapes});
+    fail(
+        Code::ShapeMismatch,
+        cat(build.name(), ": the operands ", shapes,
+            " cannot be broadcast: behind the batch, counted from the last axis, extents are equal "
+            "or 1"),
+        {.layer = build.name(), .expected = "extents that are equal or 1", .received = shapes});
   }
 
   // Steps are those of the operands that reach to the result's axis 1.

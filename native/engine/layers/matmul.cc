@@ -63,8 +63,8 @@ class MatmulLayer final : public Layer {
  private:
   void buildOfWeight(LayerBuild& build, const NodeOutput& a, const Shape& weight) {
     NodeOutput output = a;
-    const bool fits = weight.rank == 2 && a.shape.rank >= (a.batched ? 2 : 1) &&
-                      a.shape.last() == weight[0];
+    const bool fits =
+        weight.rank == 2 && a.shape.rank >= (a.batched ? 2 : 1) && a.shape.last() == weight[0];
     if (!fits) refuse(build, "[...,n] and a weight [n,m]");
     output.shape[output.shape.rank - 1] = weight[1];
     build.outputs.push_back(output);
@@ -102,8 +102,8 @@ class MatmulLayer final : public Layer {
   }
 
   [[noreturn]] void refuse(const LayerBuild& build, const std::string& expected) const {
-    const std::string received = cat(describeShape(build.inputs[0].shape), " and ",
-                                     describeShape(build.inputs[1].shape));
+    const std::string received =
+        cat(describeShape(build.inputs[0].shape), " and ", describeShape(build.inputs[1].shape));
     fail(Code::ShapeMismatch, cat(build.name(), ": expected ", expected, ", received ", received),
          {.layer = build.name(), .expected = expected, .received = received});
   }

@@ -1,5 +1,5 @@
-// Sum, mean, largest or smallest value, or log of the sum of exponentials, over axes that are not the
-// batch. Over the steps those that are masked do not count; where none is left the result is 0.
+// Sum, mean, largest or smallest value, or log of the sum of exponentials, over axes that are not
+// the batch. Over the steps those that are masked do not count; where none is left the result is 0.
 #include "engine/layers/layers.h"
 
 namespace sluice {
@@ -52,11 +52,11 @@ class ReduceLayer final : public Layer {
   }
   void backward(NodeContext& node) const override {
     const bool linear = attributes_.reduction <= Reduction::Mean;
-    node.emit(Op::ReduceBackward, attributes(attributes_),
-              {linear ? kNoValue : node.in(0), node.mask(0),
-               linear ? kNoValue : node.view(node.out(0), whole_),
-               node.view(node.gradOut(0), whole_)},
-              {node.gradIn(0)});
+    node.emit(
+        Op::ReduceBackward, attributes(attributes_),
+        {linear ? kNoValue : node.in(0), node.mask(0),
+         linear ? kNoValue : node.view(node.out(0), whole_), node.view(node.gradOut(0), whole_)},
+        {node.gradIn(0)});
   }
   std::string whyNotStreamable(const Node&) const override {
     return endsSteps_ ? "it needs the whole sequence" : "";

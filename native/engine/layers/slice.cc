@@ -56,9 +56,9 @@ class SliceLayer final : public Layer {
             .received = cat(start, "..", toEnd_ ? "" : cat(stop_))});
     };
     const int64_t first = start < 0 && !isSymbol(extent) ? start + extent : start;
-    const int64_t last = toEnd_                             ? (isSymbol(extent) ? 0 : extent)
+    const int64_t last = toEnd_                           ? (isSymbol(extent) ? 0 : extent)
                          : stop_ < 0 && !isSymbol(extent) ? stop_ + extent
-                                                            : stop_;
+                                                          : stop_;
     if (!isSymbol(extent)) {
       if (first < 0 || first >= last || last > extent) refuse();
       return count(last - first);
@@ -69,9 +69,8 @@ class SliceLayer final : public Layer {
       return count(last - first);
     }
     if (start < 0) refuse();
-    return build.derive(extent, {.shift = last - first + step - 1,
-                                 .stride = step,
-                                 .least = first - last + 1});
+    return build.derive(
+        extent, {.shift = last - first + step - 1, .stride = step, .least = first - last + 1});
   }
 
   SliceAttributes attributes_;

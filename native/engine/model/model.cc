@@ -20,7 +20,7 @@ Model::Model(const Value& description, uint64_t seed)
     : description_(description),
       graph_(Graph::parse(description)),
       seed_(seed),
-      plans_(std::make_unique<PlanCache>(graph_)) {}
+      plans_(std::make_unique<PlanCache>()) {}
 
 Model::~Model() = default;
 
@@ -90,12 +90,16 @@ void Model::setWeights(const std::vector<WeightUpdate>& weights) {
 
 void Model::setTrainable(const std::string& layer, bool trainable) {
   requireIdle("setTrainable");
-  plans_->change([&] { graph_.setTrainable(layer, trainable); });
+  const auto current = trainer();
+  plans_->change([&] {
+    graph_.setTrainable(layer, trainable);
+    if (current) current->setTrainable(layer, trainable);
+  });
 }
 
 void Model::compile(TrainingSpec spec) {
   requireIdle("compile");
-  auto trainer = std::make_shared<Trainer>(graph_, std::move(spec));
+  auto trainer = std::make_shared<Trainer>(graph_, description_, std::move(spec));
   plans_->change([&] {
     const std::lock_guard lock(mutex_);
     trainer_ = std::move(trainer);
@@ -163,7 +167,8 @@ std::shared_ptr<const BoundPlan> Model::boundFor(const PlanQuestion& question) c
   request.cotangents = request.backward && !request.losses;
   const Extents extents{question.rows, graph_.symbolsAt(question.steps)};
   const std::vector<OutputObjective> none;
-  return plans_->bound(request, request.losses ? current->objectives() : none, extents,
+  return plans_->bound(request.losses ? current->graphOr(graph_) : graph_, request,
+                       request.losses ? current->objectives() : none, extents,
                        BackendRegistry::instance().require(question.device), threadInfo().count,
                        false);
 }

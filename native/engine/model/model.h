@@ -48,11 +48,13 @@ struct RunResult {
 struct LossSpec {
   LossAttributes loss;
   double weight = 1;
+  Value graph = {};  // of a loss that the user wrote; else null
 };
 
 struct TrainingSpec {
   std::vector<LossSpec> losses;                        // one an output
   std::vector<std::vector<MetricAttributes>> metrics;  // per output
+  std::vector<std::vector<Value>> metricGraphs = {};   // likewise; may be shorter
   OptimizerAttributes optimizer;
 };
 

@@ -13,16 +13,19 @@ constexpr size_t kMaxIdleArenas = 2;
 
 }  // namespace
 
-std::shared_ptr<const BoundPlan> PlanCache::bound(const PlanRequest& request,
+std::shared_ptr<const BoundPlan> PlanCache::bound(const Graph& graph, const PlanRequest& request,
                                                   const std::vector<OutputObjective>& objectives,
-                                                  const Extents& extents, const Backend& device,
+                                                  const Extents& given, const Backend& device,
                                                   int threads, bool strict) {
+  Extents extents = given;
+  extents.symbols.resize(static_cast<size_t>(graph.symbols), -1);
+  graph.completeSymbols(extents.symbols);
   const std::lock_guard lock(mutex_);
   auto entry = std::find_if(entries_.begin(), entries_.end(),
                             [&](const Entry& e) { return e.request == request; });
   if (entry == entries_.end()) {
     entries_.push_front(
-        {request, std::make_shared<Plan>(compilePlan(graph_, request, objectives)), {}});
+        {request, std::make_shared<Plan>(compilePlan(graph, request, objectives)), {}});
     if (entries_.size() > kMaxPlans) entries_.pop_back();
   } else {
     entries_.splice(entries_.begin(), entries_, entry);

@@ -14,9 +14,8 @@ namespace sluice {
 
 class PlanCache {
  public:
-  explicit PlanCache(const Graph& graph) : graph_(graph) {}
-
-  std::shared_ptr<const BoundPlan> bound(const PlanRequest& request,
+  // Losses come with a graph of their own.
+  std::shared_ptr<const BoundPlan> bound(const Graph& graph, const PlanRequest& request,
                                          const std::vector<OutputObjective>& objectives,
                                          const Extents& extents, const Backend& device, int threads,
                                          bool strict);
@@ -34,7 +33,6 @@ class PlanCache {
     std::shared_ptr<const Plan> plan;
     std::list<std::shared_ptr<const BoundPlan>> bindings;
   };
-  const Graph& graph_;
   mutable std::mutex mutex_;
   std::list<Entry> entries_;
   std::vector<Buffer> arenas_;

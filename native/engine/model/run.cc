@@ -129,7 +129,8 @@ PlanRequest ModelRun::request() const {
 std::shared_ptr<const BoundPlan> ModelRun::boundFor(const PlanRequest& request,
                                                     int64_t rows) const {
   const std::vector<OutputObjective> none;
-  return model_.plans().bound(request, request.losses ? trainer_->objectives() : none,
+  return model_.plans().bound(request.losses ? trainer_->graphOr(graph_) : graph_, request,
+                              request.losses ? trainer_->objectives() : none,
                               {rows, batch_.symbols()}, device_, threads_, options_.strict);
 }
 

@@ -110,7 +110,9 @@ double RunInputs::denominator(const Plan& plan, size_t output, int64_t first, in
   const Extents extents{rows, symbols_};
   const Shape& shape = plan.values[static_cast<size_t>(plan.outputs[output])].shape;
   int64_t perRow = 1;
-  for (int i = 1; i + 1 < shape.rank; ++i) perRow *= extents(shape[i]);
+  if (plan.lossOfBatchRows[output]) mask = nullptr;
+  for (int i = 1; i + 1 < shape.rank && !plan.lossOfBatchRows[output]; ++i)
+    perRow *= extents(shape[i]);
   const bool weighted = weighted_ >> output & 1, perStep = stepWeights_ >> output & 1;
   const std::byte* weights = weights_[output].at(first);
   const auto weightAt = [&](int64_t i) {

@@ -27,7 +27,7 @@ bool isSparse(MetricKind kind) { return kind == MetricKind::SparseCategoricalAcc
 
 }  // namespace
 
-Trainer::Trainer(const Graph& graph, TrainingSpec spec)
+Trainer::Trainer(const Graph& graph, const Value& description, TrainingSpec spec)
     : spec_(std::move(spec)), floats_(static_cast<size_t>(graph.parameterFloats)) {
   if (spec_.losses.size() != graph.outputs.size() || spec_.metrics.size() != graph.outputs.size())
     fail(Code::InvalidArgument,
@@ -47,11 +47,35 @@ Trainer::Trainer(const Graph& graph, TrainingSpec spec)
              {.layer = name, .option = "metrics"});
     objectives_.push_back({spec_.losses[k].loss, spec_.metrics[k]});
   }
+  readWritten(graph, description);
   const size_t bytes = floats_ * sizeof(float);
   const int slots = slotCount(spec_.optimizer);
   requireMemory(bytes * static_cast<size_t>(2 + slots), "the optimizer's state");
   for (int s = 0; s < slots; ++s) grow(slots_[s], bytes);
   bytes_ += bytes;  // the spare weights, which the first step makes
+}
+
+void Trainer::readWritten(const Graph& graph, const Value& description) {
+  const auto read = [&](const Value& fragment, size_t output, const char* prefix) {
+    if (fragment.isNull()) return ValueRef{};
+    if (!graph_) {
+      graph_ = std::make_unique<Graph>(Graph::parse(description));
+      for (size_t p = 0; p < graph.parameters.size(); ++p)
+        graph_->parameters[p].frozen = graph.parameters[p].frozen;
+    }
+    const ValueRef value = graph_->append(fragment, static_cast<int>(output), prefix);
+    lossRows(*graph_, output, value);
+    return value;
+  };
+  for (size_t k = 0; k < objectives_.size(); ++k) {
+    objectives_[k].value = read(spec_.losses[k].graph, k, "loss.");
+    if ((objectives_[k].value.node >= 0) != (objectives_[k].loss.kind == LossKind::Value))
+      fail(Code::InvalidArgument, "a custom loss needs its graph, another one has none",
+           {.option = "loss"});
+    if (k >= spec_.metricGraphs.size()) continue;
+    for (const Value& fragment : spec_.metricGraphs[k])
+      objectives_[k].metricValues.push_back(read(fragment, k, "metric."));
+  }
 }
 
 void Trainer::grow(Buffer& buffer, size_t bytes) {

@@ -13,10 +13,16 @@ namespace sluice {
 
 class Trainer {
  public:
-  Trainer(const Graph& graph, TrainingSpec spec);
+  // `description` is what the graph was parsed from.
+  Trainer(const Graph& graph, const Value& description, TrainingSpec spec);
 
   const TrainingSpec& spec() const { return spec_; }
   const std::vector<OutputObjective>& objectives() const { return objectives_; }
+  // The model's graph, with the losses behind it that the user wrote.
+  const Graph& graphOr(const Graph& models) const { return graph_ ? *graph_ : models; }
+  void setTrainable(const std::string& layer, bool trainable) {
+    if (graph_) graph_->setTrainable(layer, trainable);
+  }
   // These two may be called from any thread; the rest belongs to the run that trains.
   int64_t iterations() const { return iterations_.load(std::memory_order_relaxed); }
   size_t residentBytes() const { return bytes_.load(std::memory_order_relaxed); }
@@ -40,7 +46,11 @@ class Trainer {
   // Zeros of at least this many bytes, counted in bytes_.
   void grow(Buffer& buffer, size_t bytes);
 
+  // Parses the losses and metrics that the user wrote.
+  void readWritten(const Graph& graph, const Value& description);
+
   TrainingSpec spec_;
+  std::unique_ptr<Graph> graph_;
   std::vector<OutputObjective> objectives_;
   std::vector<ParameterSegment> segments_;
   size_t floats_;

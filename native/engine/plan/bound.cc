@@ -52,8 +52,7 @@ void requireBroadcast(const Plan& plan, const PlanOp& op, const TensorView* view
 
 void requireSlice(const PlanOp& op, const TensorView* views) {
   const auto& attributes = *static_cast<const SliceAttributes*>(op.attributes.get());
-  const int64_t extent = views[0].shape[attributes.axis],
-                taken = views[1].shape[attributes.axis];
+  const int64_t extent = views[0].shape[attributes.axis], taken = views[1].shape[attributes.axis];
   const int64_t first = attributes.begin(extent);
   if (first >= 0 && first + (taken - 1) * attributes.step < extent) return;
   fail(Code::ShapeMismatch,

@@ -84,14 +84,7 @@ class PlanBuilder::Context final : public NodeContext {
     builder_.plan_.values[static_cast<size_t>(value)].weights = true;
     return value;
   }
-  ValueId view(ValueId value, const Shape& shape) override {
-    PlanValue view = builder_.plan_.values[static_cast<size_t>(value)];
-    if (view.shape == shape) return value;
-    view.shape = shape;
-    view.viewOf = builder_.plan_.root(value);
-    builder_.plan_.values.push_back(view);
-    return static_cast<ValueId>(builder_.plan_.values.size() - 1);
-  }
+  ValueId view(ValueId value, const Shape& shape) override { return builder_.view(value, shape); }
   int64_t product(int64_t a, int64_t b) override { return builder_.product(a, b); }
   ValueId newOpaque() override {
     const ValueId value = builder_.add(makeShape(0), DType::Bool, Storage::Arena, 0);
@@ -206,6 +199,15 @@ ValueId PlanBuilder::external(Storage storage, int index, const Shape& shape, DT
   return found->second;
 }
 
+ValueId PlanBuilder::view(ValueId value, const Shape& shape) {
+  PlanValue view = plan_.values[static_cast<size_t>(value)];
+  if (view.shape == shape) return value;
+  view.shape = shape;
+  view.viewOf = plan_.root(value);
+  plan_.values.push_back(view);
+  return static_cast<ValueId>(plan_.values.size() - 1);
+}
+
 int64_t PlanBuilder::product(int64_t a, int64_t b) {
   if (!isSymbol(a) && !isSymbol(b)) return a * b;
   auto& products = plan_.products;
@@ -219,7 +221,11 @@ void PlanBuilder::markWanted() {
   wanted_.assign(graph_.nodes.size(), false);
   for (size_t i = 0; i < graph_.nodes.size(); ++i) {
     const Node& node = graph_.nodes[i];
-    bool wanted = !node.layer && request_.inputGradients && node.outputs[0].dtype == DType::Float32;
+    bool wanted =
+        node.isInput() && request_.inputGradients && node.outputs[0].dtype == DType::Float32;
+    if (node.prediction >= 0)
+      wanted =
+          wanted_[static_cast<size_t>(graph_.outputs[static_cast<size_t>(node.prediction)].node)];
     for (const int p : node.parameters)
       wanted = wanted || graph_.parameters[static_cast<size_t>(p)].trained();
     for (const ValueRef ref : node.inputs)
@@ -240,7 +246,7 @@ Plan PlanBuilder::build(const std::vector<OutputObjective>& objectives) {
           external(Storage::Mask, index, makeShape(spec.shape[0], spec.shape[1]), DType::Bool);
   }
   for (size_t i = 0; i < graph_.nodes.size(); ++i)
-    if (graph_.nodes[i].layer) forward(static_cast<int>(i));
+    if (!graph_.nodes[i].isInput()) forward(static_cast<int>(i));
   for (const ValueRef ref : graph_.outputs) {
     plan_.outputs.push_back(values(ref.node).outputs[static_cast<size_t>(ref.output)]);
     plan_.outputMasks.push_back(values(ref.node).masks[static_cast<size_t>(ref.output)]);
@@ -250,7 +256,7 @@ Plan PlanBuilder::build(const std::vector<OutputObjective>& objectives) {
   if (request_.cotangents) addCotangents();
   if (request_.backward) {
     for (size_t i = graph_.nodes.size(); i-- > 0;)
-      if (graph_.nodes[i].layer && wanted_[i]) backward(static_cast<int>(i));
+      if (!graph_.nodes[i].isInput() && wanted_[i]) backward(static_cast<int>(i));
     for (size_t i = 0; i < graph_.inputs.size() && request_.inputGradients; ++i)
       plan_.inputGradients[i] = values(graph_.inputs[i]).gradients[0];
   }
@@ -284,6 +290,7 @@ void PlanBuilder::keepMasksOnly() {
 void PlanBuilder::forward(int index) {
   Context context(*this, index);
   const Node& node = graph_.nodes[static_cast<size_t>(index)];
+  if (!node.layer) return standForOutput(index);
   // A mask goes on with the steps unless the layer says otherwise.
   for (size_t k = 0; k < node.outputs.size(); ++k)
     if (node.outputs[k].sequence && !node.inputs.empty())
@@ -296,39 +303,38 @@ void PlanBuilder::addLosses(const std::vector<OutputObjective>& objectives) {
   for (size_t k = 0; k < graph_.outputs.size(); ++k) {
     const ValueRef ref = graph_.outputs[k];
     const Node& node = graph_.nodes[static_cast<size_t>(ref.node)];
-    const Shape shape = graph_.at(ref).shape;
     const OutputObjective& objective = objectives[k];
-    const int index = static_cast<int>(k);
-    Shape rows = shape;  // one number a row of the loss
-    --rows.rank;
     const bool sparse = objective.loss.kind == LossKind::SparseCategoricalCrossentropy;
-    const ValueId target = external(Storage::Target, index, sparse ? rows : shape,
-                                    sparse ? DType::Int32 : DType::Float32);
     const ValueId mask = plan_.outputMasks[k];
-    const Shape weights = request_.stepWeights >> k & 1 ? rows : makeShape(kBatchExtent);
-    const ValueId weight = request_.weightedOutputs >> k & 1
-                               ? external(Storage::Weight, index, weights, DType::Float32)
-                               : kNoValue;
-    const ValueId scale = external(Storage::Scale, index, makeShape(1), DType::Float64);
-    ValueId gradient = kNoValue;
-    if (request_.backward && wanted_[static_cast<size_t>(ref.node)]) {
-      gradient = add(shape, DType::Float32, Storage::Arena, 0);
-    }
-    plan_.lossSums.push_back(add(makeShape(2), DType::Float64, Storage::Arena, 0));
-    emit({Op::Loss,
-          attributes(objective.loss),
-          {plan_.outputs[k], target, weight, mask, scale},
-          {plan_.lossSums[k], gradient},
-          node.name});
-    if (gradient != kNoValue) contribute(ref, gradient, node.name);
-    for (const MetricAttributes& metric : objective.metrics) {
-      const ValueId sums = add(makeShape(2), DType::Float64, Storage::Arena, 0);
-      plan_.metricSums[k].push_back(sums);
-      emit({Op::Metric,
-            attributes(metric),
-            {plan_.outputs[k], target, weight, mask},
-            {sums},
+    const auto newSums = [&] { return add(makeShape(2), DType::Float64, Storage::Arena, 0); };
+    plan_.lossSums.push_back(newSums());
+    const bool isWritten = objective.value.node >= 0;
+    plan_.lossOfBatchRows.push_back(isWritten && lossRows(graph_, k, objective.value).ofBatch);
+    if (isWritten) {
+      addValues(k, objective.value, plan_.lossSums[k], true);
+    } else {
+      ValueId gradient = kNoValue;
+      if (request_.backward && wanted_[static_cast<size_t>(ref.node)])
+        gradient = add(graph_.at(ref).shape, DType::Float32, Storage::Arena, 0);
+      const ValueId scale =
+          external(Storage::Scale, static_cast<int>(k), makeShape(1), DType::Float64);
+      emit({Op::Loss,
+            attributes(objective.loss),
+            {plan_.outputs[k], target(k, sparse), weight(k), mask, scale},
+            {plan_.lossSums[k], gradient},
             node.name});
+      if (gradient != kNoValue) contribute(ref, gradient, node.name);
+    }
+    for (size_t m = 0; m < objective.metrics.size(); ++m) {
+      plan_.metricSums[k].push_back(newSums());
+      if (const ValueRef value = objective.metricValue(m); value.node >= 0)
+        addValues(k, value, plan_.metricSums[k][m], false);
+      else
+        emit({Op::Metric,
+              attributes(objective.metrics[m]),
+              {plan_.outputs[k], target(k, sparse), weight(k), mask},
+              {plan_.metricSums[k][m]},
+              node.name});
     }
   }
 }
@@ -386,6 +392,11 @@ void PlanBuilder::backward(int index) {
   for (const ValueId gradient : nodes_[static_cast<size_t>(index)].gradients)
     flows = flows || gradient != kNoValue;
   if (!flows) return;
+  if (const Node& node = graph_.nodes[static_cast<size_t>(index)]; node.prediction >= 0) {
+    const auto output = static_cast<size_t>(node.prediction);
+    return contribute(graph_.outputs[output],
+                      keepRows(values(index).gradients[0], output, node.name), node.name);
+  }
   Context context(*this, index);
   graph_.nodes[static_cast<size_t>(index)].layer->backward(context);
   context.finishBackward();

@@ -25,6 +25,7 @@ class PlanBuilder {
 
   ValueId add(const Shape& shape, DType dtype, Storage storage, int index);
   int64_t product(int64_t a, int64_t b);
+  ValueId view(ValueId value, const Shape& shape);
   // The value of a kind of external memory, created once.
   ValueId external(Storage storage, int index, const Shape& shape, DType dtype);
   void emit(PlanOp op) { plan_.ops.push_back(std::move(op)); }
@@ -36,6 +37,14 @@ class PlanBuilder {
   // Drops the outputs and every op that their masks do not need.
   void keepMasksOnly();
   void addLosses(const std::vector<OutputObjective>& objectives);
+  // What a loss that users write reads: targets, and predictions, whose gradient comes back.
+  void standForOutput(int node);
+  ValueId target(size_t output, bool sparse);
+  ValueId weight(size_t output);
+  // x, shaped as an output, with zeros in the rows of the loss that do not count.
+  ValueId keepRows(ValueId x, size_t output, const std::string& layer);
+  // The sums of the values of such a loss; of a loss the gradients flow on.
+  void addValues(size_t output, ValueRef value, ValueId sums, bool isLoss);
   void addCotangents();
   // Once the gradients of the weights are there.
   void penalizeWeights();

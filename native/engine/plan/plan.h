@@ -71,7 +71,22 @@ struct PlanRequest {
 struct OutputObjective {
   LossAttributes loss;
   std::vector<MetricAttributes> metrics;
+  // Of the graph that computes them, for those that users write; else no node.
+  ValueRef value = {};
+  std::vector<ValueRef> metricValues = {};
+
+  ValueRef metricValue(size_t i) const {
+    return i < metricValues.size() ? metricValues[i] : ValueRef{};
+  }
 };
+
+// How the values of such a loss are weighted: one a row of the loss, as other losses are, or one a
+// row of the batch; `shape` ends in the axis that is averaged. SHAPE_MISMATCH for others.
+struct LossRows {
+  Shape shape;
+  bool ofBatch = false;
+};
+LossRows lossRows(const Graph& graph, size_t output, ValueRef value);
 
 struct Plan {
   // Who holds the memory of a value.
@@ -89,6 +104,7 @@ struct Plan {
   std::vector<ValueId> outputMasks;              // kNoValue where no mask reaches the output
   std::vector<ValueId> lossSums;                 // per output
   std::vector<std::vector<ValueId>> metricSums;  // per output
+  std::vector<bool> lossOfBatchRows;             // per output: LossRows::ofBatch
   std::vector<ValueId> penaltySums;              // of everything that has a penalty, scaled
   std::vector<ValueId> inputGradients;           // per input, kNoValue where none flows
   std::vector<ValueId> statesOut;                // per state, kNoValue where not asked

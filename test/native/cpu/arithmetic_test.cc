@@ -55,8 +55,8 @@ TEST(CpuElementwise, Agrees) {
           std::vector<Tensor> in(kMaxOperands);
           for (int k = 0; k < operandsOf(attributes.function); ++k)
             if (k != constant)
-              in[static_cast<size_t>(k)] = operand(random, attributes.function, k,
-                                                   ranked(shapes[static_cast<size_t>(k)]));
+              in[static_cast<size_t>(k)] =
+                  operand(random, attributes.function, k, ranked(shapes[static_cast<size_t>(k)]));
           in.push_back(masked ? random.mask(makeShape(3, 4)) : Tensor());
           expectAgreement({Op::Elementwise, &attributes, in, {Tensor(kReal, kResult)}}, 2e-6);
           in.push_back(random.tensor(kReal, kResult));
@@ -73,7 +73,8 @@ TEST(CpuElementwise, Tails) {
   Random random(2);
   const ElementwiseAttributes attributes{Function::Multiply, {}};
   for (int64_t n = 0; n <= 34; ++n) {
-    const Tensor x = random.tensor(kReal, makeShape(2, n)), w = random.tensor(kReal, makeShape(1, n));
+    const Tensor x = random.tensor(kReal, makeShape(2, n)),
+                 w = random.tensor(kReal, makeShape(1, n));
     expectAgreement({Op::Elementwise,
                      &attributes,
                      {x, w, Tensor(), Tensor()},
@@ -109,11 +110,11 @@ TEST(CpuElementwise, ThreadsDoNotMatter) {
   Random random(4);
   const Shape big = makeShape(20, 40, 100);
   const ElementwiseAttributes attributes{Function::Multiply, {}};
-  expectNoThreadsEffect({Op::Elementwise,
-                         &attributes,
-                         {random.tensor(kReal, big), random.tensor(kReal, makeShape(1, 40, 1)),
-                          Tensor(), Tensor()},
-                         {Tensor(kReal, big)}});
+  expectNoThreadsEffect(
+      {Op::Elementwise,
+       &attributes,
+       {random.tensor(kReal, big), random.tensor(kReal, makeShape(1, 40, 1)), Tensor(), Tensor()},
+       {Tensor(kReal, big)}});
 }
 
 const Shape kWhole = makeShape(3, 4, 5, 7);
@@ -125,8 +126,8 @@ Shape reducedShape(Shape shape, int32_t axes) {
 
 TEST(CpuReduce, Agrees) {
   Random random(5);
-  for (const Reduction reduction : {Reduction::Sum, Reduction::Mean, Reduction::Max,
-                                    Reduction::Min, Reduction::LogSumExp})
+  for (const Reduction reduction :
+       {Reduction::Sum, Reduction::Mean, Reduction::Max, Reduction::Min, Reduction::LogSumExp})
     for (int32_t axes = 0; axes < 16; ++axes)
       for (const bool masked : {false, true}) {
         SCOPED_TRACE(testing::Message() << static_cast<int>(reduction) << " over " << axes);
@@ -154,10 +155,8 @@ TEST(CpuReduce, ThreadsDoNotMatter) {
   const Tensor x = random.tensor(kReal, makeShape(40, 50, 30));
   for (const int32_t axes : {1, 2, 3, 4, 6}) {
     const ReduceAttributes attributes{Reduction::Sum, axes};
-    expectNoThreadsEffect({Op::Reduce,
-                           &attributes,
-                           {x, Tensor()},
-                           {Tensor(kReal, reducedShape(x.shape(), axes))}});
+    expectNoThreadsEffect(
+        {Op::Reduce, &attributes, {x, Tensor()}, {Tensor(kReal, reducedShape(x.shape(), axes))}});
   }
 }
 
@@ -167,8 +166,8 @@ TEST(CpuReduce, EmptyAndNaN) {
   const Tensor x = Tensor::of(kReal, makeShape(2, 2, 1), {nan, 3, nan, nan});
   const Tensor mask = Tensor::of(DType::Bool, makeShape(2, 2), {0, 1, 0, 0});
   for (const char* name : {"cpu", "reference"})
-    for (const Reduction reduction : {Reduction::Sum, Reduction::Mean, Reduction::Max,
-                                      Reduction::Min, Reduction::LogSumExp}) {
+    for (const Reduction reduction :
+         {Reduction::Sum, Reduction::Mean, Reduction::Max, Reduction::Min, Reduction::LogSumExp}) {
       const ReduceAttributes attributes{reduction, 2};
       Case c{Op::Reduce, &attributes, {x, mask}, {Tensor(kReal, makeShape(2, 1, 1))}};
       launch(backend(name), c);
@@ -184,8 +183,7 @@ TEST(CpuSlice, Agrees) {
       for (const int64_t step : {1, 2})
         for (const DType dtype : {kReal, DType::Bool}) {
           const SliceAttributes attributes{axis, start, step};
-          const Tensor x =
-              dtype == kReal ? random.tensor(kReal, kWhole) : random.mask(kWhole, 0.5);
+          const Tensor x = dtype == kReal ? random.tensor(kReal, kWhole) : random.mask(kWhole, 0.5);
           Shape part = kWhole;
           part[axis] = start < 0 ? (step == 1 ? 2 : 1) : (step == 1 ? 2 : 1);
           expectAgreement({Op::Slice, &attributes, {x}, {Tensor(dtype, part)}}, 0);

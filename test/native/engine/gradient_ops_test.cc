@@ -14,16 +14,17 @@ Value axes(std::initializer_list<double> values) {
 }
 
 Value weightNode(const std::string& name, std::initializer_list<double> shape) {
-  return node("weight", name, {},
-              {{"shape", axes(shape)}, {"valueInitializer", named("uniform")}, {"trainable", yes()}});
+  return node(
+      "weight", name, {},
+      {{"shape", axes(shape)}, {"valueInitializer", named("uniform")}, {"trainable", yes()}});
 }
 
 // Operands that are numbers stand in their place; null is the next input.
 Value functionNode(const std::string& function, const std::string& name,
                    const std::vector<Ref>& inputs, std::vector<Value> operands) {
-  return node("elementwise", name, inputs,
-              {{"function", Value::string(function)},
-               {"operands", Value::array(std::move(operands))}});
+  return node(
+      "elementwise", name, inputs,
+      {{"function", Value::string(function)}, {"operands", Value::array(std::move(operands))}});
 }
 
 // Away from where functions have no derivative: exp.
@@ -32,10 +33,11 @@ Value positive(const std::string& input, const std::string& name) {
 }
 
 TEST(OpsGradients, FunctionsOfOne) {
-  for (const char* name : {"negative", "abs", "exp", "log", "log1p", "sqrt", "square", "sin", "cos"})
-    check(name, description({x(), positive("x", "p"),
-                             functionNode(name, "f", {{"p", 0}}, {Value()})},
-                            {{"f", 0}}));
+  for (const char* name :
+       {"negative", "abs", "exp", "log", "log1p", "sqrt", "square", "sin", "cos"})
+    check(name,
+          description({x(), positive("x", "p"), functionNode(name, "f", {{"p", 0}}, {Value()})},
+                      {{"f", 0}}));
 }
 
 TEST(OpsGradients, FunctionsOfTwo) {
@@ -76,7 +78,8 @@ TEST(OpsGradients, FunctionsOfThree) {
                              {{"f", 0}}));
 }
 
-Value reduceNode(const std::string& reduction, const std::string& input, Value axis, bool keepdims) {
+Value reduceNode(const std::string& reduction, const std::string& input, Value axis,
+                 bool keepdims) {
   return node("reduce", "r", {{input, 0}},
               {{"reduction", Value::string(reduction)},
                {"axis", std::move(axis)},
@@ -87,8 +90,8 @@ TEST(OpsGradients, Reductions) {
   for (const char* name : {"sum", "mean", "max", "min", "logSumExp"}) {
     SCOPED_TRACE(name);
     const auto over = [&](Value axis, bool keepdims) {
-      check(name, description({inputNode("x", {-1, 2, 3}), reduceNode(name, "x", std::move(axis),
-                                                                      keepdims)},
+      check(name, description({inputNode("x", {-1, 2, 3}),
+                               reduceNode(name, "x", std::move(axis), keepdims)},
                               {{"r", 0}}));
     };
     for (const double axis : {1, 2, -1}) over(axes({axis}), false);
@@ -97,28 +100,35 @@ TEST(OpsGradients, Reductions) {
     over(Value(), true);
   }
   // The mean of a value a step that has lost its features knows the steps that count.
-  check("of one a step",
-        description({x(), reduceNode("sum", "x", axes({2}), false),
-                     node("reduce", "m", {{"r", 0}},
-                          {{"reduction", Value::string("mean")},
-                           {"axis", axes({1})},
-                           {"keepdims", yes()}})},
-                    {{"m", 0}}));
+  check(
+      "of one a step",
+      description(
+          {x(), reduceNode("sum", "x", axes({2}), false),
+           node("reduce", "m", {{"r", 0}},
+                {{"reduction", Value::string("mean")}, {"axis", axes({1})}, {"keepdims", yes()}})},
+          {{"m", 0}}));
 }
 
 TEST(OpsGradients, Products) {
   check("with a weight",
         description({x(), weightNode("w", {3, 2}), node("matmul", "m", {{"x", 0}, {"w", 0}}, {})},
                     {{"m", 0}}));
-  check("of weights",
-        description({x(), weightNode("u", {3, 2}), weightNode("v", {2, 4}),
-                     node("matmul", "w", {{"u", 0}, {"v", 0}}, {}),
-                     functionNode("exp", "e", {{"w", 0}}, {Value()}),
-                     node("matmul", "m", {{"x", 0}, {"e", 0}}, {})},
+  check("of weights", description({x(), weightNode("u", {3, 2}), weightNode("v", {2, 4}),
+                                   node("matmul", "w", {{"u", 0}, {"v", 0}}, {}),
+                                   functionNode("exp", "e", {{"w", 0}}, {Value()}),
+                                   node("matmul", "m", {{"x", 0}, {"e", 0}}, {})},
+                                  {{"m", 0}}));
+  check("over the steps",
+        description({x(), inputNode("a", {2, -1}), node("matmul", "m", {{"a", 0}, {"x", 0}}, {})},
                     {{"m", 0}}));
-  check("over the steps", description({x(), inputNode("a", {2, -1}), node("matmul", "m", {{"a", 0}, {"x", 0}}, {})}, {{"m", 0}}));
-  check("with a vector", description({x(), inputNode("v", {3}), node("matmul", "m", {{"x", 0}, {"v", 0}}, {}), functionNode("square", "s", {{"m", 0}}, {Value()}), reduceNode("mean", "s", axes({1}), true)}, {{"r", 0}}));
-  check("of stacks", description({inputNode("a", {2, 3, 4}), inputNode("b", {2, 4, 2}), node("matmul", "m", {{"a", 0}, {"b", 0}}, {})}, {{"m", 0}}));
+  check("with a vector",
+        description({x(), inputNode("v", {3}), node("matmul", "m", {{"x", 0}, {"v", 0}}, {}),
+                     functionNode("square", "s", {{"m", 0}}, {Value()}),
+                     reduceNode("mean", "s", axes({1}), true)},
+                    {{"r", 0}}));
+  check("of stacks", description({inputNode("a", {2, 3, 4}), inputNode("b", {2, 4, 2}),
+                                  node("matmul", "m", {{"a", 0}, {"b", 0}}, {})},
+                                 {{"m", 0}}));
 }
 
 Value sliceNode(double axis, double start, Value stop, double step) {
@@ -144,10 +154,10 @@ TEST(OpsGradients, Slices) {
 }
 
 TEST(OpsGradients, StopGradient) {
-  Graph graph = Graph::parse(description(
-      {x(), weightNode("w", {3}), node("stopGradient", "s", {{"w", 0}}, {}),
-       functionNode("multiply", "f", {{"x", 0}, {"s", 0}}, {Value(), Value()})},
-      {{"f", 0}}));
+  Graph graph = Graph::parse(
+      description({x(), weightNode("w", {3}), node("stopGradient", "s", {{"w", 0}}, {}),
+                   functionNode("multiply", "f", {{"x", 0}, {"s", 0}}, {Value(), Value()})},
+                  {{"f", 0}}));
   PlanRequest request;
   request.backward = request.cotangents = true;
   const Plan plan = compilePlan(graph, request, {});
