@@ -72,7 +72,8 @@ void LayerBuild::expectRank(size_t input, int rank, const char* layout) const {
 void LayerBuild::addWeight(const std::string& parameter, const Shape& shape,
                            const WeightOptions& weight) {
   ConstraintAttributes constraint = weight.constraint;
-  if (constraint.axis < -shape.rank || constraint.axis >= shape.rank)
+  const bool constrained = constraint.kind != ConstraintKind::None;
+  if (constrained && (constraint.axis < -shape.rank || constraint.axis >= shape.rank))
     fail(Code::Config,
          cat(name(), ": option ", weight.name, "Constraint: axis ", constraint.axis,
              " is not one of ", parameter, ", which is ", toString(shape)),

@@ -86,6 +86,7 @@ class MatmulLayer final : public Layer {
     if (differ(shapes_[0].last(), shapes_[1][rank - 2]) ||
         (stacked && (isSymbol(a.shape[1]) || a.shape[1] != b.shape[1])))
       refuse(build, "[...,m,k] and [...,k,n]");
+    if (stacked) heads_ = static_cast<int32_t>(a.shape[1]);
     result_ = shapes_[0];
     result_[rank - 1] = shapes_[1].last();
     NodeOutput output;
@@ -108,13 +109,14 @@ class MatmulLayer final : public Layer {
          {.layer = build.name(), .expected = expected, .received = received});
   }
 
-  static void product(NodeContext& node, ValueId a, bool transposeA, ValueId b, bool transposeB,
-                      ValueId c) {
-    node.emit(Op::HeadProduct, attributes(HeadProductAttributes{1, transposeA, transposeB}), {a, b},
-              {c});
+  void product(NodeContext& node, ValueId a, bool transposeA, ValueId b, bool transposeB,
+               ValueId c) const {
+    node.emit(Op::HeadProduct, attributes(HeadProductAttributes{heads_, transposeA, transposeB}),
+              {a, b}, {c});
   }
 
   bool ofWeight_ = false, passesMask_ = false, readsSteps_ = false;
+  int32_t heads_ = 1;
   Shape shapes_[2], result_;
 };
 
