@@ -60,7 +60,7 @@ export const losses = {
   },
 };
 
-const EXPECTED = `one of ${Object.keys(KINDS).join(', ')}, losses.huber({ delta }), or a function (yTrue, yPred) => value`;
+const EXPECTED = `one of ${Object.keys(KINDS).join(', ')}, losses.huber({ delta }), or a function of yTrue and yPred`;
 
 /** Turns what the user gave into a loss. */
 export function parseLoss(value: unknown, name: string): Loss {

@@ -73,7 +73,7 @@ export const metrics = {
   },
 };
 
-const EXPECTED = `one of accuracy, ${Object.keys(KINDS).join(', ')}, metrics.binaryAccuracy({ threshold }), or a function (yTrue, yPred) => value`;
+const EXPECTED = `one of accuracy, ${Object.keys(KINDS).join(', ')}, metrics.binaryAccuracy({ threshold }), or a function of yTrue and yPred`;
 
 /** Turns what the user gave into a metric; `loss` decides what 'accuracy' is. */
 export function parseMetric(value: unknown, loss: LossSpec['kind'], output: string): Metric {
