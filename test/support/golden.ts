@@ -31,6 +31,7 @@ export const CONSUMERS = {
   'layers/convolution': ['keras-convolution'],
   'layers/models': ['keras-models'],
   'layers/around': ['keras-around'],
+  'layers/ops': ['keras-ops'],
   'training/losses': ['losses'],
   'training/optimizers': ['optimizers', 'regularization'],
 } as const;

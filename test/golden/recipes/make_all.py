@@ -11,6 +11,7 @@ import keras_convolution
 import keras_gru
 import keras_masks
 import keras_models
+import keras_ops
 import layer_norm
 import losses
 import optimizers
@@ -23,9 +24,9 @@ import verify
 from common import GOLDEN
 
 TOPICS = [torch_gru, torch_lengths, torch_bidirectional, keras_gru, keras_masks,
-          keras_bidirectional, keras_activations, keras_models, keras_around, keras_convolution,
-          keras_attention, update_gate, cells, layer_norm, dropout, losses, optimizers,
-          regularization]
+          keras_bidirectional, keras_activations, keras_models, keras_ops, keras_around,
+          keras_convolution, keras_attention, update_gate, cells, layer_norm, dropout, losses,
+          optimizers, regularization]
 
 for topic in TOPICS:
     shutil.rmtree(GOLDEN / topic.__name__.replace("_", "-"), ignore_errors=True)
