@@ -357,6 +357,21 @@ Graph Graph::parse(const Value& description, int64_t steps) {
   return graph;
 }
 
+void Graph::expectInputsUsed() const {
+  std::vector<bool> used(nodes.size());
+  for (const ValueRef ref : outputs) used[static_cast<size_t>(ref.node)] = true;
+  for (size_t i = nodes.size(); i-- > 0;)
+    for (const ValueRef ref : nodes[i].inputs)
+      if (used[i]) used[static_cast<size_t>(ref.node)] = true;
+  for (const int input : inputs)
+    if (const auto i = static_cast<size_t>(input); !used[i])
+      fail(Code::Config, "no output depends on input " + nodes[i].name,
+           {.layer = nodes[i].name,
+            .option = "inputs",
+            .expected = "an input that an output depends on",
+            .received = cat("'", nodes[i].name, "'")});
+}
+
 ValueRef Graph::append(const Value& fragment, int output, const std::string& prefix) {
   std::map<std::string, size_t> byName;
   const std::vector<Raw> raws = readNodes(fragment, "a loss", prefix, byName);
