@@ -1,5 +1,4 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { native } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type CompileOptions, parseCompile } from '../training/compile.js';
 import type { ModelData } from '../training/data.js';
@@ -34,6 +33,7 @@ import {
   getStates,
   getWeights,
   listWeights,
+  resetStates,
   setStates,
   setTrainable,
   setWeights,
@@ -310,11 +310,13 @@ export class Model<O extends ModelOutput = Floats> {
 
   /**
    * Back to zero for all `stateful` layers; in callbacks of `fit` as well.
-   * @throws SluiceError BUSY while a call is under way that writes the states
+   * @param rows these rows of the batch alone, where new sequences begin; default all
+   * @throws SluiceError INVALID_ARGUMENT for rows that the states do not have; BUSY while a call is under way
+   * that writes them
    */
-  resetStates(): void {
+  resetStates(rows?: readonly number[] | Int32Array): void {
     this.#core.requireStatesIdle('resetStates');
-    native(() => this.#core.engine.resetStates());
+    resetStates(this.#core, rows);
   }
 
   /**

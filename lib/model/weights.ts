@@ -99,3 +99,29 @@ export function setStates({ engine }: ModelCore, states: unknown): void {
   });
   native(() => engine.setStates(Object.fromEntries(entries)));
 }
+
+/** Zeros in these rows of all states; without `rows` no state is left. */
+export function resetStates(core: ModelCore, rows: unknown): void {
+  if (rows === undefined) {
+    native(() => core.engine.resetStates());
+    return;
+  }
+  const states = getStates(core);
+  const all = Object.values(states);
+  const count = all[0]?.shape[0] ?? 0;
+  const range = count === 0 ? 'of which there are none yet' : `from 0 to ${count - 1}`;
+  const expected = `an array of rows of the states, ${range}`;
+  if (!Array.isArray(rows) && !(rows instanceof Int32Array)) {
+    throw invalid('rows', expected, rows, 'resetStates');
+  }
+  for (const row of rows as Iterable<unknown>) {
+    if (!Number.isInteger(row) || (row as number) < 0 || (row as number) >= count) {
+      throw invalid('rows', expected, row, 'resetStates');
+    }
+    for (const { data, shape } of all) {
+      const units = shape[1] as number;
+      data.fill(0, (row as number) * units, ((row as number) + 1) * units);
+    }
+  }
+  if (all.length > 0) setStates(core, states);
+}

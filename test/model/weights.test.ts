@@ -204,6 +204,31 @@ describe('states', () => {
     expect((await model.predict(part(2, 6))).data).toEqual(whole.data);
   });
 
+  it('are reset row by row', async () => {
+    const layer = layers.lstm({ units: 3, stateful: true });
+    const model = sequential([layer], { inputShape: [null, 3], seed: 1 });
+    const first = await model.predict(sequences(3, 6));
+    const carried = model.getStates();
+    model.resetStates([1]);
+    for (const [name, { data }] of Object.entries(model.getStates())) {
+      const before = carried[name]?.data as Float32Array;
+      expect([...data]).toEqual([...before].map((v, i) => (i >= 3 && i < 6 ? 0 : v)));
+    }
+    const again = await model.predict(sequences(3, 6));
+    expect(again.data.subarray(3, 6)).toEqual(first.data.subarray(3, 6));
+    expect(again.data.subarray(0, 3)).not.toEqual(first.data.subarray(0, 3));
+    model.resetStates(Int32Array.of(0, 1, 2));
+    expect((await model.predict(sequences(3, 6))).data).toEqual(first.data);
+    for (const rows of [[3], [-1], [0.5], ['0'], 1, null, {}]) {
+      const call = () => model.resetStates(rows as number[]);
+      await refusal(call, 'INVALID_ARGUMENT', { option: 'rows' });
+    }
+    model.resetStates();
+    await refusal(() => model.resetStates([0]), 'INVALID_ARGUMENT', { option: 'rows' });
+    model.resetStates([]);
+    expect(model.getStates()).toEqual({});
+  });
+
   it('of an lstm are its state and its cell', async () => {
     const layer = layers.lstm({ units: 3, stateful: true });
     const model = sequential([layer], { inputShape: [null, 3], seed: 1 });
