@@ -1,3 +1,4 @@
+import { SluiceError } from '../errors.js';
 import type { Range } from './batches.js';
 import type { Compiled } from './compile.js';
 import { ownSmall, type Rows } from './data.js';
@@ -34,7 +35,8 @@ export function bindFit(
   const rows = ownSmall(bindLabelled(model, compiled, x, y, options as FitOptions));
   if (options.validationData !== undefined) {
     const { x: vx, y: vy, ...rest } = parseValidationData(options.validationData);
-    const validation = all(ownSmall(bindLabelled(model, compiled, vx, vy, rest)));
+    const bind = () => ownSmall(bindLabelled(model, compiled, vx, vy, rest));
+    const validation = all(ofValidation(bind));
     if (rows.count === 0) throw noRows('fit');
     return { train: all(rows), validation };
   }
@@ -48,6 +50,19 @@ export function bindFit(
       ? rows
       : ownSmall(withoutClassWeights(model, compiled, x, y, options));
   return { train, validation: { rows: unweighted, range: { from: split, to: rows.count } } };
+}
+
+/** Errors say that it is the validation data they mean. */
+function ofValidation<T>(bind: () => T): T {
+  try {
+    return bind();
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    const { code, details, message } = error;
+    const option = ['validationData', ...(details.option ? [details.option] : [])].join('.');
+    const named = { ...details, option };
+    throw new SluiceError(code, `fit: validationData: ${message}`, named, { cause: error });
+  }
 }
 
 function all(rows: Rows): RowRange {

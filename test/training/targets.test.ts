@@ -89,6 +89,13 @@ describe('class numbers', () => {
       'INVALID_ARGUMENT',
       /class -1 in row 1 of y/,
     );
+    // Its lengths forgotten, the validation data is what the error names.
+    const validationData = { x: sequences, y: padded };
+    await expectFailure(
+      steps.fit(sequences, padded, { lengths: [2, 1], validationData, verbose: 0 }),
+      'INVALID_ARGUMENT',
+      /^fit: validationData: .*class -1 in row 1 of y/,
+    );
     const weights = tensor([
       [1, 1],
       [1, 0],
