@@ -133,7 +133,8 @@ class NodeContext {
   virtual int64_t product(int64_t a, int64_t b) = 0;
   // Bytes in a layout of the kernel that writes them; who reads them runs on the same backend.
   virtual ValueId newOpaque() = 0;
-  virtual const Shape& shapeOf(ValueId value) const = 0;
+  // By value: what is added to the plan later may move the values.
+  virtual Shape shapeOf(ValueId value) const = 0;
   virtual void emit(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in,
                     std::vector<ValueId> out) = 0;
   // Forward: what this value costs the loss, where the plan has one.

@@ -1,7 +1,6 @@
 // A layer of one input applied to each step of a sequence alone; Keras' TimeDistributed. The inner
 // layer sees the steps of all rows as the rows of one batch: views of the same memory, no copies.
 #include <algorithm>
-#include <map>
 
 #include "engine/layers/layers.h"
 
@@ -55,9 +54,8 @@ class StepContext final : public NodeContext {
   }
   ValueId newWeights(const Shape& shape) override { return outer_.newWeights(shape); }
   ValueId newOpaque() override { return outer_.newOpaque(); }
-  const Shape& shapeOf(ValueId value) const override {
-    Shape& shape = shapes_[value];
-    shape = outer_.shapeOf(value);
+  Shape shapeOf(ValueId value) const override {
+    Shape shape = outer_.shapeOf(value);
     if (shape.rank > 0 && shape[0] == rows_) shape[0] = kBatchExtent;
     return shape;
   }
@@ -106,7 +104,6 @@ class StepContext final : public NodeContext {
   NodeContext& outer_;
   const Node& inner_;
   int64_t rows_ = 0;
-  mutable std::map<ValueId, Shape> shapes_;
 };
 
 class TimeDistributedLayer final : public Layer {

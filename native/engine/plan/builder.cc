@@ -91,7 +91,7 @@ class PlanBuilder::Context final : public NodeContext {
     builder_.plan_.values[static_cast<size_t>(value)].opaque = true;
     return value;
   }
-  const Shape& shapeOf(ValueId value) const override {
+  Shape shapeOf(ValueId value) const override {
     return builder_.plan_.values[static_cast<size_t>(value)].shape;
   }
   void emit(Op op, std::shared_ptr<const void> attributes, std::vector<ValueId> in,
