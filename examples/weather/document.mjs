@@ -3,6 +3,7 @@ import { on } from '../../bench/machine.mjs';
 import { table } from '../../bench/markdown.mjs';
 import { change, count, mean } from '../figures.mjs';
 import { axis, chart, color, curves, LINES, line, standalone } from '../page.mjs';
+import { daysAhead } from './report.mjs';
 
 const degrees = (value) => value.toFixed(2);
 
@@ -71,13 +72,7 @@ function errorsByDay(ways, { climatology }) {
   const round = (value) => Math.round(value * 1000) / 1000;
   const marked = { symbol: 'circle', symbolSize: 6 };
   return chart({
-    xAxis: axis({
-      type: 'category',
-      name: 'days ahead',
-      nameLocation: 'middle',
-      nameGap: 26,
-      data: days,
-    }),
+    xAxis: daysAhead(days),
     yAxis: axis({ type: 'value', name: '°C', scale: true }),
     series: [
       ...ways.map(({ title, runs }, i) => {

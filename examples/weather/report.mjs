@@ -88,18 +88,23 @@ function lossChart({ loss, valLoss, keptEpoch }) {
   });
 }
 
+/** The axis of the days that a forecast reaches ahead. */
+export function daysAhead(days) {
+  return axis({
+    type: 'category',
+    name: 'days ahead',
+    nameLocation: 'middle',
+    nameGap: 26,
+    data: days,
+  });
+}
+
 function errorChart(errors) {
   const tints = { gru: color.first, persistence: color.second, climatology: color.third };
   const days = errors.gru.byHorizon.map((_, i) => i + 1);
   return chart(
     {
-      xAxis: axis({
-        type: 'category',
-        name: 'days ahead',
-        nameLocation: 'middle',
-        nameGap: 26,
-        data: days,
-      }),
+      xAxis: daysAhead(days),
       yAxis: axis({ type: 'value', name: '°C' }),
       series: Object.entries(errors).map(([name, { byHorizon }]) =>
         line(name, byHorizon, tints[name], { symbol: 'circle', symbolSize: 7 }),

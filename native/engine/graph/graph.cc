@@ -152,6 +152,7 @@ void requireRows(const Raw& raw, const Layer& layer, const std::vector<NodeOutpu
            cat(raw.name, ": input ", i, " is a weight ", describeShape(inputs[i].shape),
                ", which has no rows; a ", raw.kind, " layer takes none"),
            {.layer = raw.name,
+            .option = "inputs",
             .expected = "a value with a batch axis",
             .received = describeShape(inputs[i].shape)});
 }
@@ -217,7 +218,11 @@ struct Assembly {
   bool standsForOutput(const Raw& raw, Node& node) const {
     if (output < 0 || (raw.kind != "target" && raw.kind != "prediction")) return false;
     if (!raw.inputs.empty())
-      fail(Code::Config, cat(raw.name, ": a ", raw.kind, " has no inputs"), {.layer = raw.name});
+      fail(Code::Config, cat(raw.name, ": a ", raw.kind, " has no inputs"),
+           {.layer = raw.name,
+            .option = "inputs",
+            .expected = "none",
+            .received = cat(raw.inputs.size())});
     OptionReader(raw.name, *raw.options).finish();
     (raw.kind == "target" ? node.target : node.prediction) = output;
     node.outputs.push_back(graph.at(graph.outputs[static_cast<size_t>(output)]));

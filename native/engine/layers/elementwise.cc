@@ -66,7 +66,7 @@ class ElementwiseLayer final : public Layer {
          "power",    "maximum",  "minimum", "greater", "greaterEqual", "less",     "lessEqual",
          "equal",    "notEqual", "clip",    "where"}));
     const std::string what = build.name() + ": option operands";
-    const auto& operands = options.value("operands").asArray(what);
+    const auto& operands = options.array("operands");
     const int wanted = operandsOf(attributes_.function);
     if (static_cast<int>(operands.size()) != wanted)
       fail(Code::Config, cat(what, " must be ", wanted, ", received ", operands.size()),
@@ -94,7 +94,10 @@ class ElementwiseLayer final : public Layer {
     const int first = result_.batched ? 1 : 0;
     if (behind + first > kMaxRank)
       fail(Code::ShapeMismatch, cat(build.name(), ": the result has more than ", kMaxRank, " axes"),
-           {.layer = build.name(), .expected = cat(kMaxRank), .received = cat(behind + first)});
+           {.layer = build.name(),
+            .option = "inputs",
+            .expected = cat("at most ", kMaxRank, " axes"),
+            .received = cat(behind + first)});
     Shape& result = result_.shape;
     result.rank = behind + first;
     std::fill_n(result.dims.begin(), result.rank, 1);

@@ -14,16 +14,18 @@ class ReduceLayer final : public Layer {
     attributes_.reduction = static_cast<Reduction>(
         build.options.choice("reduction", {"sum", "mean", "max", "min", "logSumExp"}));
     const bool keeps = build.options.boolean("keepdims");
-    const std::string what = build.name() + ": option axis";
     const Value& axes = build.options.value("axis");
     if (axes.isNull()) {
       for (int i = input.batched ? 1 : 0; i < input.shape.rank; ++i) attributes_.axes |= 1 << i;
     } else {
-      for (const Value& axis : axes.asArray(what)) {
-        const int32_t bit = 1 << build.resolveAxis(0, "axis", axis.asInteger(what));
+      for (const int64_t axis : build.options.list("axis", -kMaxRank, kMaxRank)) {
+        const int32_t bit = 1 << build.resolveAxis(0, "axis", axis);
         if (attributes_.axes & bit)
-          fail(Code::Config, what + " names an axis twice",
-               {.layer = build.name(), .option = "axis", .received = axes.text()});
+          fail(Code::Config, build.name() + ": option axis names an axis twice",
+               {.layer = build.name(),
+                .option = "axis",
+                .expected = "axes, each once",
+                .received = axes.text()});
         attributes_.axes |= bit;
       }
     }

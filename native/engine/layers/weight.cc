@@ -9,21 +9,17 @@ class WeightLayer final : public Layer {
  public:
   void build(LayerBuild& build) override {
     build.expectInputs(0, 0);
-    const std::string what = build.name() + ": option shape";
-    const auto& extents = build.options.value("shape").asArray(what);
+    const auto extents = build.options.list("shape", 1, kMaxElements);
     if (extents.size() > kMaxRank)
-      fail(Code::Config, cat(what, " has at most ", kMaxRank, " extents"),
-           {.layer = build.name(), .option = "shape", .received = cat(extents.size())});
+      fail(Code::Config, cat(build.name(), ": option shape has at most ", kMaxRank, " extents"),
+           {.layer = build.name(),
+            .option = "shape",
+            .expected = cat("at most ", kMaxRank, " extents"),
+            .received = cat(extents.size())});
     NodeOutput output;
     output.batched = false;
     output.shape = makeShape();
-    for (const Value& extent : extents) {
-      const int64_t n = extent.asInteger(what);
-      if (n < 1 || n > kMaxElements)
-        fail(Code::Config, cat(what, ": an extent is from 1 to 2^40, received ", n),
-             {.layer = build.name(), .option = "shape", .received = cat(n)});
-      output.shape[output.shape.rank++] = n;
-    }
+    for (const int64_t n : extents) output.shape[output.shape.rank++] = n;
     build.addWeight("value", output.shape, build.options.weight("value"));
     build.options.boolean("trainable");
     build.outputs.push_back(output);

@@ -97,7 +97,10 @@ void PlanBuilder::addValues(size_t output, ValueRef value, ValueId sums, bool is
   if (rows.ofBatch && (request_.stepWeights >> output & 1) != 0)
     fail(Code::ShapeMismatch,
          cat(name, ": it has one value a row, so that sampleWeight has one weight a row"),
-         {.layer = name, .option = "sampleWeight", .expected = "[rows]"});
+         {.layer = name,
+          .option = "sampleWeight",
+          .expected = "[rows]",
+          .received = "a weight for each step"});
   const ValueId x = values(value.node).outputs[static_cast<size_t>(value.output)];
   ValueId gradient = kNoValue, scale = kNoValue;
   if (isLoss) {
