@@ -53,9 +53,10 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
   };
   std::vector<Device> devices;
   const BackendRegistry& registry = BackendRegistry::instance();
-  for (const auto& backend : registry.all())
+  for (const Backend* backend : registry.all())
     devices.push_back({&backend->name(), true, &backend->description()});
-  for (const auto& missing : registry.unavailable())
+  const std::vector<BackendRegistry::Unavailable> unavailable = registry.unavailable();
+  for (const auto& missing : unavailable)
     devices.push_back({&missing.name, false, &missing.reason});
   return toArray(env, devices, [&](const Device& device) {
     Napi::Object entry = Napi::Object::New(env);

@@ -14,7 +14,7 @@ import { buildEnvironment, COMPILE, isInstalled, jobs, threadSanitizer } from '.
  */
 
 const NATIVE_SOURCES = ['CMakeLists.txt', 'cmake', 'native'];
-const CXX = /\.(cc|h|hpp|inc|map|cmake|txt)$/;
+const CXX = /\.(cc|cu|h|hpp|inc|map|cmake|txt)$/;
 
 /** @type {Step} */
 export const npmPackages = {

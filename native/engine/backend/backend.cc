@@ -80,27 +80,51 @@ BackendRegistry& BackendRegistry::instance() {
 }
 
 void BackendRegistry::add(std::unique_ptr<Backend> backend) {
-  if (find(backend->name()) == nullptr) backends_.push_back(std::move(backend));
+  if (find(backend->name()) != nullptr) return;
+  const std::lock_guard lock(mutex_);
+  backends_.push_back(std::move(backend));
 }
 
 void BackendRegistry::addUnavailable(std::string name, std::string reason) {
+  const std::lock_guard lock(mutex_);
   unavailable_.push_back({std::move(name), std::move(reason)});
 }
 
+std::vector<const Backend*> BackendRegistry::all() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<const Backend*> backends;
+  for (const auto& backend : backends_) backends.push_back(backend.get());
+  return backends;
+}
+
+std::vector<BackendRegistry::Unavailable> BackendRegistry::unavailable() const {
+  const std::lock_guard lock(mutex_);
+  return unavailable_;
+}
+
 const Backend* BackendRegistry::find(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
   for (const auto& backend : backends_)
-    if (backend->name() == name) return backend.get();
+    if (backend->name() == name || backend->name() == name + ":0") return backend.get();
   return nullptr;
+}
+
+bool BackendRegistry::knows(const std::string& name) const {
+  if (find(name) != nullptr) return true;
+  for (const Unavailable& missing : unavailable())
+    if (missing.name == name) return true;
+  return false;
 }
 
 const Backend& BackendRegistry::require(const std::string& name) const {
   if (const Backend* backend = find(name)) return *backend;
   std::string known;
-  for (const auto& backend : backends_)
+  for (const Backend* backend : all())
     known += (known.empty() ? "'" : ", '") + backend->name() + "'";
   std::string why = "is unknown";
-  for (const auto& missing : unavailable_)
-    if (missing.name == name) why = "is not available: " + missing.reason;
+  // 'cuda:1' is not there for the reason why 'cuda' is not.
+  for (const Unavailable& missing : unavailable())
+    if (missing.name == name.substr(0, name.find(':'))) why = "is not available: " + missing.reason;
   fail(Code::DeviceUnavailable, cat("device '", name, "' ", why, "; there is ", known),
        {.option = "device", .expected = known, .received = name});
 }

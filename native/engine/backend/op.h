@@ -388,6 +388,12 @@ struct ParameterSegment {
   int64_t length = 0;
   int32_t trainable = 1;
 };
+// What changes from update to update.
+struct OptimizerStep {
+  double learningRate = 0.01;
+  int64_t iteration = 1;     // t of the formulas, from 1
+  double gradientScale = 1;  // what gradients are multiplied with first
+};
 struct OptimizerAttributes {
   OptimizerKind kind = OptimizerKind::Sgd;
   double learningRate = 0.01;
@@ -406,6 +412,10 @@ struct OptimizerAttributes {
   int64_t iteration = 1;  // t of the formulas, from 1
   const ParameterSegment* segments = nullptr;
   int64_t segmentCount = 0;
+  // On a device with memory of its own: the segments, and what counts in place of learningRate and
+  // iteration, in that memory.
+  const ParameterSegment* segmentsOnDevice = nullptr;
+  const OptimizerStep* stepOnDevice = nullptr;
 };
 // Slots: sgd 1 with momentum, else 0; rmsprop 1, with momentum 2 (mean square, velocity); adam 2
 // (m, v).
@@ -415,6 +425,9 @@ enum Out {
   kUpdated /*[n], may alias kParameters*/,
   kSlot0 /*[n], read and written*/,
   kSlot1,
+  // Int32 [1], optional: 1 where a gradient is not finite, and then parameters and slots stay as
+  // they are. Asked for where losses are scaled.
+  kSkipped,
   kOutCount
 };
 }  // namespace optimize
@@ -437,6 +450,23 @@ enum In { kInCount };
 enum Out { kWeights /*read and written*/, kOutCount };
 }  // namespace constrain
 
+// In which numbers a device multiplies matrices, where it is asked to; sums, states, what passes
+// between ops and the weights that are learned are float32 in any case.
+enum class Precision : int32_t {
+  Float32,        // nothing is rounded before it is multiplied
+  TensorFloat32,  // factors rounded to 10 bits behind the leading one
+  BFloat16,       // to 7
+  Float16,        // to 10, of 5e-8 to 65,504: training scales its loss
+};
+
+// Of a run on a device with memory of its own, in that memory, as it changes from run to run while
+// addresses do not.
+struct RunPosition {
+  uint64_t seed = 0;
+  uint64_t step = 0;
+  int64_t rowOffset = 0;
+};
+
 // What one run brings to all its ops.
 struct RunContext {
   uint64_t seed = 0;
@@ -444,6 +474,12 @@ struct RunContext {
   int64_t rowOffset = 0;                         // global index of the batch's first row
   int32_t threads = 1;                           // 1 also means: stay on the calling thread
   const std::atomic<int32_t>* cancel = nullptr;  // non-zero: a long kernel may return early
+  Precision precision = Precision::Float32;
+  // On a device with memory of its own: where the call is put, and seed, step and rowOffset, to be
+  // read there. A row's index in the whole batch is position->rowOffset * rowFactor + row.
+  void* queue = nullptr;
+  const RunPosition* position = nullptr;
+  int64_t rowFactor = 1;
 
   bool cancelled() const { return cancel && cancel->load(std::memory_order_relaxed) != 0; }
 };

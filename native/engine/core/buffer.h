@@ -8,6 +8,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/memory.h"
+#include "engine/core/memory_space.h"
 
 namespace sluice {
 
@@ -18,8 +19,15 @@ class Buffer {
  public:
   Buffer() = default;
   // OUT_OF_MEMORY, before anything is allocated, where the machine does not have that much.
-  explicit Buffer(size_t bytes, const char* what = "memory of this call") : bytes_(bytes) {
+  // Without a space: memory of the host.
+  explicit Buffer(size_t bytes, const char* what = "memory of this call",
+                  const MemorySpace* space = nullptr)
+      : bytes_(bytes), space_(space) {
     if (bytes == 0) return;
+    if (space != nullptr) {
+      data_ = space->allocate(bytes, what);
+      return;
+    }
     requireMemory(bytes, what);
     data_ = std::aligned_alloc(kAlignment, alignUp(bytes));
     if (data_ == nullptr)
@@ -31,13 +39,20 @@ class Buffer {
     swap(other);
     return *this;
   }
-  ~Buffer() { std::free(data_); }
+  ~Buffer() {
+    if (space_ == nullptr)
+      std::free(data_);
+    else if (data_ != nullptr)
+      space_->release(data_);
+  }
 
   void swap(Buffer& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
+    std::swap(space_, other.space_);
   }
   size_t bytes() const { return bytes_; }
+  const MemorySpace* space() const { return space_; }
   void* data() { return data_; }
   const void* data() const { return data_; }
   template <typename T>
@@ -52,6 +67,7 @@ class Buffer {
  private:
   void* data_ = nullptr;
   size_t bytes_ = 0;
+  const MemorySpace* space_ = nullptr;
 };
 
 }  // namespace sluice

@@ -5,9 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <memory>
 #include <new>
 #include <optional>
 #include <stdexcept>
+
+#include "engine/backend/device.h"
+#include "engine/core/buffer.h"
 
 namespace sluice::test {
 namespace {
@@ -88,16 +93,70 @@ const Kernel& kernelOf(const Backend& backend, const Case& c) {
 
 namespace {
 
+// Where a backend has memory of its own: copies of a case's tensors in there.
+class OnDevice {
+ public:
+  explicit OnDevice(const Device& device) : device_(device), queue_(device) {}
+
+  // The same view there. Views of one piece of host memory stay views of one piece.
+  TensorView upload(TensorView view) {
+    if (view.data == nullptr) return view;
+    const auto [found, isNew] = copies_.try_emplace(view.data);
+    if (isNew) {
+      found->second = memory(view.bytes());
+      queue_.copyIn(found->second.data(), view.data, view.bytes());
+    }
+    view.data = found->second.data();
+    return view;
+  }
+  Buffer memory(size_t bytes) { return Buffer(bytes, "a test", &device_); }
+  void download(const TensorView& view) {
+    if (const auto found = copies_.find(view.data); found != copies_.end())
+      queue_.copyOut(view.data, found->second.data(), view.bytes());
+  }
+  void fill(const Buffer& buffer) {
+    queue_.fill(const_cast<void*>(buffer.data()), 0xFF, buffer.bytes());
+  }
+  // What changes from run to run lies on the device.
+  void prepare(RunContext& context) {
+    const RunPosition position{context.seed, context.step, context.rowOffset};
+    position_ = memory(sizeof position);
+    queue_.copyIn(position_.data(), &position, sizeof position);
+    queue_.synchronize();
+    context.queue = queue_.handle();
+    context.position = position_.as<RunPosition>();
+  }
+  OptimizerAttributes prepare(OptimizerAttributes attributes) {
+    const OptimizerStep step{attributes.learningRate, attributes.iteration, 1};
+    const size_t bytes = static_cast<size_t>(attributes.segmentCount) * sizeof(ParameterSegment);
+    step_ = memory(sizeof step);
+    segments_ = memory(bytes);
+    queue_.copyIn(step_.data(), &step, sizeof step);
+    queue_.copyIn(segments_.data(), attributes.segments, bytes);
+    queue_.synchronize();
+    attributes.stepOnDevice = step_.as<OptimizerStep>();
+    attributes.segmentsOnDevice = segments_.as<ParameterSegment>();
+    return attributes;
+  }
+  void synchronize() { queue_.synchronize(); }
+
+ private:
+  const Device& device_;
+  Queue queue_;
+  std::map<const void*, Buffer> copies_;
+  Buffer position_, step_, segments_;
+};
+
 // A case with all that its kernel asks for.
 class Prepared {
  public:
-  Prepared(const Backend& backend, Case& c) : kernel(kernelOf(backend, c)), case_(c) {
-    if (!kernel.launch)
-      throw std::runtime_error(backend.name() + " lacks op " +
-                               std::to_string(static_cast<int>(c.op)));
+  Prepared(const Backend& backend, Case& c)
+      : kernel(kernelOf(backend, c)), case_(c), context_(c.context) {
+    if (!kernel.launch) throw std::runtime_error(backend.name() + " lacks op " + opName(c.op));
     sizeOpaque(kernel, c);
     in = views(c.in);
     out = views(c.out);
+    if (backend.device()) device_.emplace(*backend.device());
   }
 
   const Kernel& kernel;
@@ -106,29 +165,58 @@ class Prepared {
   // When `in` and `out` are as they are to be.
   const OpCall& call() {
     const std::vector<TensorView> inShapes = shapesOnly(in), outShapes = shapesOnly(out);
-    const OpCall sizes = makeCall(case_, inShapes, outShapes);
+    OpCall sizes = makeCall(case_, inShapes, outShapes);
+    sizes.context = &context_;
     if (const char* refusal = kernel.whyNot ? kernel.whyNot(sizes) : nullptr)
       throw std::runtime_error(refusal);
-    scratch_.emplace(kernel.scratchBytes ? kernel.scratchBytes(sizes) : 0);
+    const size_t scratchBytes = kernel.scratchBytes ? kernel.scratchBytes(sizes) : 0;
+    if (device_) return callOnDevice(scratchBytes);
+    scratch_.emplace(scratchBytes);
     packed_.emplace(kernel.packedBytes ? kernel.packedBytes(sizes) : 0);
     call_ = makeCall(case_, in, out);
     if (packed_->data) kernel.pack(call_, packed_->data);
     call_.scratch = scratch_->data;
     call_.packed = packed_->data;
-    call_.context = &case_.context;
+    call_.context = &context_;
     return call_;
   }
 
-  void expectGuardsIntact() const {
+  // After a launch whose status was 0.
+  void finish() {
+    if (device_) {
+      for (const TensorView& view : out) device_->download(view);
+      device_->synchronize();
+    }
     for (const Tensor& t : case_.in) EXPECT_TRUE(t.guardsIntact());
     for (const Tensor& t : case_.out)
       EXPECT_TRUE(t.guardsIntact()) << "written outside of an output";
   }
 
  private:
+  const OpCall& callOnDevice(size_t scratchBytes) {
+    for (auto [from, to] : {std::pair{&in, &deviceIn_}, {&out, &deviceOut_}})
+      for (const TensorView& view : *from) to->push_back(device_->upload(view));
+    deviceScratch_ = device_->memory(scratchBytes);
+    device_->fill(deviceScratch_);
+    call_ = makeCall(case_, deviceIn_, deviceOut_);
+    if (case_.op == Op::Optimize) {
+      optimizer_ = device_->prepare(call_.attr<OptimizerAttributes>());
+      call_.attributes = &optimizer_;
+    }
+    call_.scratch = deviceScratch_.data();
+    device_->prepare(context_);
+    call_.context = &context_;
+    return call_;
+  }
+
   Case& case_;
+  RunContext context_;
   OpCall call_;
   std::optional<Aligned> scratch_, packed_;
+  std::optional<OnDevice> device_;
+  std::vector<TensorView> deviceIn_, deviceOut_;
+  Buffer deviceScratch_;
+  OptimizerAttributes optimizer_;
 };
 
 }  // namespace
@@ -137,7 +225,7 @@ void launch(const Backend& backend, Case& c) {
   Prepared prepared(backend, c);
   const int32_t status = prepared.kernel.launch(prepared.call());
   ASSERT_EQ(status, 0) << backend.statusText(status);
-  prepared.expectGuardsIntact();
+  prepared.finish();
 }
 
 void launchInPlace(const Backend& backend, Case& c, int input, int output) {
@@ -146,7 +234,7 @@ void launchInPlace(const Backend& backend, Case& c, int input, int output) {
   prepared.in[static_cast<size_t>(input)] = prepared.out[static_cast<size_t>(output)];
   const int32_t status = prepared.kernel.launch(prepared.call());
   ASSERT_EQ(status, 0) << backend.statusText(status);
-  prepared.expectGuardsIntact();
+  prepared.finish();
 }
 
 void launchPair(const Backend& backend, Case& first, Case& second, bool follows) {
@@ -156,8 +244,8 @@ void launchPair(const Backend& backend, Case& first, Case& second, bool follows)
     b.in[static_cast<size_t>(b.kernel.pairInput)] = a.out[static_cast<size_t>(a.kernel.pairOutput)];
   const int32_t status = a.kernel.launchPair(a.call(), b.call());
   ASSERT_EQ(status, 0) << backend.statusText(status);
-  a.expectGuardsIntact();
-  b.expectGuardsIntact();
+  a.finish();
+  b.finish();
 }
 
 Case inDouble(const Case& c) {

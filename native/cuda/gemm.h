@@ -1,0 +1,39 @@
+// Matrix products on the device.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/backend/op.h"
+
+namespace sluice::cuda {
+
+// c = op(a) op(b), row-major: op(a) is [m,k], op(b) [k,n], c [m,n]; leading dimensions in elements.
+struct Product {
+  int64_t m = 0, n = 0, k = 0;
+  const float* a = nullptr;
+  int64_t lda = 0;
+  bool transposeA = false;  // a is stored as [k,m]
+  const float* b = nullptr;
+  int64_t ldb = 0;
+  bool transposeB = false;  // b is stored as [n,k]
+  float* c = nullptr;
+  int64_t ldc = 0;
+  const float* bias = nullptr;  // [n], added to each row; may be null
+  bool accumulate = false;      // c += instead of c =
+  // A row's bits depend on that row of a alone, whatever m is: for what inference sees.
+  bool rowInvariant = false;
+};
+
+// Of `scratch`; asks nothing but sizes and the call's precision.
+size_t productScratchBytes(const OpCall& call, const Product& product) noexcept;
+// Factors are rounded as call.context->precision says, sums are float32.
+int32_t multiply(const OpCall& call, const Product& product, void* scratch) noexcept;
+
+// out[j] = (accumulate ? out[j] : 0) + the sum of column j of x [rows,columns], in double, in an
+// order that the shape fixes.
+size_t columnSumScratchBytes(int64_t rows, int64_t columns) noexcept;
+int32_t sumColumns(const OpCall& call, const float* x, int64_t rows, int64_t columns, int64_t ldx,
+                   float* out, bool accumulate, void* scratch) noexcept;
+
+}  // namespace sluice::cuda

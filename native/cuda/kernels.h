@@ -1,0 +1,12 @@
+// The kernels of the backend: one function an op, defined in the file of that op. table.cc names
+// them all.
+#pragma once
+
+#include "engine/backend/kernel.h"
+
+namespace sluice::cuda {
+
+Kernel activationKernel();
+Kernel activationBackwardKernel();
+
+}  // namespace sluice::cuda

@@ -1,0 +1,17 @@
+// Which GPUs this library can use, and why not the others.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/backend/abi.h"
+
+namespace sluice::cuda {
+
+// The number of usable ones, or 0 and the reason.
+int32_t probe(char* reason, size_t reasonBytes) noexcept;
+// The runtime's number of the usable one with this index.
+int32_t deviceAt(int32_t index) noexcept;
+int32_t describe(int32_t index, DeviceDescription* description) noexcept;
+
+}  // namespace sluice::cuda

@@ -1,0 +1,27 @@
+// What stands behind the engine's queues: a stream of one device.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "engine/backend/abi.h"
+
+namespace sluice::cuda {
+
+struct Stream {
+  int32_t device = 0;  // of the runtime, not the index among usable ones
+  cudaStream_t handle = nullptr;
+};
+
+// Functions of the backend return these; statusText tells what they were.
+constexpr int32_t kCudaStatus = 1000;
+inline int32_t statusOf(cudaError_t error) {
+  if (error == cudaSuccess) return 0;
+  return error == cudaErrorMemoryAllocation ? kOutOfMemory
+                                            : kCudaStatus + static_cast<int32_t>(error);
+}
+
+inline Stream& streamOf(const OpCall& call) { return *static_cast<Stream*>(call.context->queue); }
+
+}  // namespace sluice::cuda
