@@ -73,6 +73,20 @@ const char* opName(Op op) {
   return op < Op::Count ? kNames[static_cast<size_t>(op)] : "unknown";
 }
 
+const char* precisionName(Precision precision) {
+  switch (precision) {
+    case Precision::Float32:
+      return "float32";
+    case Precision::TensorFloat32:
+      return "tf32";
+    case Precision::BFloat16:
+      return "bfloat16";
+    case Precision::Float16:
+      return "float16";
+  }
+  return "unknown";
+}
+
 BackendRegistry& BackendRegistry::instance() {
   // Never destroyed: runs may still be under way while the process exits.
   static BackendRegistry* registry = new BackendRegistry;

@@ -387,6 +387,8 @@ struct ParameterSegment {
   int64_t offset = 0;
   int64_t length = 0;
   int32_t trainable = 1;
+
+  bool operator==(const ParameterSegment&) const = default;
 };
 // What changes from update to update.
 struct OptimizerStep {
@@ -420,7 +422,13 @@ struct OptimizerAttributes {
 // Slots: sgd 1 with momentum, else 0; rmsprop 1, with momentum 2 (mean square, velocity); adam 2
 // (m, v).
 namespace optimize {
-enum In { kParameters /*[n]*/, kGradients /*[n]*/, kInCount };
+enum In {
+  kParameters,  // [n]
+  kGradients,   // [n]
+  kGuard,  // Float64 [m], optional: where one of them is not finite nothing changes. Asked for on
+           // devices with memory of their own, which go on before the host has seen a loss
+  kInCount
+};
 enum Out {
   kUpdated /*[n], may alias kParameters*/,
   kSlot0 /*[n], read and written*/,
@@ -458,6 +466,8 @@ enum class Precision : int32_t {
   BFloat16,       // to 7
   Float16,        // to 10, of 5e-8 to 65,504: training scales its loss
 };
+
+const char* precisionName(Precision precision);  // as users write it
 
 // Of a run on a device with memory of its own, in that memory, as it changes from run to run while
 // addresses do not.

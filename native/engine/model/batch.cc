@@ -44,8 +44,11 @@ void bind(const Shape& expected, int expectedRank, const Shape& row, std::vector
 
 }  // namespace
 
-Batch::Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots)
-    : rows_(rows), slots_(std::move(slots)), symbols_(static_cast<size_t>(graph.symbols), -1) {
+Batch::Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots, const Device* device)
+    : rows_(rows),
+      slots_(std::move(slots)),
+      symbols_(static_cast<size_t>(graph.symbols), -1),
+      device_(device) {
   constexpr int64_t kMaxRows = int64_t{1} << 31;
   if (rows < 0 || rows > kMaxRows)
     fail(Code::InvalidArgument, cat("a batch has 0 to 2^31 rows, received ", rows),
@@ -108,7 +111,7 @@ Batch::Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots)
   requireMemory(bytes(), cat("a batch of ", rows, " rows"));  // all of it, not each slot
   for (size_t i = 0; i < slots_.size(); ++i) {
     const size_t size = static_cast<size_t>(rows) * rowBytes(i);
-    buffers_.emplace_back(size);
+    buffers_.emplace_back(size, "a batch", device ? &device->host() : nullptr);
     std::fill_n(buffers_.back().as<std::byte>(), size, std::byte{0});
   }
 }
@@ -125,6 +128,40 @@ size_t Batch::bytes() const {
   size_t sum = 0;
   for (size_t i = 0; i < slots_.size(); ++i) sum += static_cast<size_t>(rows_) * rowBytes(i);
   return sum;
+}
+
+void Batch::upload() {
+  if (device_ == nullptr) return;
+  if (!upload_) {
+    auto fresh = std::make_unique<Upload>(*device_);
+    for (const Buffer& rows : buffers_)
+      fresh->buffers.emplace_back(rows.bytes(), "a batch", device_);
+    upload_ = std::move(fresh);
+  }
+  for (size_t i = 0; i < buffers_.size(); ++i)
+    upload_->queue.copyIn(upload_->buffers[i].data(), buffers_[i].data(), buffers_[i].bytes());
+  upload_->isThere = true;
+}
+
+void Batch::forgetUpload() {
+  if (!upload_ || !upload_->isThere) return;
+  upload_->queue.synchronize();
+  upload_->isThere = false;
+}
+
+const void* Batch::uploaded(const void* host, size_t bytes, Queue& queue) const {
+  if (!upload_ || !upload_->isThere || &queue.device() != device_) return nullptr;
+  for (size_t i = 0; i < buffers_.size(); ++i) {
+    if (buffers_[i].bytes() < bytes || bytes == 0) continue;
+    const auto* begin = static_cast<const std::byte*>(buffers_[i].data());
+    const auto* at = static_cast<const std::byte*>(host);
+    if (std::less<>()(at, begin) ||
+        at - begin > static_cast<ptrdiff_t>(buffers_[i].bytes() - bytes))
+      continue;
+    queue.follow(upload_->queue);
+    return static_cast<const std::byte*>(upload_->buffers[i].data()) + (at - begin);
+  }
+  return nullptr;
 }
 
 int Batch::find(SlotRole role, int index) const {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/backend/device.h"
 #include "engine/core/buffer.h"
 #include "engine/core/tensor.h"
 
@@ -35,7 +36,9 @@ struct OwnedTensor {
 class Batch {
  public:
   // Checks the slots against the graph (SHAPE_MISMATCH, INVALID_ARGUMENT) and allocates them.
-  Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots);
+  // `device`: where it will run, if that has memory of its own.
+  Batch(const Graph& graph, int64_t rows, std::vector<SlotSpec> slots,
+        const Device* device = nullptr);
 
   int64_t rows() const { return rows_; }
   const std::vector<SlotSpec>& slots() const { return slots_; }
@@ -49,6 +52,16 @@ class Batch {
   int find(SlotRole role, int index) const;
   TensorView view(size_t slot) const;
 
+  const Device* device() const { return device_; }
+  // Starts to copy all rows to the device, beside whatever runs there. They are complete then, and
+  // masked steps zeroed (uploadBatch).
+  void upload();
+  // Before rows are written again: waits for a copy that is under way, which then does not count.
+  void forgetUpload();
+  // Where the device has `bytes` bytes that lie at `host` in the batch, by the time that `queue`
+  // comes to what is put into it next; null where it does not have them.
+  const void* uploaded(const void* host, size_t bytes, Queue& queue) const;
+
   // One an output after predict and vjp; empty before and after other runs.
   std::vector<OwnedTensor> outputs;
 
@@ -60,6 +73,14 @@ class Batch {
   std::vector<SlotSpec> slots_;
   std::vector<Buffer> buffers_;
   std::vector<int64_t> symbols_;
+  const Device* device_;
+  struct Upload {
+    explicit Upload(const Device& device) : queue(device) {}
+    Queue queue;
+    std::vector<Buffer> buffers;
+    bool isThere = false;
+  };
+  std::unique_ptr<Upload> upload_;
 };
 
 }  // namespace sluice

@@ -44,15 +44,12 @@ MadeUpInputs::MadeUpInputs(const BoundPlan& plan, const Graph& graph, RunMemory&
 }
 
 std::vector<double> measureOps(const std::shared_ptr<const BoundPlan>& plan, const Graph& graph,
-                               const Snapshot& weights, const ArenaLease& arena,
-                               const CancelToken* cancel) {
+                               const Snapshot& weights, RunSite& site, const CancelToken* cancel) {
   const DType real = plan->plan().request.real;
   RunMemory memory;
   const MadeUpInputs inputs(*plan, graph, memory);
-  Buffer gradients(plan->plan().request.backward ? weights.floats() * dtypeBytes(real) : 0);
-  memory.arena = arena.data();
-  memory.parameters = weights.valuesAs(real);
-  memory.gradients = gradients.data();
+  Buffer gradients(plan->plan().request.backward ? weights.floats() * dtypeBytes(real) : 0,
+                   "gradients", site.device());
   memory.snapshot = &weights;
   memory.cancel = cancel;
   RunContext context;
@@ -60,7 +57,12 @@ std::vector<double> measureOps(const std::shared_ptr<const BoundPlan>& plan, con
   context.cancel = cancel ? cancel->flag() : nullptr;
 
   Frame frame(plan, graph.parameters);
-  frame.run(memory, context);  // packs weights, touches memory
+  const auto runOnce = [&] {
+    memory.gradients = gradients.data();
+    site.run(frame, memory, context);
+    site.finish();
+  };
+  runOnce();  // packs weights, touches memory
   const size_t ops = plan->ops().size();
   std::vector<std::vector<double>> times(ops);
   std::vector<double> seconds(ops);
@@ -68,7 +70,7 @@ std::vector<double> measureOps(const std::shared_ptr<const BoundPlan>& plan, con
   double total = 0;
   for (size_t run = 0; run < kMost && (run < kFewest || total < kSeconds); ++run) {
     Scheduler::instance().yieldToInference();
-    frame.run(memory, context);
+    runOnce();
     for (size_t i = 0; i < ops; ++i) times[i].push_back(seconds[i]);
     for (size_t i = 0; i < ops; ++i) total += plan->ops()[i].paired ? 0 : seconds[i];
   }

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/graph/graph.h"
-#include "engine/model/plan_cache.h"
+#include "engine/model/run_site.h"
 #include "engine/model/snapshot.h"
 #include "engine/plan/frame.h"
 #include "engine/runtime/cancel.h"
@@ -26,7 +26,6 @@ class MadeUpInputs {
 // Seconds of each op: medians over several runs on made-up inputs, targets and states. Takes a
 // tenth of a second, or a few runs where these take longer. On a thread of the scheduler.
 std::vector<double> measureOps(const std::shared_ptr<const BoundPlan>& plan, const Graph& graph,
-                               const Snapshot& weights, const ArenaLease& arena,
-                               const CancelToken* cancel);
+                               const Snapshot& weights, RunSite& site, const CancelToken* cancel);
 
 }  // namespace sluice

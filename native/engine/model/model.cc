@@ -7,6 +7,7 @@
 #include "engine/model/measure.h"
 #include "engine/model/plan_cache.h"
 #include "engine/model/run.h"
+#include "engine/model/run_site.h"
 #include "engine/model/trainer.h"
 #include "engine/runtime/threads.h"
 
@@ -170,7 +171,7 @@ std::shared_ptr<const BoundPlan> Model::boundFor(const PlanQuestion& question) c
   return plans_->bound(request.losses ? current->graphOr(graph_) : graph_, request,
                        request.losses ? current->objectives() : none, extents,
                        BackendRegistry::instance().require(question.device), threadInfo().count,
-                       false);
+                       false, question.precision);
 }
 
 MemoryEstimate Model::estimate(RunKind kind, int64_t rows, int64_t steps) const {
@@ -211,8 +212,8 @@ PlanInfo Model::explain(const PlanQuestion& question) const {
 
 PlanInfo Model::measure(const PlanQuestion& question, const CancelToken* cancel) const {
   const auto bound = boundFor(question);
-  const ArenaLease arena(*plans_, bound->arenaBytes());
-  const std::vector<double> seconds = measureOps(bound, graph_, *currentWeights(), arena, cancel);
+  const auto site = makeRunSite(*plans_, bound->device());
+  const std::vector<double> seconds = measureOps(bound, graph_, *currentWeights(), *site, cancel);
   PlanInfo info = describe(*bound);
   for (size_t i = 0; i < info.ops.size(); ++i) info.ops[i].seconds = seconds[i];
   return info;

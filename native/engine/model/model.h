@@ -22,6 +22,7 @@ enum class RunKind { Train, Evaluate, Predict, Gradients, Vjp };
 
 struct RunOptions {
   std::string device = "cpu";
+  Precision precision = Precision::Float32;
   const CancelToken* cancel = nullptr;
   std::shared_ptr<Snapshot> weights;  // null: the last published ones
   bool training = false;
@@ -89,6 +90,7 @@ struct PlanQuestion {
   RunKind kind;
   int64_t rows, steps;
   std::string device = "cpu";
+  Precision precision = Precision::Float32;
   bool lowMemory = false;  // plans with a backward pass
 };
 

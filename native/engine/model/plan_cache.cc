@@ -16,7 +16,7 @@ constexpr size_t kMaxIdleArenas = 2;
 std::shared_ptr<const BoundPlan> PlanCache::bound(const Graph& graph, const PlanRequest& request,
                                                   const std::vector<OutputObjective>& objectives,
                                                   const Extents& given, const Backend& device,
-                                                  int threads, bool strict) {
+                                                  int threads, bool strict, Precision precision) {
   Extents extents = given;
   extents.symbols.resize(static_cast<size_t>(graph.symbols), -1);
   graph.completeSymbols(extents.symbols);
@@ -33,13 +33,13 @@ std::shared_ptr<const BoundPlan> PlanCache::bound(const Graph& graph, const Plan
   auto& bindings = entries_.front().bindings;
   const auto found = std::find_if(bindings.begin(), bindings.end(), [&](const auto& b) {
     return b->extents() == extents && &b->device() == &device && b->threads() == threads &&
-           b->strict() == strict;
+           b->strict() == strict && b->precision() == precision;
   });
   if (found != bindings.end()) {
     bindings.splice(bindings.begin(), bindings, found);
   } else {
-    bindings.push_front(
-        std::make_shared<BoundPlan>(entries_.front().plan, extents, device, threads, strict));
+    bindings.push_front(std::make_shared<BoundPlan>(entries_.front().plan, extents, device, threads,
+                                                    strict, precision));
     if (bindings.size() > kMaxBindings) bindings.pop_back();
   }
   return bindings.front();
@@ -66,6 +66,23 @@ void PlanCache::returnArena(Buffer arena) {
   if (arenas_.size() > kMaxIdleArenas) arenas_.erase(arenas_.begin());
 }
 
+std::unique_ptr<Lane> PlanCache::takeLane(const Device& device) {
+  const std::lock_guard lock(mutex_);
+  for (auto lane = lanes_.begin(); lane != lanes_.end(); ++lane) {
+    if (&(*lane)->device != &device) continue;
+    std::unique_ptr<Lane> taken = std::move(*lane);
+    lanes_.erase(lane);
+    return taken;
+  }
+  return std::make_unique<Lane>(device, changes_);
+}
+
+void PlanCache::returnLane(std::unique_ptr<Lane> lane) {
+  const std::lock_guard lock(mutex_);
+  // What it has recorded may belong to an optimizer that is gone.
+  if (lane->change == changes_ && lanes_.size() < kMaxIdleArenas) lanes_.push_back(std::move(lane));
+}
+
 size_t PlanCache::residentBytes() const {
   const std::lock_guard lock(mutex_);
   size_t bytes = 0;
@@ -77,6 +94,8 @@ void PlanCache::change(const std::function<void()>& body) {
   const std::lock_guard lock(mutex_);
   body();
   entries_.clear();
+  lanes_.clear();
+  ++changes_;
 }
 
 }  // namespace sluice

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/model/lane.h"
 #include "engine/plan/frame.h"
 
 namespace sluice {
@@ -18,11 +19,14 @@ class PlanCache {
   std::shared_ptr<const BoundPlan> bound(const Graph& graph, const PlanRequest& request,
                                          const std::vector<OutputObjective>& objectives,
                                          const Extents& extents, const Backend& device, int threads,
-                                         bool strict);
+                                         bool strict, Precision precision);
 
   // A buffer of at least this size, to be given back. OUT_OF_MEMORY before it is allocated.
   Buffer takeArena(size_t bytes);
   void returnArena(Buffer arena);
+  // The same on a device.
+  std::unique_ptr<Lane> takeLane(const Device& device);
+  void returnLane(std::unique_ptr<Lane> lane);
   size_t residentBytes() const;
   // Changes something that compiled plans depend on (trainable flags, losses) and forgets them.
   void change(const std::function<void()>& body);
@@ -36,6 +40,8 @@ class PlanCache {
   mutable std::mutex mutex_;
   std::list<Entry> entries_;
   std::vector<Buffer> arenas_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  int64_t changes_ = 0;
 };
 
 // An arena for the length of a run.

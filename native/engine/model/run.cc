@@ -18,15 +18,6 @@ void copyToFloats(const TensorView& from, float* to) {
     std::copy_n(from.as<float>(), n, to);
 }
 
-void addInto(void* sum, const void* part, size_t n, DType real) {
-  if (real == DType::Float64)
-    for (size_t i = 0; i < n; ++i)
-      static_cast<double*>(sum)[i] += static_cast<const double*>(part)[i];
-  else
-    for (size_t i = 0; i < n; ++i)
-      static_cast<float*>(sum)[i] += static_cast<const float*>(part)[i];
-}
-
 bool hasLosses(RunKind kind) {
   return kind == RunKind::Train || kind == RunKind::Evaluate || kind == RunKind::Gradients;
 }
@@ -74,11 +65,11 @@ void CarriedRun::bind(RunMemory& memory, int64_t first) {
   }
 }
 
-void CarriedRun::collect(const Frame& frame, int64_t first) {
+void CarriedRun::collect(RunSite& site, const Frame& frame, int64_t first) {
   for (size_t s = 0; s < index_.size(); ++s) {
     if (index_[s] < 0) continue;
     CarriedState& state = after_[static_cast<size_t>(index_[s])];
-    const TensorView view = frame.value(frame.bound().plan().statesOut[s]);
+    const TensorView view = site.value(frame, frame.bound().plan().statesOut[s]);
     copyToFloats(view, state.values.data() + first * view.shape.last());
   }
 }
@@ -94,6 +85,7 @@ ModelRun::ModelRun(Model& model, RunKind kind, Batch& batch, const RunOptions& o
       real_(options.device == "reference" ? DType::Float64 : DType::Float32),
       threads_(Scheduler::instance().threads()),
       trainer_(model.trainer()),
+      site_(makeRunSite(model.plans(), device_)),
       losses_(hasLosses(kind)),
       inputs_(graph_, batch, real_),
       weights_(options.weights ? options.weights : model.currentWeights()),
@@ -131,24 +123,26 @@ std::shared_ptr<const BoundPlan> ModelRun::boundFor(const PlanRequest& request,
   const std::vector<OutputObjective> none;
   return model_.plans().bound(request.losses ? trainer_->graphOr(graph_) : graph_, request,
                               request.losses ? trainer_->objectives() : none,
-                              {rows, batch_.symbols()}, device_, threads_, options_.strict);
+                              {rows, batch_.symbols()}, device_, threads_, options_.strict,
+                              options_.precision);
 }
 
 // What all slices share.
 void ModelRun::prepare() {
   bound_ = boundFor(request(), std::min(slice_, batch_.rows()));
-  memory_.parameters = weights_->valuesAs(real_);
   memory_.snapshot = weights_.get();
   memory_.cancel = options_.cancel;
   memory_.yields = !is(RunKind::Predict);
 
   const Plan& plan = bound_->plan();
   if (is(RunKind::Train)) {
-    gradients_ = trainer_->gradients(real_);
+    gradients_ = trainer_->gradients(real_, site_->device());
   } else if (plan.request.backward) {
-    ownGradients_ = Buffer(weights_->floats() * dtypeBytes(real_));
+    ownGradients_ = Buffer(weights_->floats() * dtypeBytes(real_), "gradients", site_->device());
     gradients_ = ownGradients_.data();
   }
+  if (plan.request.backward && losses_ && options_.precision == Precision::Float16)
+    lossScale_ = trainer_->lossScale();
   size_t sums = 0;
   scales_.assign(graph_.outputs.size(), 1.0);
   const std::vector<double> denominators = losses_ ? this->denominators() : std::vector<double>();
@@ -157,7 +151,7 @@ void ModelRun::prepare() {
     if (!losses_) continue;
     sums += 2 + 2 * trainer_->objectives()[k].metrics.size();
     if (denominators[k] > 0)
-      scales_[k] = trainer_->spec().losses[k].weight / denominators[k];
+      scales_[k] = lossScale_ * trainer_->spec().losses[k].weight / denominators[k];
     else
       scales_[k] = 0;
   }
@@ -165,7 +159,7 @@ void ModelRun::prepare() {
   result_.sums.assign(sums, 0.0);
   for (double& scale : penaltyScales_) memory_.penaltyScales.push_back(&scale);
   penaltyScales_[kActivityPenalty] =
-      batch_.rows() > 0 ? 1.0 / static_cast<double>(batch_.rows()) : 0;
+      batch_.rows() > 0 ? lossScale_ / static_cast<double>(batch_.rows()) : 0;
 }
 
 void ModelRun::bind(int64_t first) {
@@ -189,20 +183,19 @@ std::vector<double> ModelRun::denominators() {
   for (int64_t first = 0; first < batch_.rows(); first += step) {
     const int64_t rows = std::min(step, batch_.rows() - first);
     std::shared_ptr<const BoundPlan> bound;
-    std::optional<ArenaLease> arena;
     std::optional<Frame> frame;
     if (masked) {
       bound = boundFor(masks, rows);
-      arena.emplace(model_.plans(), bound->arenaBytes());
       frame.emplace(bound, graph_.parameters);
-      memory_.arena = arena->data();
       bind(first);
-      frame->run(memory_, contextFor(first));
+      site_->run(*frame, memory_, contextFor(first));
+      site_->finish();
     }
     for (size_t k = 0; k < sums.size(); ++k) {
       const ValueId mask = masked ? bound->plan().outputMasks[k] : kNoValue;
-      sums[k] += inputs_.denominator(plan, k, first, rows,
-                                     mask == kNoValue ? nullptr : frame->value(mask).as<uint8_t>());
+      sums[k] += inputs_.denominator(
+          plan, k, first, rows,
+          mask == kNoValue ? nullptr : site_->value(*frame, mask).as<uint8_t>());
     }
   }
   return sums;
@@ -214,12 +207,14 @@ RunContext ModelRun::contextFor(int64_t first) const {
   context.step = options_.step;
   context.rowOffset = first;
   context.threads = threads_;
+  context.precision = options_.precision;
   context.cancel = options_.cancel ? options_.cancel->flag() : nullptr;
   return context;
 }
 
 RunResult ModelRun::execute() {
   batch_.outputs.clear();
+  site_->expect(batch_);
   prepare();
   for (int64_t first = 0; first == 0 || first < batch_.rows(); first += slice_)
     runSlice(first, std::min(slice_, batch_.rows() - first));
@@ -230,14 +225,15 @@ RunResult ModelRun::execute() {
     if (options_.requireFinite) requireFinite();
   }
   if (is(RunKind::Train)) {
-    RunContext context;
-    context.threads = threads_;
-    const double rate = options_.learningRate.value_or(trainer_->spec().optimizer.learningRate);
-    const std::shared_ptr<Snapshot> next = trainer_->update(
-        graph_, weights_, real_, bound_->plan().parameterHasGradient, rate, device_, context);
-    writeNextParameters(*next);
-    model_.publish(next);
-    trainer_->recycle(std::move(weights_));
+    if (!next_) next_ = update();
+    if (lossScale_ == 1 || !trainer_->wasSkipped(*site_)) {
+      writeNextParameters(*next_);
+      trainer_->countUpdate();
+      model_.publish(std::move(next_));
+      trainer_->recycle(std::move(weights_));
+    } else {
+      trainer_->recycle(std::move(next_));
+    }
   } else if (bound_->plan().request.backward) {
     collectGradients();
   }
@@ -249,19 +245,40 @@ RunResult ModelRun::execute() {
 void ModelRun::runSlice(int64_t first, int64_t rows) {
   if (bound_->extents().batch != rows) bound_ = boundFor(request(), rows);
   const Plan& plan = bound_->plan();
-  // Each slice has its own: a kernel may need more scratch for fewer rows.
-  ArenaLease arena(model_.plans(), bound_->arenaBytes());
-  memory_.arena = arena.data();
   Frame frame(bound_, graph_.parameters);
   bind(first);
-  memory_.gradients = first == 0 ? gradients_ : trainer_->moreGradients(real_);
-  if (plan.request.backward) clearUnwritten(plan, memory_.gradients);
-  penaltyScales_[kWeightPenalty] = first == 0 ? 1 : 0;
-  frame.run(memory_, contextFor(first));
+  void* const gradients = first == 0 ? gradients_ : trainer_->moreGradients(real_, site_->device());
+  memory_.gradients = gradients;
+  if (plan.request.backward) clearUnwritten(plan, gradients);
+  penaltyScales_[kWeightPenalty] = first == 0 ? lossScale_ : 0;
+  if (is(RunKind::Train))
+    step_ = site_->optimizerStep(trainer_->nextStep(options_.learningRate, lossScale_));
+  site_->run(frame, memory_, contextFor(first));
+  if (first > 0) site_->add(gradients_, gradients, static_cast<int64_t>(weights_->floats()), real_);
+  // A device goes on to the update before the host has seen the losses: it looks at them itself.
+  if (is(RunKind::Train) && site_->device() && first + rows == batch_.rows()) next_ = update();
+  site_->finish();
 
+  collectSums(frame);
+  if (options_.requireFinite && losses_ && first + rows < batch_.rows()) requireFinite();
+  if (is(RunKind::Train)) collectNextParameters(frame, rows);
+  carried_.collect(*site_, frame, first);
+  if (hasOutputs(kind_)) collectOutputs(frame);
+  if (plan.request.inputGradients) collectInputGradients(frame);
+}
+
+std::shared_ptr<Snapshot> ModelRun::update() {
+  return trainer_->update(graph_, weights_, real_, bound_->plan().parameterHasGradient,
+                          trainer_->nextStep(options_.learningRate, lossScale_), step_,
+                          options_.requireFinite ? site_->guard() : TensorView{}, device_, *site_,
+                          contextFor(0));
+}
+
+void ModelRun::collectSums(const Frame& frame) {
+  const Plan& plan = frame.bound().plan();
   size_t position = 0;
   const auto addSums = [&](ValueId id) {
-    const double* two = frame.value(id).as<double>();
+    const double* two = site_->value(frame, id).as<double>();
     result_.sums[position++] += two[0];
     result_.sums[position++] += two[1];
   };
@@ -269,12 +286,8 @@ void ModelRun::runSlice(int64_t first, int64_t rows) {
     addSums(plan.lossSums[k]);
     for (const ValueId metric : plan.metricSums[k]) addSums(metric);
   }
-  for (const ValueId id : plan.penaltySums) penalty_ += *frame.value(id).as<double>();
-  if (first > 0) addInto(gradients_, memory_.gradients, weights_->floats(), real_);
-  if (is(RunKind::Train)) collectNextParameters(frame, rows);
-  carried_.collect(frame, first);
-  if (hasOutputs(kind_)) collectOutputs(frame);
-  if (plan.request.inputGradients) collectInputGradients(frame);
+  for (const ValueId id : plan.penaltySums)
+    penalty_ += *site_->value(frame, id).as<double>() / lossScale_;
 }
 
 // A parameter that no gradient reaches has a gradient of zero.
@@ -282,14 +295,14 @@ void ModelRun::clearUnwritten(const Plan& plan, void* gradients) const {
   const size_t size = dtypeBytes(real_);
   for (size_t p = 0; p < graph_.parameters.size(); ++p)
     if (!plan.parameterHasGradient[p])
-      std::memset(static_cast<std::byte*>(gradients) +
-                      static_cast<size_t>(graph_.parameters[p].offset) * size,
-                  0, static_cast<size_t>(graph_.parameters[p].shape.elements()) * size);
+      site_->clear(static_cast<std::byte*>(gradients) +
+                       static_cast<size_t>(graph_.parameters[p].offset) * size,
+                   static_cast<size_t>(graph_.parameters[p].shape.elements()) * size);
 }
 
 void ModelRun::collectOutputs(const Frame& frame) {
   for (const ValueId id : frame.bound().plan().outputs) {
-    const TensorView view = frame.value(id);
+    const TensorView view = site_->value(frame, id);
     batch_.outputs.push_back({view.shape, DType::Float32,
                               Buffer(static_cast<size_t>(view.shape.elements()) * sizeof(float))});
     copyToFloats(view, batch_.outputs.back().buffer.as<float>());
@@ -306,18 +319,26 @@ void ModelRun::collectInputGradients(const Frame& frame) {
     auto& gradient =
         result_.inputGradients.back().emplace(static_cast<size_t>(input.shape.elements()), 0.0f);
     if (plan.inputGradients[i] == kNoValue) continue;
-    copyToFloats(frame.value(plan.inputGradients[i]), gradient.data());
+    copyToFloats(site_->value(frame, plan.inputGradients[i]), gradient.data());
     inputs_.clearMasked(static_cast<int>(i), gradient);
+    unscale(gradient);
   }
 }
 
+void ModelRun::unscale(std::vector<float>& gradient) const {
+  if (lossScale_ == 1) return;
+  for (float& value : gradient) value *= static_cast<float>(1 / lossScale_);
+}
+
 void ModelRun::collectGradients() {
+  const auto* all = static_cast<const std::byte*>(
+      site_->read(gradients_, weights_->floats() * dtypeBytes(real_)));
   for (const Parameter& p : graph_.parameters) {
     if (!p.trained()) continue;
     NamedFloats named{p.name, std::vector<float>(static_cast<size_t>(p.shape.elements()))};
-    void* at =
-        static_cast<std::byte*>(gradients_) + static_cast<size_t>(p.offset) * dtypeBytes(real_);
-    copyToFloats({at, real_, p.shape}, named.values.data());
+    const std::byte* at = all + static_cast<size_t>(p.offset) * dtypeBytes(real_);
+    copyToFloats({const_cast<std::byte*>(at), real_, p.shape}, named.values.data());
+    unscale(named.values);
     result_.gradients.push_back(std::move(named));
   }
 }
@@ -327,7 +348,7 @@ void ModelRun::collectNextParameters(const Frame& frame, int64_t rows) {
   const std::vector<ValueId>& next = frame.bound().plan().nextParameters;
   for (size_t p = 0; p < next.size(); ++p) {
     if (next[p] == kNoValue) continue;
-    const TensorView value = frame.value(next[p]);
+    const TensorView value = site_->value(frame, next[p]);
     std::vector<double>& mean = nextParameters_[p];
     mean.resize(static_cast<size_t>(value.shape.elements()));
     const double share = static_cast<double>(rows) / static_cast<double>(batch_.rows());
@@ -337,10 +358,14 @@ void ModelRun::collectNextParameters(const Frame& frame, int64_t rows) {
   }
 }
 
-void ModelRun::writeNextParameters(Snapshot& next) const {
-  for (const auto& [p, mean] : nextParameters_)
-    std::transform(mean.begin(), mean.end(), next.values() + graph_.parameters[p].offset,
-                   [](double value) { return static_cast<float>(value); });
+void ModelRun::writeNextParameters(Snapshot& next) {
+  if (nextParameters_.empty()) return;
+  float* const values = site_->write(next);
+  for (const auto& [p, mean] : nextParameters_) {
+    const std::vector<float> rounded(mean.begin(), mean.end());
+    site_->write(values + graph_.parameters[p].offset, rounded.data(),
+                 rounded.size() * sizeof(float));
+  }
 }
 
 void ModelRun::requireFinite() const {

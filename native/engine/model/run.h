@@ -8,6 +8,7 @@
 #include "engine/model/model.h"
 #include "engine/model/plan_cache.h"
 #include "engine/model/run_inputs.h"
+#include "engine/model/run_site.h"
 #include "engine/model/trainer.h"
 
 namespace sluice {
@@ -17,7 +18,7 @@ class CarriedRun {
  public:
   CarriedRun(const Graph& graph, std::vector<CarriedState> before, int64_t rows, DType real);
   void bind(RunMemory& memory, int64_t first);
-  void collect(const Frame& frame, int64_t first);
+  void collect(RunSite& site, const Frame& frame, int64_t first);
   std::vector<CarriedState> take() { return std::move(after_); }
 
  private:
@@ -42,12 +43,16 @@ class ModelRun {
   void bind(int64_t first);
   std::vector<double> denominators();
   void runSlice(int64_t first, int64_t rows);
+  void collectSums(const Frame& frame);
   void clearUnwritten(const Plan& plan, void* gradients) const;
+  // Weights after this step, not yet published.
+  std::shared_ptr<Snapshot> update();
   void collectOutputs(const Frame& frame);
   void collectInputGradients(const Frame& frame);
+  void unscale(std::vector<float>& gradient) const;
   void collectGradients();
   void collectNextParameters(const Frame& frame, int64_t rows);
-  void writeNextParameters(Snapshot& next) const;
+  void writeNextParameters(Snapshot& next);
   void requireFinite() const;
 
   Model& model_;
@@ -59,6 +64,7 @@ class ModelRun {
   DType real_;
   int threads_;
   std::shared_ptr<Trainer> trainer_;
+  std::unique_ptr<RunSite> site_;
   bool losses_;
   RunInputs inputs_;
   std::shared_ptr<Snapshot> weights_;
@@ -68,12 +74,15 @@ class ModelRun {
   RunMemory memory_;
   Buffer ownGradients_;
   void* gradients_ = nullptr;
+  double lossScale_ = 1;  // of everything that gradients start from
   std::vector<double> scales_;
   double penaltyScales_[kPenaltyKinds] = {};
   double penalty_ = 0;  // of the whole batch
   // Per parameter that a training step writes without the optimizer: the mean over its slices, each
   // counted by its rows.
   std::map<size_t, std::vector<double>> nextParameters_;
+  const OptimizerStep* step_ = nullptr;  // on the device
+  std::shared_ptr<Snapshot> next_;       // made by the update
   RunResult result_;
 };
 

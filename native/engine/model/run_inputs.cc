@@ -30,6 +30,16 @@ RunInputs::RunInputs(const Graph& graph, Batch& batch, DType real)
   }
 }
 
+void uploadBatch(const Graph& graph, Batch& batch) {
+  if (batch.device() == nullptr) return;
+  try {
+    const RunInputs zeroesMaskedSteps(graph, batch, DType::Float32);
+    batch.upload();
+  } catch (const Error&) {
+    batch.forgetUpload();
+  }
+}
+
 // A slot's rows in the plan's real type.
 RunInputs::Rows RunInputs::real(Batch& batch, size_t slot, DType real) {
   if (batch.slots()[slot].dtype != DType::Float32 || real == DType::Float32)

@@ -12,6 +12,10 @@ namespace sluice {
 // INVALID_ARGUMENT.
 void checkObjectives(const Graph& graph, const Batch& batch, const TrainingSpec& spec);
 
+// Starts to copy a batch whose rows are complete to its device, beside whatever runs there. What is
+// wrong with them is told by the run.
+void uploadBatch(const Graph& graph, Batch& batch);
+
 // The whole batch in the plan's real type. Slices of it are pointers further down.
 class RunInputs {
  public:

@@ -1,5 +1,6 @@
 // The weights of one published step: immutable once published, kept alive by whoever reads them,
-// together with the packed forms that kernels made of them.
+// together with the packed forms that kernels made of them, and their copies on devices. Where a
+// device made them, the host has them once it asks.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/backend/device.h"
 #include "engine/core/buffer.h"
 #include "engine/core/tensor.h"
 #include "engine/plan/packed.h"
@@ -23,11 +25,18 @@ class Snapshot {
     std::fill_n(values(), floats, 0.0f);
   }
 
-  float* values() { return values_.as<float>(); }
-  const float* values() const { return values_.as<float>(); }
+  // To be written: copies on devices are stale from here on.
+  float* values();
+  const float* values() const;
   size_t floats() const { return floats_; }
   // In this real type: as they are, or a copy that lives as long as the snapshot.
   const void* valuesAs(DType real) const;
+  // On a device, brought there if need be by the time that `queue` comes to what is put into it
+  // next. Valid as long as the snapshot is.
+  const float* valuesOn(const Device& device, Queue& queue) const;
+  // To be written there: that copy is the only valid
+  // one from here on. Whoever calls owns the snapshot alone.
+  float* writeOn(const Device& device, Queue& queue);
   // Of these values: no other snapshot has it, nor this one once it is written again. Not 0.
   uint64_t version() const { return version_; }
 
@@ -44,10 +53,20 @@ class Snapshot {
     bool valid = false;
     Buffer buffer;
   };
+  // On a device.
+  struct Copy {
+    const Device* device;
+    Buffer buffer;
+    bool valid = false;
+  };
   static uint64_t nextVersion();
+  Copy& copyOn(const Device& device) const;
+  void bringToHost() const;  // mutex_ is held
 
   size_t floats_;
-  Buffer values_;
+  mutable Buffer values_;
+  mutable bool hostIsValid_ = true;
+  mutable std::vector<std::unique_ptr<Copy>> copies_;
   uint64_t version_;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Packed>> packed_;

@@ -51,7 +51,10 @@ Trainer::Trainer(const Graph& graph, const Value& description, TrainingSpec spec
   const size_t bytes = floats_ * sizeof(float);
   const int slots = slotCount(spec_.optimizer);
   requireMemory(bytes * static_cast<size_t>(2 + slots), "the optimizer's state");
-  for (int s = 0; s < slots; ++s) grow(slots_[s], bytes);
+  for (int s = 0; s < slots; ++s) {
+    grow(slots_[s], bytes, nullptr);
+    std::fill_n(slots_[s].as<std::byte>(), bytes, std::byte{0});
+  }
   bytes_ += bytes;  // the spare weights, which the first step makes
 }
 
@@ -78,36 +81,90 @@ void Trainer::readWritten(const Graph& graph, const Value& description) {
   }
 }
 
-void Trainer::grow(Buffer& buffer, size_t bytes) {
-  if (buffer.bytes() >= bytes) return;
+void Trainer::grow(Buffer& buffer, size_t bytes, const MemorySpace* space) {
+  if (buffer.bytes() >= bytes && buffer.space() == space) return;
   const size_t before = buffer.bytes();
-  buffer = Buffer(bytes);
-  std::fill_n(buffer.as<std::byte>(), bytes, std::byte{0});
+  buffer = Buffer();
+  buffer = Buffer(bytes, "the optimizer's state", space);
   bytes_ += bytes - before;
 }
 
-void* Trainer::gradients(DType real) {
-  grow(gradients_, floats_ * dtypeBytes(real));
+void* Trainer::gradients(DType real, const Device* device) {
+  grow(gradients_, floats_ * dtypeBytes(real), device);
   return gradients_.data();
 }
 
-void* Trainer::moreGradients(DType real) {
-  grow(more_, floats_ * dtypeBytes(real));
+void* Trainer::moreGradients(DType real, const Device* device) {
+  grow(more_, floats_ * dtypeBytes(real), device);
   return more_.data();
+}
+
+OptimizerStep Trainer::nextStep(std::optional<double> learningRate, double lossScale) const {
+  return {.learningRate = learningRate.value_or(spec_.optimizer.learningRate),
+          .iteration = iterations_ + 1,
+          .gradientScale = 1 / lossScale};
+}
+
+bool Trainer::wasSkipped(RunSite& site) {
+  constexpr int64_t kUpdatesBeforeGrowth = 2000;
+  constexpr double kLargest = 0x1p24, kSmallest = 2;  // 1 stands for no scaling
+  const bool skipped = *static_cast<const int32_t*>(site.read(skipped_.data(), sizeof(int32_t)));
+  if (skipped) {
+    lossScale_ = std::max(kSmallest, lossScale_ / 2);
+    goodUpdates_ = 0;
+  } else if (++goodUpdates_ == kUpdatesBeforeGrowth) {
+    lossScale_ = std::min(kLargest, lossScale_ * 2);
+    goodUpdates_ = 0;
+  }
+  return skipped;
+}
+
+// What an optimizer has learned goes along when training goes on elsewhere.
+void Trainer::bringSlots(RunSite& site) {
+  for (Buffer& slots : slots_) {
+    if (slots.bytes() == 0 || slots.space() == site.device()) continue;
+    Buffer moved(slots.bytes(), "the optimizer's state", site.device());
+    const auto* from = static_cast<const Device*>(slots.space());
+    Buffer onHost(from ? slots.bytes() : 0);
+    if (from != nullptr) {
+      Queue queue(*from);
+      queue.copyOut(onHost.data(), slots.data(), slots.bytes());
+      queue.synchronize();
+    }
+    site.write(moved.data(), from ? onHost.data() : slots.data(), slots.bytes());
+    slots = std::move(moved);
+  }
+}
+
+const ParameterSegment* Trainer::writeSegments(const Graph& graph,
+                                               const std::vector<bool>& hasGradient,
+                                               RunSite& site) {
+  std::vector<ParameterSegment> segments;
+  for (size_t p = 0; p < graph.parameters.size(); ++p)
+    segments.push_back({graph.parameters[p].offset, graph.parameters[p].shape.elements(),
+                        hasGradient[p] && graph.parameters[p].trained()});
+  const bool changed = segments != segments_;
+  segments_ = std::move(segments);
+  if (site.device() == nullptr) return nullptr;
+  const size_t bytes = segments_.size() * sizeof(ParameterSegment);
+  if (changed || segmentsOnDevice_.space() != site.device()) {
+    grow(segmentsOnDevice_, bytes, site.device());
+    site.write(segmentsOnDevice_.data(), segments_.data(), bytes);
+  }
+  return segmentsOnDevice_.as<ParameterSegment>();
 }
 
 std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
                                           const std::shared_ptr<Snapshot>& current, DType real,
-                                          const std::vector<bool>& hasGradient, double learningRate,
-                                          const Backend& device, const RunContext& context) {
+                                          const std::vector<bool>& hasGradient,
+                                          const OptimizerStep& step, const OptimizerStep* onDevice,
+                                          const TensorView& guard, const Backend& backend,
+                                          RunSite& site, const RunContext& context) {
   const auto n = static_cast<int64_t>(floats_);
   std::vector<float> narrowed;
   if (real == DType::Float64) narrowed.assign(gradients_.as<double>(), gradients_.as<double>() + n);
   float* gradients = real == DType::Float64 ? narrowed.data() : gradients_.as<float>();
-  segments_.clear();
-  for (size_t p = 0; p < graph.parameters.size(); ++p)
-    segments_.push_back({graph.parameters[p].offset, graph.parameters[p].shape.elements(),
-                         hasGradient[p] && graph.parameters[p].trained()});
+  bringSlots(site);
 
   std::shared_ptr<Snapshot> next = std::move(spare_);
   if (next && next.use_count() == 1) {
@@ -118,40 +175,53 @@ std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
     next = std::make_shared<Snapshot>(floats_);
   }
   OptimizerAttributes attributes = spec_.optimizer;
-  attributes.learningRate = learningRate;
-  attributes.iteration = iterations_ + 1;
+  attributes.learningRate = step.learningRate;
+  attributes.iteration = step.iteration;
+  attributes.segmentsOnDevice = writeSegments(graph, hasGradient, site);
+  attributes.stepOnDevice = onDevice;
   attributes.segments = segments_.data();
   attributes.segmentCount = static_cast<int64_t>(segments_.size());
-  const auto flat = [n](void* data) {
-    return TensorView{data, DType::Float32, data ? makeShape(n) : Shape{}};
+  const auto flat = [n](const void* data) {
+    return TensorView{const_cast<void*>(data), DType::Float32, data ? makeShape(n) : Shape{}};
   };
-  const TensorView in[optimize::kInCount] = {flat(current->values()), flat(gradients)};
-  const TensorView out[optimize::kOutCount] = {flat(next->values()), flat(slots_[0].data()),
-                                               flat(slots_[1].data())};
-  const Kernel& kernel = (*device.kernels(DType::Float32))[static_cast<size_t>(Op::Optimize)];
+  const TensorView in[optimize::kInCount] = {flat(site.weights(*current, DType::Float32)),
+                                             flat(gradients), guard};
+  float* const updated = site.write(*next);
+  TensorView out[optimize::kOutCount] = {flat(updated), flat(slots_[0].data()),
+                                         flat(slots_[1].data())};
+  if (step.gradientScale != 1) {
+    grow(skipped_, sizeof(int32_t), site.device());
+    out[optimize::kSkipped] = {skipped_.data(), DType::Int32, makeShape(1)};
+  }
+  const Kernel& kernel = (*backend.kernels(DType::Float32))[static_cast<size_t>(Op::Optimize)];
   OpCall call{Op::Optimize, &attributes, in,      optimize::kInCount, out, optimize::kOutCount,
               nullptr,      nullptr,     &context};
-  const Buffer scratch(kernel.scratchBytes ? kernel.scratchBytes(call) : 0);
-  call.scratch = const_cast<void*>(scratch.data());
-  const int32_t status = kernel.launch(call);
-  if (status != 0)
-    fail(Code::Internal, "the optimizer's update failed: " + device.statusText(status));
-  constrain(graph, *next, device, context);
-  ++iterations_;
+  grow(scratch_, kernel.scratchBytes ? kernel.scratchBytes(call) : 0, site.device());
+  call.scratch = scratch_.data();
+  site.perform({this, in[0].data, in[1].data, in[2].data, out[0].data, out[1].data, out[2].data,
+                out[3].data, call.scratch, attributes.segmentsOnDevice, onDevice},
+               context, [&](const RunContext& there) {
+                 call.context = &there;
+                 if (const int32_t status = kernel.launch(call); status != 0)
+                   fail(Code::Internal,
+                        "the optimizer's update failed: " + backend.statusText(status));
+                 constrain(graph, updated, backend, there);
+               });
   return next;
 }
 
-void Trainer::constrain(const Graph& graph, Snapshot& weights, const Backend& device,
+void Trainer::constrain(const Graph& graph, float* weights, const Backend& backend,
                         const RunContext& context) const {
-  const Kernel& kernel = (*device.kernels(DType::Float32))[static_cast<size_t>(Op::Constrain)];
+  const Kernel& kernel = (*backend.kernels(DType::Float32))[static_cast<size_t>(Op::Constrain)];
   for (size_t p = 0; p < graph.parameters.size(); ++p) {
     const Parameter& parameter = graph.parameters[p];
     if (parameter.constraint.kind == ConstraintKind::None || !segments_[p].trainable) continue;
-    const TensorView out{weights.values() + parameter.offset, DType::Float32, parameter.shape};
+    const TensorView out{weights + parameter.offset, DType::Float32, parameter.shape};
     const OpCall call{Op::Constrain, &parameter.constraint, nullptr, 0, &out, 1, nullptr, nullptr,
                       &context};
     if (const int32_t status = kernel.launch(call); status != 0)
-      fail(Code::Internal, parameter.name + ": its constraint failed: " + device.statusText(status),
+      fail(Code::Internal,
+           parameter.name + ": its constraint failed: " + backend.statusText(status),
            {.layer = parameter.layer});
   }
 }

@@ -10,13 +10,6 @@
 namespace sluice {
 namespace {
 
-const Kernel* kernelOf(const Backend& backend, DType real, Op op) {
-  const KernelTable* table = backend.kernels(real);
-  if (table == nullptr) return nullptr;
-  const Kernel& kernel = (*table)[static_cast<size_t>(op)];
-  return kernel.launch == nullptr ? nullptr : &kernel;
-}
-
 // The same of the sums of a product.
 void requireProduct(const PlanOp& op, const TensorView* in) {
   const auto& attributes = *static_cast<const HeadProductAttributes*>(op.attributes.get());
@@ -64,15 +57,22 @@ void requireSlice(const PlanOp& op, const TensorView* views) {
 }  // namespace
 
 BoundPlan::BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Backend& device,
-                     int threads, bool strict)
+                     int threads, bool strict, Precision precision)
     : plan_(std::move(plan)),
       extents_(std::move(extents)),
       device_(device),
       threads_(threads),
-      strict_(strict) {
+      strict_(strict),
+      precision_(precision) {
+  if (const char* why = device_.whyNot(precision))
+    fail(Code::Unsupported,
+         cat("precision '", precisionName(precision), "' on device '", device_.name(), "': ", why),
+         {.option = "precision", .received = precisionName(precision)});
   bindShapes();
+  chooseBackends();
   chooseKernels();
   pairUp();
+  placeSums();
   placeInArena();
 }
 
@@ -146,44 +146,12 @@ OpCall BoundPlan::call(size_t index, const RunContext& context) const {
 }
 
 void BoundPlan::chooseKernels() {
-  const DType real = plan_->request.real;
   RunContext context;
   context.threads = threads_;
-  const auto reasonAgainst = [&](size_t i) -> std::string {
-    const Kernel* kernel = kernelOf(device_, real, plan_->ops[i].op);
-    if (kernel == nullptr)
-      return cat(device_.name(), " has no kernel for ", opName(plan_->ops[i].op));
-    const char* why = kernel->whyNot ? kernel->whyNot(call(i, context)) : nullptr;
-    return why ? why : "";
-  };
-  // Only the backend that wrote an opaque value can read it: an op that cannot run on the device
-  // takes along those that share one with it.
-  std::map<ValueId, std::string> opaqueFallback;
-  const auto forOpaque = [&](size_t i, const auto& body) {
-    for (const auto* ids : {&plan_->ops[i].in, &plan_->ops[i].out})
-      for (const ValueId id : *ids)
-        if (id != kNoValue && plan_->values[static_cast<size_t>(id)].opaque) body(id);
-  };
-  for (size_t i = 0; i < ops_.size(); ++i) {
-    ops_[i].fallback = reasonAgainst(i);
-    if (ops_[i].fallback.empty()) continue;
-    forOpaque(i, [&](ValueId id) { opaqueFallback[id] = ops_[i].fallback; });
-  }
-  const Backend* reference = BackendRegistry::instance().find("reference");
+  context.precision = precision_;
   for (size_t i = 0; i < ops_.size(); ++i) {
     const PlanOp& op = plan_->ops[i];
     BoundOp& bound = ops_[i];
-    forOpaque(i, [&](ValueId id) {
-      if (const auto found = opaqueFallback.find(id); found != opaqueFallback.end())
-        bound.fallback = found->second;
-    });
-    bound.backend = bound.fallback.empty() ? &device_ : reference;
-    bound.kernel = bound.backend ? kernelOf(*bound.backend, real, op.op) : nullptr;
-    if (bound.kernel == nullptr || (strict_ && !bound.fallback.empty()))
-      fail(Code::Unsupported,
-           cat(op.layer, ": ", opName(op.op), " cannot run on ", device_.name(), ": ",
-               bound.fallback),
-           {.layer = op.layer, .option = "device", .received = device_.name()});
     const OpCall query = call(i, context);
     if (bound.kernel->scratchBytes) bound.scratchBytes = bound.kernel->scratchBytes(query);
     bound.packed = {.what = op.layer, .kernel = bound.kernel};
@@ -210,7 +178,7 @@ void BoundPlan::chooseKernels() {
 // Neighbours of one kernel that can run at once: the two directions of a bidirectional layer, or a
 // layer and the next one, which follows a few steps behind.
 void BoundPlan::pairUp() {
-  if (threads_ <= 1) return;
+  if (threads_ <= 1 || device_.device() != nullptr) return;
   const auto isSame = [&](ValueId a, ValueId b) {
     return a != kNoValue && b != kNoValue && plan_->root(a) == plan_->root(b);
   };
@@ -236,6 +204,23 @@ void BoundPlan::pairUp() {
   }
 }
 
+void BoundPlan::placeSums() {
+  offsets_.assign(values_.size(), 0);
+  const auto place = [&](const std::vector<ValueId>& ids) {
+    for (const ValueId id : ids) {
+      offsets_[static_cast<size_t>(id)] = sumBytes_;
+      sumBytes_ += values_[static_cast<size_t>(id)].bytes();
+      isSum_[static_cast<size_t>(id)] = true;
+    }
+  };
+  isSum_.assign(values_.size(), false);
+  place(plan_->lossSums);
+  place(plan_->penaltySums);
+  lossBytes_ = sumBytes_;
+  for (const auto& sums : plan_->metricSums) place(sums);
+  arenaBytes_ = sumBytes_;
+}
+
 // Greedy by size: the largest block first, each at the lowest place where no block that lives at
 // the same time lies.
 void BoundPlan::placeInArena() {
@@ -246,7 +231,6 @@ void BoundPlan::placeInArena() {
   // The first and the last op that run while op i does.
   const auto begins = [&](size_t i) { return i > 0 && ops_[i - 1].paired ? i - 1 : i; };
   const auto ends = [&](size_t i) { return ops_[i].paired ? i + 1 : i; };
-  offsets_.assign(values_.size(), 0);
   std::vector<size_t> first(values_.size(), end), last(values_.size(), 0);
   for (size_t i = 0; i < ops_.size(); ++i)
     for (const auto* ids : {&plan_->ops[i].in, &plan_->ops[i].out})
@@ -259,16 +243,13 @@ void BoundPlan::placeInArena() {
   const auto keep = [&](ValueId id) {
     if (id != kNoValue) last[static_cast<size_t>(plan_->root(id))] = end;
   };
-  for (const auto* ids :
-       {&plan_->outputs, &plan_->outputMasks, &plan_->lossSums, &plan_->penaltySums,
-        &plan_->inputGradients, &plan_->statesOut, &plan_->nextParameters})
+  for (const auto* ids : {&plan_->outputs, &plan_->outputMasks, &plan_->inputGradients,
+                          &plan_->statesOut, &plan_->nextParameters})
     for (const ValueId id : *ids) keep(id);
-  for (const auto& sums : plan_->metricSums)
-    for (const ValueId id : sums) keep(id);
-
   std::vector<Block> blocks;
   for (size_t v = 0; v < values_.size(); ++v)
-    if (plan_->values[v].storage == Storage::Arena && values_[v].bytes() > 0 && first[v] < end)
+    if (plan_->values[v].storage == Storage::Arena && !isSum_[v] && values_[v].bytes() > 0 &&
+        first[v] < end)
       blocks.push_back({alignUp(values_[v].bytes()), first[v], last[v], &offsets_[v]});
   for (size_t i = 0; i < ops_.size(); ++i)
     if (ops_[i].scratchBytes > 0)
@@ -281,7 +262,7 @@ void BoundPlan::placeInArena() {
                    [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
   std::vector<const Block*> placed;  // by offset
   for (const Block& block : blocks) {
-    size_t offset = 0;
+    size_t offset = alignUp(sumBytes_);
     for (const Block* other : placed) {
       if (other->first > block.last || block.first > other->last) continue;
       if (offset + block.bytes <= *other->offset) break;
@@ -303,6 +284,7 @@ KernelChoice BoundPlan::choice(size_t op) const {
   if (kernel.describe == nullptr) return {};
   RunContext context;
   context.threads = threads_;
+  context.precision = precision_;
   return kernel.describe(call(op, context));
 }
 

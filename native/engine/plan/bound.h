@@ -40,16 +40,20 @@ struct BoundOp {
 
 class BoundPlan {
  public:
-  // UNSUPPORTED where neither the device nor the reference has a kernel, or with `strict` where the
-  // device has none; SHAPE_MISMATCH where two symbols must be equal and are not.
+  // UNSUPPORTED where neither the device nor another backend of the host has a kernel, or with
+  // `strict` where the device has none, or where it does not compute in this precision;
+  // SHAPE_MISMATCH where two symbols must be equal and are not.
   BoundPlan(std::shared_ptr<const Plan> plan, Extents extents, const Backend& device, int threads,
-            bool strict);
+            bool strict, Precision precision = Precision::Float32);
 
   const Plan& plan() const { return *plan_; }
   const Extents& extents() const { return extents_; }
   const Backend& device() const { return device_; }
   int threads() const { return threads_; }
   bool strict() const { return strict_; }
+  Precision precision() const { return precision_; }
+  // Whether ops run on the host while the tensors lie on a device.
+  bool hasHostOps() const;
   const std::vector<BoundOp>& ops() const { return ops_; }
   const std::vector<TensorView>& views() const { return views_; }  // data unset
   const std::vector<ValueId>& viewValues() const { return viewValues_; }
@@ -59,12 +63,19 @@ class BoundPlan {
   KernelChoice choice(size_t op) const;
   size_t bytes(size_t op) const;
   size_t arenaBytes() const { return arenaBytes_; }
+  // Sums of losses, penalties and metrics, in this order, stand side by side at the arena's start.
+  bool isSum(ValueId value) const { return isSum_[static_cast<size_t>(value)]; }
+  size_t sumBytes() const { return sumBytes_; }
+  // Those of losses and penalties.
+  size_t lossBytes() const { return lossBytes_; }
   size_t packedBytes() const;
 
  private:
   void bindShapes();
+  void chooseBackends();
   void chooseKernels();
   void pairUp();
+  void placeSums();
   void placeInArena();
   OpCall call(size_t op, const RunContext& context) const;
 
@@ -73,12 +84,14 @@ class BoundPlan {
   const Backend& device_;
   int threads_;
   bool strict_;
+  Precision precision_;
   std::vector<TensorView> values_;  // shape and dtype of each value
   std::vector<size_t> offsets_;
+  std::vector<bool> isSum_;
   std::vector<BoundOp> ops_;
   std::vector<TensorView> views_;
   std::vector<ValueId> viewValues_;
-  size_t arenaBytes_ = 0;
+  size_t arenaBytes_ = 0, sumBytes_ = 0, lossBytes_ = 0;
 };
 
 }  // namespace sluice

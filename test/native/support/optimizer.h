@@ -20,8 +20,10 @@ inline int slotCount(const OptimizerAttributes& a) {
 // Slots start at zero. `attributes` must outlive the case.
 inline Case optimizeCase(const OptimizerAttributes& attributes, const Tensor& parameters,
                          const Tensor& gradients) {
-  Case c{
-      Op::Optimize, &attributes, {parameters, gradients}, std::vector<Tensor>(optimize::kOutCount)};
+  Case c{Op::Optimize,
+         &attributes,
+         {parameters, gradients, Tensor()},
+         std::vector<Tensor>(optimize::kOutCount)};
   c.out[optimize::kUpdated] = Tensor(parameters.dtype(), parameters.shape());
   for (int i = 0; i < slotCount(attributes); ++i) {
     c.out[static_cast<size_t>(optimize::kSlot0 + i)] =
