@@ -1,0 +1,500 @@
+// The emulator itself: that it computes what the hardware computes, and refuses what that refuses.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "cuda/emulator_kernels.h"
+
+namespace sluice::test {
+namespace {
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+void expectOk(cudaError_t error) { EXPECT_STREQ(cudaGetErrorName(error), "cudaSuccess"); }
+
+// Sets a variable of the environment for as long as it lives.
+class Setting {
+ public:
+  Setting(const char* name, const char* value) : name_(name) {
+    const char* before = std::getenv(name);
+    if (before != nullptr) before_ = before;
+    wasSet_ = before != nullptr;
+    setenv(name, value, 1);
+  }
+  ~Setting() { wasSet_ ? setenv(name_, before_.c_str(), 1) : unsetenv(name_); }
+  Setting(const Setting&) = delete;
+
+ private:
+  const char* name_;
+  std::string before_;
+  bool wasSet_;
+};
+
+// An array of the device.
+template <typename T>
+class Array {
+ public:
+  explicit Array(size_t count) : count_(count) { expectOk(cudaMalloc(&data_, bytes())); }
+  explicit Array(const std::vector<T>& values) : Array(values.size()) {
+    expectOk(cudaMemcpy(data_, values.data(), bytes(), cudaMemcpyHostToDevice));
+  }
+  ~Array() { expectOk(cudaFree(data_)); }
+  Array(const Array&) = delete;
+
+  T* data() const { return data_; }
+  size_t bytes() const { return count_ * sizeof(T); }
+  std::vector<T> values() const {
+    std::vector<T> values(count_);
+    expectOk(cudaMemcpy(values.data(), data_, bytes(), cudaMemcpyDeviceToHost));
+    return values;
+  }
+
+ private:
+  T* data_ = nullptr;
+  size_t count_;
+};
+
+std::vector<float> ramp(size_t count) {
+  std::vector<float> values(count);
+  std::iota(values.begin(), values.end(), 1.0f);
+  return values;
+}
+
+class Stream {
+ public:
+  Stream() { expectOk(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
+  ~Stream() { expectOk(cudaStreamDestroy(stream_)); }
+  Stream(const Stream&) = delete;
+  operator cudaStream_t() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+class Event {
+ public:
+  Event() { expectOk(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming)); }
+  ~Event() { expectOk(cudaEventDestroy(event_)); }
+  Event(const Event&) = delete;
+  operator cudaEvent_t() const { return event_; }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
+cudaLaunchConfig_t withShared(cudaLaunchConfig_t config, size_t bytes) {
+  config.dynamicSmemBytes = bytes;
+  return config;
+}
+
+// --- threads of a block -------------------------------------------------------------------------
+
+TEST(CudaEmulator, BarriersInEveryOrder) {
+  for (const char* order : {"forward", "backward", "random"}) {
+    const Setting setting("SLUICE_EMULATOR_ORDER", order);
+    const Array<float> in(ramp(3 * 100));
+    const Array<float> out(3 * 100);
+    expectOk(launchReverse(configure(3, 100), in.data(), out.data(), true));
+    const std::vector<float> values = out.values();
+    for (int i = 0; i < 300; ++i) EXPECT_EQ(values[i], i / 100 * 100 + 100 - i % 100) << order;
+  }
+}
+
+TEST(CudaEmulator, MissingBarrierIsSeen) {
+  for (const char* order : {"forward", "backward", "random"}) {
+    const Setting setting("SLUICE_EMULATOR_ORDER", order);
+    const Array<float> in(ramp(64));
+    const Array<float> out(64);
+    expectOk(launchReverse(configure(1, 64), in.data(), out.data(), false));
+    const std::vector<float> values = out.values();
+    EXPECT_TRUE(std::any_of(values.begin(), values.end(), [](float x) { return std::isnan(x); }));
+  }
+}
+
+TEST(CudaEmulator, BlocksBeginWithNaNInSharedMemory) {
+  const Array<float> of(2 * 3);
+  const Array<int> turn(std::vector<int>{0});
+  const Array<int> turns(3);
+  expectOk(launchFresh(withShared(configure(3, 1), 4), of.data(), turn.data(), turns.data()));
+  for (const float x : of.values()) EXPECT_TRUE(std::isnan(x));
+  EXPECT_EQ(turns.values(), (std::vector<int>{0, 1, 2}));
+  const Setting setting("SLUICE_EMULATOR_ORDER", "backward");
+  expectOk(launchFresh(withShared(configure(3, 1), 4), of.data(), turn.data(), turns.data()));
+  EXPECT_EQ(turns.values(), (std::vector<int>{5, 4, 3}));
+}
+
+TEST(CudaEmulator, VotesOfThreadsThatHaveNotEnded) {
+  std::vector<int> predicate(100, 0);
+  predicate[70] = 5;
+  predicate[90] = 1;
+  const Array<int> in(predicate);
+  const Array<int> out(3);
+  expectOk(launchVotes(configure(1, 100), in.data(), 100, out.data()));
+  EXPECT_EQ(out.values(), (std::vector<int>{1, 0, 2}));
+  expectOk(launchVotes(configure(1, 100), in.data(), 80, out.data()));
+  EXPECT_EQ(out.values(), (std::vector<int>{1, 0, 1}));
+  expectOk(launchVotes(configure(1, 100), in.data(), 70, out.data()));
+  EXPECT_EQ(out.values(), (std::vector<int>{0, 0, 0}));
+  const Array<int> ones(std::vector<int>(100, 1));
+  expectOk(launchVotes(configure(1, 100), ones.data(), 33, out.data()));
+  EXPECT_EQ(out.values(), (std::vector<int>{1, 1, 33}));
+}
+
+TEST(CudaEmulator, Shuffles) {
+  const Array<int> out(std::vector<int>(6 * 32, -1));
+  expectOk(launchShuffles(configure(1, 32), out.data()));
+  const std::vector<int> values = out.values();
+  for (int lane = 0; lane < 32; ++lane) {
+    EXPECT_EQ(values[lane], 30);
+    EXPECT_EQ(values[32 + lane], 10 * (lane < 2 ? lane : lane - 2));
+    EXPECT_EQ(values[64 + lane], 10 * (lane % 8 < 6 ? lane + 2 : lane));
+    EXPECT_EQ(values[96 + lane], 10 * (lane ^ 5));
+    EXPECT_EQ(values[128 + lane], static_cast<int>(0xaaaaaaaau));
+    EXPECT_EQ(values[160 + lane], lane % 2 == 0 ? 1 : -1);
+  }
+  const Array<double> doubles(2 * 32);
+  expectOk(launchShuffleDoubles(configure(1, 32), doubles.data()));
+  const std::vector<double> exact = doubles.values();
+  for (int lane = 0; lane < 32; ++lane) {
+    EXPECT_EQ(exact[lane], 0.1 * (lane ^ 1));
+    EXPECT_EQ(exact[32 + lane], 0.1 * (lane < 16 ? lane + 16 : lane));
+  }
+}
+
+TEST(CudaEmulator, LanesThatDoNotExistGiveNaN) {
+  const Array<double> out(2 * 32);
+  expectOk(launchShuffleDoubles(configure(1, 7), out.data()));
+  const std::vector<double> values = out.values();
+  EXPECT_EQ(values[4], 0.1 * 5);
+  EXPECT_TRUE(std::isnan(values[6]));
+}
+
+// --- matrix products ----------------------------------------------------------------------------
+
+float rounded(Product product, float value) {
+  // Small multiples of 1/8 are exact in all three types; thirds are not.
+  const float step = std::exp2(std::floor(std::log2(std::abs(value))) -
+                               (product == Product::BFloat16 ? 7.0f : 10.0f));
+  return value == 0 ? 0 : std::nearbyint(value / step) * step;
+}
+
+class CudaEmulatorProduct : public testing::TestWithParam<Product> {};
+
+TEST_P(CudaEmulatorProduct, MatchesPlainLoops) {
+  const int depth = GetParam() == Product::Tf32 ? 8 : 16;
+  std::vector<float> a(16 * depth);
+  std::vector<float> b(depth * 8);
+  std::vector<float> d(16 * 8);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i * 37 % 64) / 3 - 9;
+  for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i * 23 % 32) / 3 - 5.1f;
+  for (size_t i = 0; i < d.size(); ++i) d[i] = static_cast<float>(i % 11);
+  const Array<float> left(a);
+  const Array<float> right(b);
+  const Array<float> sums(d);
+  expectOk(launchProduct(configure(1, 32), GetParam(), left.data(), right.data(), sums.data()));
+  const std::vector<float> values = sums.values();
+  for (int row = 0; row < 16; ++row) {
+    for (int column = 0; column < 8; ++column) {
+      double sum = d[row * 8 + column];
+      for (int k = 0; k < depth; ++k) {
+        sum += static_cast<double>(rounded(GetParam(), a[row * depth + k])) *
+               rounded(GetParam(), b[k * 8 + column]);
+      }
+      EXPECT_NEAR(values[row * 8 + column], sum, 1e-4) << row << ", " << column;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, CudaEmulatorProduct,
+                         testing::Values(Product::Tf32, Product::BFloat16, Product::Half));
+
+TEST(CudaEmulator, LoadsMatrices) {
+  std::vector<uint16_t> matrices(4 * 64);
+  std::iota(matrices.begin(), matrices.end(), uint16_t{0});
+  const Array<uint16_t> in(matrices);
+  const Array<uint32_t> out(12 * 32);
+  expectOk(launchLoadMatrices(withShared(configure(1, 32), 512), in.data(), out.data()));
+  const std::vector<uint32_t> values = out.values();
+  const auto pair = [](int low, int high) { return static_cast<uint32_t>(low | high << 16); };
+  for (int lane = 0; lane < 32; ++lane) {
+    for (int i = 0; i < 4; ++i) {
+      const int first = 64 * i + lane / 4 * 8 + lane % 4 * 2;
+      const int transposed = 64 * i + lane % 4 * 16 + lane / 4;
+      EXPECT_EQ(values[32 * i + lane], pair(first, first + 1));
+      EXPECT_EQ(values[32 * (6 + i) + lane], pair(transposed, transposed + 8));
+      if (i >= 2) continue;
+      EXPECT_EQ(values[32 * (4 + i) + lane], pair(first, first + 1));
+      EXPECT_EQ(values[32 * (10 + i) + lane], pair(transposed, transposed + 8));
+    }
+  }
+}
+
+TEST(CudaEmulator, Conversions) {
+  struct Expected {
+    float value;
+    uint32_t bfloat;
+    uint32_t half;
+    uint32_t tf32;
+  };
+  const std::vector<Expected> cases = {
+      {0.0f, 0, 0, 0},
+      {-0.0f, 0x8000, 0x8000, 0x80000000},
+      {1.0f, 0x3f80, 0x3c00, 0x3f800000},
+      {-2.5f, 0xc020, 0xc100, 0xc0200000},
+      {1 + 0x1p-8f, 0x3f80, 0x3c04, 0x3f808000},   // a tie of BFloat16: to even
+      {1 + 0x3p-8f, 0x3f82, 0x3c0c, 0x3f818000},   // likewise, upwards
+      {1 + 0x1p-11f, 0x3f80, 0x3c00, 0x3f802000},  // a tie of Half and TF32: even, away
+      {1 + 0x3p-11f, 0x3f80, 0x3c02, 0x3f804000},
+      {65504.0f, 0x4780, 0x7bff, 0x477fe000},
+      {65519.99f, 0x4780, 0x7bff, 0x477fe000},
+      {65520.0f, 0x4780, 0x7c00, 0x47800000},
+      {0x1p-14f, 0x3880, 0x0400, 0x38800000},
+      {0x1p-14f - 0x1p-24f, 0x3880, 0x03ff, 0x387fc000},
+      {-0x1p-24f, 0xb380, 0x8001, 0xb3800000},
+      {0x1p-25f, 0x3300, 0x0000, 0x33000000},  // half of the smallest: to even
+      {0x3p-25f, 0x33c0, 0x0002, 0x33c00000},
+      {kInf, 0x7f80, 0x7c00, 0x7f800000},
+      {-kInf, 0xff80, 0xfc00, 0xff800000},
+      {std::numeric_limits<float>::max(), 0x7f80, 0x7c00, 0x7f800000},
+      {kNaN, 0x7fff, 0x7fff, 0x7fffffff},
+  };
+  std::vector<float> values;
+  for (const Expected& one : cases) values.push_back(one.value);
+  const int count = static_cast<int>(values.size());
+  const Array<float> in(values);
+  const Array<uint32_t> out(5 * values.size());
+  expectOk(launchConvert(configure(1, 64), in.data(), out.data(), count));
+  const std::vector<uint32_t> bits = out.values();
+  for (int i = 0; i < count; ++i) {
+    EXPECT_EQ(bits[i], cases[i].bfloat) << values[i];
+    EXPECT_EQ(bits[count + i], cases[i].half) << values[i];
+    EXPECT_EQ(bits[2 * count + i], cases[i].tf32) << values[i];
+    EXPECT_EQ(bits[3 * count + i], cases[i].bfloat << 16) << values[i];
+    float back;
+    std::memcpy(&back, &bits[4 * count + i], sizeof back);
+    if (std::isnan(values[i])) {
+      EXPECT_TRUE(std::isnan(back));
+    } else if (cases[i].half % 0x8000 != 0x7c00) {
+      EXPECT_NEAR(back, values[i], std::max(0x1p-25f, std::abs(values[i]) * 0x1p-11f));
+    } else {
+      EXPECT_TRUE(std::isinf(back));
+    }
+  }
+}
+
+// --- copies beside the threads ------------------------------------------------------------------
+
+std::vector<float> copied(int valid, int groups, bool single) {
+  const Array<float> in(ramp(4 * 32));
+  const Array<float> out(4 * 32);
+  expectOk(launchCopies(withShared(configure(1, 32), 512), in.data(), out.data(), valid, groups,
+                        single));
+  return out.values();
+}
+
+TEST(CudaEmulator, CopiesAsFarAsValid) {
+  for (const bool single : {false, true}) {
+    const std::vector<float> values = copied(20, 2, single);
+    for (int i = 0; i < 128; ++i) EXPECT_EQ(values[i], i < 80 ? i + 1 : 0);
+  }
+}
+
+TEST(CudaEmulator, CopiesThatAreNotWaitedForAreSeen) {
+  for (const float x : copied(32, 0, false)) EXPECT_TRUE(std::isnan(x));
+  const std::vector<float> values = copied(32, 1, true);
+  for (int i = 0; i < 128; ++i) EXPECT_EQ(std::isnan(values[i]), i % 4 >= 2) << i;
+}
+
+// --- what a program does wrong ------------------------------------------------------------------
+
+using CudaEmulatorDeathTest = testing::Test;
+
+TEST(CudaEmulatorDeathTest, DivergentBarriers) {
+  const auto run = [](cudaError_t launched) {
+    expectOk(launched);
+    cudaDeviceSynchronize();
+  };
+  EXPECT_DEATH(run(launchDivergent(configure(1, 32), true)),
+               "16 in __syncthreads, 16 in __syncwarp of lanes 0xffffffff");
+  EXPECT_DEATH(run(launchDivergent(configure(1, 64), false)), "32 in __syncthreads");
+  EXPECT_DEATH(run(launchMixedBarriers(configure(1, 64))),
+               "different functions: __syncthreads and __syncthreads_or");
+}
+
+TEST(CudaEmulatorDeathTest, WritingBehindAnAllocation) {
+  EXPECT_DEATH(
+      {
+        const Array<float> in(ramp(32));
+        const Array<float> out(31);
+        launchScale(configure(1, 32), in.data(), 2, out.data(), 32);
+        cudaDeviceSynchronize();
+      },
+      "behind an allocation of 124 bytes|buffer-overflow|use-after-poison");
+}
+
+TEST(CudaEmulatorDeathTest, HostMemoryAsAnArgument) {
+  EXPECT_DEATH(
+      {
+        const std::vector<float> in(32);
+        const Array<float> out(32);
+        launchScale(configure(1, 32), in.data(), 2, out.data(), 32);
+        cudaDeviceSynchronize();
+      },
+      "not memory of a device");
+}
+
+TEST(CudaEmulatorDeathTest, EarlyKernelThatDoesNotAwait) {
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = configure(1, 32);
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  const Array<float> in(ramp(32));
+  const Array<float> out(32);
+  expectOk(launchEarly(config, true, in.data(), out.data()));
+  EXPECT_EQ(out.values(), ramp(32));
+  EXPECT_DEATH(
+      {
+        launchEarly(config, false, in.data(), out.data());
+        cudaDeviceSynchronize();
+      },
+      "does not await");
+}
+
+// --- limits -------------------------------------------------------------------------------------
+
+TEST(CudaEmulator, RefusesLaunchesBeyondTheLimits) {
+  const Array<float> x(ramp(32));
+  const auto launch = [&](const cudaLaunchConfig_t& config) {
+    return launchScale(config, x.data(), 1, x.data(), 32);
+  };
+  expectOk(launch(configure(1, 1024)));
+  EXPECT_EQ(launch(configure(1, 1025)), cudaErrorInvalidConfiguration);
+  EXPECT_EQ(cudaPeekAtLastError(), cudaErrorInvalidConfiguration);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidConfiguration);
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess);
+  EXPECT_EQ(launch(configure(0, 32)), cudaErrorInvalidConfiguration);
+  EXPECT_EQ(launch(configure(1, 0)), cudaErrorInvalidConfiguration);
+  cudaLaunchConfig_t config = configure(1, 1);
+  config.gridDim.y = 65536;
+  EXPECT_EQ(launch(config), cudaErrorInvalidConfiguration);
+  config = configure(1, 1);
+  config.blockDim.z = 65;
+  EXPECT_EQ(launch(config), cudaErrorInvalidConfiguration);
+  EXPECT_EQ(launch(withShared(configure(1, 32), 49153)), cudaErrorInvalidConfiguration);
+  cudaGetLastError();
+}
+
+TEST(CudaEmulator, SharedMemoryBeyond48KiBIsAskedFor) {
+  const Array<float> of(2);
+  const Array<int> turn(std::vector<int>{0});
+  const Array<int> turns(1);
+  const auto launch = [&](size_t bytes) {
+    return launchFresh(withShared(configure(1, 1), bytes), of.data(), turn.data(), turns.data());
+  };
+  EXPECT_EQ(launch(100 << 10), cudaErrorInvalidConfiguration);
+  EXPECT_EQ(allowShared(228 << 10), cudaErrorInvalidValue);
+  expectOk(allowShared(227 << 10));
+  expectOk(launch(227 << 10));
+  int blocks = 0;
+  expectOk(countBlocks(&blocks, 256, 113 << 10));
+  EXPECT_EQ(blocks, 2);
+  expectOk(countBlocks(&blocks, 1024, 1 << 10));
+  EXPECT_EQ(blocks, 2);
+  const Setting setting("SLUICE_EMULATOR_CAPABILITY", "86");
+  EXPECT_EQ(allowShared(100 << 10), cudaErrorInvalidValue);
+  expectOk(allowShared(48 << 10));
+  cudaGetLastError();
+}
+
+TEST(CudaEmulator, Devices) {
+  int value = 0;
+  cudaDeviceProp properties;
+  {
+    const Setting setting("SLUICE_EMULATOR_DEVICES", "0");
+    EXPECT_EQ(cudaGetDeviceCount(&value), cudaErrorNoDevice);
+    void* pointer = nullptr;
+    EXPECT_EQ(cudaMalloc(&pointer, 4), cudaErrorNoDevice);
+  }
+  {
+    const Setting setting("SLUICE_EMULATOR_DEVICES", "-1");
+    EXPECT_EQ(cudaGetDeviceCount(&value), cudaErrorInsufficientDriver);
+    expectOk(cudaDriverGetVersion(&value));
+    EXPECT_EQ(value, 0);
+  }
+  {
+    const Setting setting("SLUICE_EMULATOR_DEVICES", "2");
+    expectOk(cudaGetDeviceCount(&value));
+    EXPECT_EQ(value, 2);
+    expectOk(cudaSetDevice(1));
+    expectOk(cudaGetDevice(&value));
+    EXPECT_EQ(value, 1);
+    EXPECT_EQ(cudaSetDevice(2), cudaErrorInvalidDevice);
+    expectOk(cudaSetDevice(0));
+  }
+  expectOk(cudaGetDeviceProperties(&properties, 0));
+  EXPECT_GT(std::strlen(properties.name), 0u);
+  EXPECT_EQ(properties.warpSize, 32);
+  expectOk(cudaDeviceGetAttribute(&value, cudaDevAttrComputeCapabilityMajor, 0));
+  EXPECT_EQ(value, properties.major);
+  EXPECT_EQ(cudaGetDeviceProperties(&properties, 1), cudaErrorInvalidDevice);
+  cudaGetLastError();
+}
+
+TEST(CudaEmulator, MemoryEnds) {
+  size_t free = 0;
+  size_t total = 0;
+  const Setting setting("SLUICE_EMULATOR_MEMORY", "1000000");
+  expectOk(cudaMemGetInfo(&free, &total));
+  EXPECT_EQ(total, 1000000u);
+  void* first = nullptr;
+  void* second = nullptr;
+  EXPECT_EQ(cudaMalloc(&first, free + 1), cudaErrorMemoryAllocation);
+  EXPECT_EQ(first, nullptr);
+  expectOk(cudaMalloc(&first, free - 10));
+  EXPECT_EQ(cudaMalloc(&second, 11), cudaErrorMemoryAllocation);
+  expectOk(cudaMalloc(&second, 10));
+  expectOk(cudaFree(first));
+  expectOk(cudaFree(second));
+  expectOk(cudaFree(nullptr));
+  EXPECT_EQ(cudaFree(second), cudaErrorInvalidValue);
+  cudaGetLastError();
+}
+
+TEST(CudaEmulator, DeviceMemoryBeginsWithNaN) {
+  const Array<float> x(5);
+  for (const float value : x.values()) EXPECT_TRUE(std::isnan(value));
+}
+
+TEST(CudaEmulator, CopiesCheckTheirPointers) {
+  const Array<float> device(4);
+  std::vector<float> host(5);
+  const auto copy = [](void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+    return cudaMemcpy(to, from, bytes, kind);
+  };
+  expectOk(copy(device.data(), host.data(), 16, cudaMemcpyHostToDevice));
+  expectOk(copy(device.data() + 3, host.data(), 4, cudaMemcpyDefault));
+  EXPECT_EQ(copy(device.data() + 1, host.data(), 16, cudaMemcpyHostToDevice),
+            cudaErrorInvalidValue);
+  EXPECT_EQ(copy(host.data(), host.data() + 1, 4, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
+  EXPECT_EQ(copy(host.data(), device.data(), 4, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
+  EXPECT_EQ(copy(host.data(), device.data(), 20, cudaMemcpyDeviceToHost), cudaErrorInvalidValue);
+  EXPECT_EQ(copy(device.data(), device.data(), 4, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
+  EXPECT_EQ(copy(device.data(), nullptr, 4, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemset(host.data(), 0, 4), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemset(device.data(), 0, 17), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaFree(device.data() + 1), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaFreeHost(device.data()), cudaErrorInvalidValue);
+  cudaGetLastError();
+}
+
+}  // namespace
+}  // namespace sluice::test
