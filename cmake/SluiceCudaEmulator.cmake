@@ -28,7 +28,9 @@ sluice_emulate_cuda(sluice_emulator_kernels)
 # native/cuda/device declare.
 find_program(SLUICE_NVCC nvcc)
 if(SLUICE_NVCC)
-  set(checked ${emulator_kernels} ${PROJECT_SOURCE_DIR}/test/native/cuda/emulator_test.cc)
+  file(GLOB emulator_tests CONFIGURE_DEPENDS
+    ${PROJECT_SOURCE_DIR}/test/native/cuda/emulator_*test.cc)
+  set(checked ${emulator_kernels} ${emulator_tests})
   set(stamp ${PROJECT_BINARY_DIR}/cuda_declarations.stamp)
   set(commands)
   foreach(file ${checked})
@@ -36,7 +38,8 @@ if(SLUICE_NVCC)
       -I${PROJECT_SOURCE_DIR}/native -I${PROJECT_SOURCE_DIR}/test/native
       -c ${file} -o ${PROJECT_BINARY_DIR}/cuda_declarations.o)
   endforeach()
-  file(GLOB emulator_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/test/native/cuda/*.h)
+  file(GLOB emulator_headers CONFIGURE_DEPENDS
+    ${PROJECT_SOURCE_DIR}/test/native/cuda/emulator_*.h)
   add_custom_command(OUTPUT ${stamp} ${commands}
     COMMAND ${CMAKE_COMMAND} -E touch ${stamp}
     DEPENDS ${checked} ${emulator_headers} ${PROJECT_SOURCE_DIR}/native/cuda/device/intrinsics.h

@@ -3,96 +3,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <numeric>
 #include <vector>
 
 #include "cuda/emulator_kernels.h"
+#include "cuda/emulator_support.h"
 
 namespace sluice::test {
 namespace {
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
-
-void expectOk(cudaError_t error) { EXPECT_STREQ(cudaGetErrorName(error), "cudaSuccess"); }
-
-// Sets a variable of the environment for as long as it lives.
-class Setting {
- public:
-  Setting(const char* name, const char* value) : name_(name) {
-    const char* before = std::getenv(name);
-    if (before != nullptr) before_ = before;
-    wasSet_ = before != nullptr;
-    setenv(name, value, 1);
-  }
-  ~Setting() { wasSet_ ? setenv(name_, before_.c_str(), 1) : unsetenv(name_); }
-  Setting(const Setting&) = delete;
-
- private:
-  const char* name_;
-  std::string before_;
-  bool wasSet_;
-};
-
-// An array of the device.
-template <typename T>
-class Array {
- public:
-  explicit Array(size_t count) : count_(count) { expectOk(cudaMalloc(&data_, bytes())); }
-  explicit Array(const std::vector<T>& values) : Array(values.size()) {
-    expectOk(cudaMemcpy(data_, values.data(), bytes(), cudaMemcpyHostToDevice));
-  }
-  ~Array() { expectOk(cudaFree(data_)); }
-  Array(const Array&) = delete;
-
-  T* data() const { return data_; }
-  size_t bytes() const { return count_ * sizeof(T); }
-  std::vector<T> values() const {
-    std::vector<T> values(count_);
-    expectOk(cudaMemcpy(values.data(), data_, bytes(), cudaMemcpyDeviceToHost));
-    return values;
-  }
-
- private:
-  T* data_ = nullptr;
-  size_t count_;
-};
-
-std::vector<float> ramp(size_t count) {
-  std::vector<float> values(count);
-  std::iota(values.begin(), values.end(), 1.0f);
-  return values;
-}
-
-class Stream {
- public:
-  Stream() { expectOk(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
-  ~Stream() { expectOk(cudaStreamDestroy(stream_)); }
-  Stream(const Stream&) = delete;
-  operator cudaStream_t() const { return stream_; }
-
- private:
-  cudaStream_t stream_ = nullptr;
-};
-
-class Event {
- public:
-  Event() { expectOk(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming)); }
-  ~Event() { expectOk(cudaEventDestroy(event_)); }
-  Event(const Event&) = delete;
-  operator cudaEvent_t() const { return event_; }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
-
-cudaLaunchConfig_t withShared(cudaLaunchConfig_t config, size_t bytes) {
-  config.dynamicSmemBytes = bytes;
-  return config;
-}
 
 // --- threads of a block -------------------------------------------------------------------------
 
@@ -119,6 +43,7 @@ TEST(CudaEmulator, MissingBarrierIsSeen) {
 }
 
 TEST(CudaEmulator, BlocksBeginWithNaNInSharedMemory) {
+  const Setting forward("SLUICE_EMULATOR_ORDER", "forward");
   const Array<float> of(2 * 3);
   const Array<int> turn(std::vector<int>{0});
   const Array<int> turns(3);
@@ -291,11 +216,11 @@ TEST(CudaEmulator, Conversions) {
 
 // --- copies beside the threads ------------------------------------------------------------------
 
-std::vector<float> copied(int valid, int groups, bool single) {
+std::vector<float> copied(int valid, int groups, bool single, size_t sharedBytes = 512) {
   const Array<float> in(ramp(4 * 32));
   const Array<float> out(4 * 32);
-  expectOk(launchCopies(withShared(configure(1, 32), 512), in.data(), out.data(), valid, groups,
-                        single));
+  expectOk(launchCopies(withShared(configure(1, 32), sharedBytes), in.data(), out.data(), valid,
+                        groups, single));
   return out.values();
 }
 
@@ -336,8 +261,30 @@ TEST(CudaEmulatorDeathTest, WritingBehindAnAllocation) {
         launchScale(configure(1, 32), in.data(), 2, out.data(), 32);
         cudaDeviceSynchronize();
       },
-      "behind an allocation of 124 bytes|buffer-overflow|use-after-poison");
+      "behind memory of 124 bytes|buffer-overflow|use-after-poison");
 }
+
+TEST(CudaEmulatorDeathTest, WritingBehindSharedMemory) {
+  EXPECT_DEATH(copied(32, 2, true, 508), "behind memory of 508 bytes|buffer-overflow");
+}
+
+TEST(CudaEmulatorDeathTest, CopiesFromWhereNothingCanBeCopied) {
+  const auto run = [](int offset) {
+    const Array<float> in(ramp(4 * 32));
+    const Array<float> out(4 * 32);
+    launchCopies(withShared(configure(1, 32), 512), in.data() + offset, out.data(), 32, 2, false);
+    cudaDeviceSynchronize();
+  };
+  EXPECT_DEATH(run(1), "misaligned");
+  EXPECT_DEATH(run(4), "not memory of a device");
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+TEST(CudaEmulatorDeathTest, HostReadsDeviceMemory) {
+  const Array<float> x(ramp(1));
+  EXPECT_DEATH(std::printf("%f", x.data()[0]), "use-after-poison");
+}
+#endif
 
 TEST(CudaEmulatorDeathTest, HostMemoryAsAnArgument) {
   EXPECT_DEATH(
@@ -367,133 +314,6 @@ TEST(CudaEmulatorDeathTest, EarlyKernelThatDoesNotAwait) {
         cudaDeviceSynchronize();
       },
       "does not await");
-}
-
-// --- limits -------------------------------------------------------------------------------------
-
-TEST(CudaEmulator, RefusesLaunchesBeyondTheLimits) {
-  const Array<float> x(ramp(32));
-  const auto launch = [&](const cudaLaunchConfig_t& config) {
-    return launchScale(config, x.data(), 1, x.data(), 32);
-  };
-  expectOk(launch(configure(1, 1024)));
-  EXPECT_EQ(launch(configure(1, 1025)), cudaErrorInvalidConfiguration);
-  EXPECT_EQ(cudaPeekAtLastError(), cudaErrorInvalidConfiguration);
-  EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidConfiguration);
-  EXPECT_EQ(cudaGetLastError(), cudaSuccess);
-  EXPECT_EQ(launch(configure(0, 32)), cudaErrorInvalidConfiguration);
-  EXPECT_EQ(launch(configure(1, 0)), cudaErrorInvalidConfiguration);
-  cudaLaunchConfig_t config = configure(1, 1);
-  config.gridDim.y = 65536;
-  EXPECT_EQ(launch(config), cudaErrorInvalidConfiguration);
-  config = configure(1, 1);
-  config.blockDim.z = 65;
-  EXPECT_EQ(launch(config), cudaErrorInvalidConfiguration);
-  EXPECT_EQ(launch(withShared(configure(1, 32), 49153)), cudaErrorInvalidConfiguration);
-  cudaGetLastError();
-}
-
-TEST(CudaEmulator, SharedMemoryBeyond48KiBIsAskedFor) {
-  const Array<float> of(2);
-  const Array<int> turn(std::vector<int>{0});
-  const Array<int> turns(1);
-  const auto launch = [&](size_t bytes) {
-    return launchFresh(withShared(configure(1, 1), bytes), of.data(), turn.data(), turns.data());
-  };
-  EXPECT_EQ(launch(100 << 10), cudaErrorInvalidConfiguration);
-  EXPECT_EQ(allowShared(228 << 10), cudaErrorInvalidValue);
-  expectOk(allowShared(227 << 10));
-  expectOk(launch(227 << 10));
-  int blocks = 0;
-  expectOk(countBlocks(&blocks, 256, 113 << 10));
-  EXPECT_EQ(blocks, 2);
-  expectOk(countBlocks(&blocks, 1024, 1 << 10));
-  EXPECT_EQ(blocks, 2);
-  const Setting setting("SLUICE_EMULATOR_CAPABILITY", "86");
-  EXPECT_EQ(allowShared(100 << 10), cudaErrorInvalidValue);
-  expectOk(allowShared(48 << 10));
-  cudaGetLastError();
-}
-
-TEST(CudaEmulator, Devices) {
-  int value = 0;
-  cudaDeviceProp properties;
-  {
-    const Setting setting("SLUICE_EMULATOR_DEVICES", "0");
-    EXPECT_EQ(cudaGetDeviceCount(&value), cudaErrorNoDevice);
-    void* pointer = nullptr;
-    EXPECT_EQ(cudaMalloc(&pointer, 4), cudaErrorNoDevice);
-  }
-  {
-    const Setting setting("SLUICE_EMULATOR_DEVICES", "-1");
-    EXPECT_EQ(cudaGetDeviceCount(&value), cudaErrorInsufficientDriver);
-    expectOk(cudaDriverGetVersion(&value));
-    EXPECT_EQ(value, 0);
-  }
-  {
-    const Setting setting("SLUICE_EMULATOR_DEVICES", "2");
-    expectOk(cudaGetDeviceCount(&value));
-    EXPECT_EQ(value, 2);
-    expectOk(cudaSetDevice(1));
-    expectOk(cudaGetDevice(&value));
-    EXPECT_EQ(value, 1);
-    EXPECT_EQ(cudaSetDevice(2), cudaErrorInvalidDevice);
-    expectOk(cudaSetDevice(0));
-  }
-  expectOk(cudaGetDeviceProperties(&properties, 0));
-  EXPECT_GT(std::strlen(properties.name), 0u);
-  EXPECT_EQ(properties.warpSize, 32);
-  expectOk(cudaDeviceGetAttribute(&value, cudaDevAttrComputeCapabilityMajor, 0));
-  EXPECT_EQ(value, properties.major);
-  EXPECT_EQ(cudaGetDeviceProperties(&properties, 1), cudaErrorInvalidDevice);
-  cudaGetLastError();
-}
-
-TEST(CudaEmulator, MemoryEnds) {
-  size_t free = 0;
-  size_t total = 0;
-  const Setting setting("SLUICE_EMULATOR_MEMORY", "1000000");
-  expectOk(cudaMemGetInfo(&free, &total));
-  EXPECT_EQ(total, 1000000u);
-  void* first = nullptr;
-  void* second = nullptr;
-  EXPECT_EQ(cudaMalloc(&first, free + 1), cudaErrorMemoryAllocation);
-  EXPECT_EQ(first, nullptr);
-  expectOk(cudaMalloc(&first, free - 10));
-  EXPECT_EQ(cudaMalloc(&second, 11), cudaErrorMemoryAllocation);
-  expectOk(cudaMalloc(&second, 10));
-  expectOk(cudaFree(first));
-  expectOk(cudaFree(second));
-  expectOk(cudaFree(nullptr));
-  EXPECT_EQ(cudaFree(second), cudaErrorInvalidValue);
-  cudaGetLastError();
-}
-
-TEST(CudaEmulator, DeviceMemoryBeginsWithNaN) {
-  const Array<float> x(5);
-  for (const float value : x.values()) EXPECT_TRUE(std::isnan(value));
-}
-
-TEST(CudaEmulator, CopiesCheckTheirPointers) {
-  const Array<float> device(4);
-  std::vector<float> host(5);
-  const auto copy = [](void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
-    return cudaMemcpy(to, from, bytes, kind);
-  };
-  expectOk(copy(device.data(), host.data(), 16, cudaMemcpyHostToDevice));
-  expectOk(copy(device.data() + 3, host.data(), 4, cudaMemcpyDefault));
-  EXPECT_EQ(copy(device.data() + 1, host.data(), 16, cudaMemcpyHostToDevice),
-            cudaErrorInvalidValue);
-  EXPECT_EQ(copy(host.data(), host.data() + 1, 4, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
-  EXPECT_EQ(copy(host.data(), device.data(), 4, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
-  EXPECT_EQ(copy(host.data(), device.data(), 20, cudaMemcpyDeviceToHost), cudaErrorInvalidValue);
-  EXPECT_EQ(copy(device.data(), device.data(), 4, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
-  EXPECT_EQ(copy(device.data(), nullptr, 4, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
-  EXPECT_EQ(cudaMemset(host.data(), 0, 4), cudaErrorInvalidValue);
-  EXPECT_EQ(cudaMemset(device.data(), 0, 17), cudaErrorInvalidValue);
-  EXPECT_EQ(cudaFree(device.data() + 1), cudaErrorInvalidValue);
-  EXPECT_EQ(cudaFreeHost(device.data()), cudaErrorInvalidValue);
-  cudaGetLastError();
 }
 
 }  // namespace

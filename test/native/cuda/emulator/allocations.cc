@@ -2,10 +2,9 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 
-#include "block.h"
+#include "guard.h"
 #include "sanitizers.h"
 #include "settings.h"
 
@@ -17,18 +16,14 @@ namespace sluice::emulator {
 namespace {
 
 constexpr size_t kAlignment = 256;
-constexpr int kPoison = 0xff;  // a NaN of any width
 
 #if SLUICE_ASAN
-constexpr size_t kGuardBytes = 0;  // what lies behind is the sanitizer's
 void forbid(const void* pointer, size_t bytes) { ASAN_POISON_MEMORY_REGION(pointer, bytes); }
 void allow(const void* pointer, size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(pointer, bytes); }
 #else
-constexpr size_t kGuardBytes = 256;
 void forbid(const void*, size_t) {}
 void allow(const void*, size_t) {}
 #endif
-constexpr unsigned char kGuard = 0xa5;
 
 struct Allocation {
   size_t bytes;
@@ -48,28 +43,17 @@ uintptr_t addressOf(const void* pointer) { return reinterpret_cast<uintptr_t>(po
 void* pointerTo(uintptr_t address) { return reinterpret_cast<void*>(address); }
 
 void* allocate(int device, size_t bytes) {
-  void* pointer = nullptr;
-  if (posix_memalign(&pointer, kAlignment, bytes + kGuardBytes) != 0) return nullptr;
-  std::memset(pointer, kPoison, bytes);
-  std::memset(static_cast<char*>(pointer) + bytes, kGuard, kGuardBytes);
+  void* pointer = allocateGuarded(kAlignment, bytes);
+  if (pointer == nullptr) return nullptr;
   allocations().emplace(addressOf(pointer), Allocation{bytes, device});
   if (device >= 0 && accesses == 0) forbid(pointer, bytes);
   return pointer;
 }
 
-void checkGuard(uintptr_t address, size_t bytes) {
-  const auto* guard = static_cast<const unsigned char*>(pointerTo(address + bytes));
-  for (size_t i = 0; i < kGuardBytes; ++i) {
-    if (guard[i] != kGuard) {
-      fault("byte %zu behind an allocation of %zu bytes has been written", i, bytes);
-    }
-  }
-}
-
 bool release(void* pointer, bool pinned) {
   const auto found = allocations().find(addressOf(pointer));
   if (found == allocations().end() || (found->second.device < 0) != pinned) return false;
-  checkGuard(found->first, found->second.bytes);
+  checkGuard(pointer, found->second.bytes);
   allow(pointer, found->second.bytes);
   allocations().erase(found);
   std::free(pointer);
@@ -140,7 +124,7 @@ DeviceAccess::DeviceAccess() {
 DeviceAccess::~DeviceAccess() {
   if (--accesses > 0) return;
   forEachOfDevices([](uintptr_t address, size_t bytes) {
-    checkGuard(address, bytes);
+    checkGuard(pointerTo(address), bytes);
     forbid(pointerTo(address), bytes);
   });
 }

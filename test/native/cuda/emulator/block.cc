@@ -9,13 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "allocations.h"
 #include "device.h"
 #include "fiber.h"
+#include "guard.h"
 #include "settings.h"
-
-// What __shared__ declares in functions that are not templates.
-extern "C" char __start_sluice_shared[] __attribute__((weak, visibility("hidden")));
-extern "C" char __stop_sluice_shared[] __attribute__((weak, visibility("hidden")));
+#include "shared_memory.h"
 
 uint3 threadIdx;
 uint3 blockIdx;
@@ -24,9 +23,6 @@ dim3 gridDim;
 
 namespace sluice::emulator {
 namespace {
-
-constexpr int kPoison = 0xff;  // a NaN of any width
-constexpr size_t kSharedAlignment = 128;
 
 struct Copy {
   void* shared;
@@ -63,7 +59,7 @@ int count = 0;    // threads of the block
 int running = 0;  // those that have not ended
 int arrived = 0;  // at a barrier of the block
 bool awaited = false;
-char* sharedMemory = nullptr;
+SharedMemory* shared = nullptr;
 
 void runThread(void*) { grid->kernel(); }
 
@@ -175,11 +171,7 @@ bool runWarp(int warp, Sequence& lanes) {
 
 void startBlock(unsigned x, unsigned y, unsigned z) {
   blockIdx = {x, y, z};
-  std::memset(sharedMemory, kPoison, grid->sharedBytes);
-  if (__start_sluice_shared != nullptr) {
-    std::memset(__start_sluice_shared, kPoison,
-                static_cast<size_t>(__stop_sluice_shared - __start_sluice_shared));
-  }
+  shared->beginBlock();
   for (int i = 0; i < count; ++i) {
     Thread& thread = *threads[static_cast<size_t>(i)];
     const unsigned number = static_cast<unsigned>(i);
@@ -203,6 +195,7 @@ void runBlock(unsigned x, unsigned y, unsigned z) {
     for (const int warp : warps.next()) any |= runWarp(warp, lanes);
     if (!any) reportDeadlock();
   }
+  shared->endBlock();
   if (grid->early && !awaited) fault("a kernel that may begin early does not await the one before");
 }
 
@@ -232,10 +225,8 @@ void run(const Grid& launched) {
   while (static_cast<int>(threads.size()) < count) {
     threads.push_back(std::make_unique<Thread>(runThread));
   }
-  void* memory = nullptr;
-  // Exactly as large as asked for: AddressSanitizer then sees who goes beyond.
-  if (posix_memalign(&memory, kSharedAlignment, launched.sharedBytes) != 0) std::abort();
-  sharedMemory = static_cast<char*>(memory);
+  SharedMemory memory(launched.sharedBytes);
+  shared = &memory;
   restartRandomOrder();
   const unsigned perLayer = gridDim.x * gridDim.y;
   Sequence blocks(static_cast<int>(perLayer * gridDim.z));
@@ -243,8 +234,7 @@ void run(const Grid& launched) {
     const auto number = static_cast<unsigned>(i);
     runBlock(number % gridDim.x, number / gridDim.x % gridDim.y, number / perLayer);
   }
-  std::free(memory);
-  sharedMemory = nullptr;
+  shared = nullptr;
   grid = nullptr;
 }
 
@@ -277,16 +267,22 @@ void meetWarp(const char* name, uint32_t mask, void* brought, Combine combine) {
 
 int lane() { return current->number % kWarp; }
 
-void* dynamicSharedMemory() { return sharedMemory; }
+void* dynamicSharedMemory() { return shared->dynamic(); }
 
 void awaitPrimary() { awaited = true; }
 
+void requireShared(const void* pointer, size_t bytes) {
+  if (placeOf(pointer) != Place::Pageable) fault("%p is not shared memory", pointer);
+  if (reinterpret_cast<uintptr_t>(pointer) % bytes != 0) {
+    fault("%p, of %zu bytes of shared memory, is misaligned", pointer, bytes);
+  }
+}
+
 void copyLater(void* shared, const void* global, size_t bytes, bool valid) {
-  const auto misaligned = [bytes](const void* pointer) {
-    return reinterpret_cast<uintptr_t>(pointer) % bytes != 0;
-  };
-  if (misaligned(shared) || (valid && misaligned(global))) {
-    fault("a copy of %zu bytes to shared memory at a misaligned address", bytes);
+  requireShared(shared, bytes);
+  if (valid && !isDeviceMemory(global, bytes)) fault("%p is not memory of a device", global);
+  if (valid && reinterpret_cast<uintptr_t>(global) % bytes != 0) {
+    fault("%p, of %zu bytes to copy, is misaligned", global, bytes);
   }
   std::memset(shared, kPoison, bytes);
   current->copies.push_back({shared, global, bytes, valid, current->groups});

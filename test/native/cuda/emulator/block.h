@@ -44,6 +44,8 @@ void meetWarp(const char* name, uint32_t mask, void* brought, Combine combine);
 
 int lane();
 void* dynamicSharedMemory();
+// As far as that can be told: it is no other memory that is known, and on a boundary of `bytes`.
+void requireShared(const void* pointer, size_t bytes);
 void awaitPrimary();
 
 // Copies to shared memory: made by waitCopies, not before, so that who does not wait is found out.

@@ -162,7 +162,7 @@ void loadMatrices(const Meeting& meeting) {
     uint16_t elements[8][8];
     for (int row = 0; row < 8; ++row) {
       const void* address = static_cast<Row*>(meeting.brought[matrix * 8 + row])->address;
-      if (reinterpret_cast<uintptr_t>(address) % 16 != 0) fault("a row of a matrix is misaligned");
+      emulator::requireShared(address, sizeof elements[row]);
       std::memcpy(elements[row], address, sizeof elements[row]);
     }
     for (int i = 0; i < kWarp; ++i) {

@@ -57,7 +57,7 @@ cudaError_t cudaHostAlloc(T** pointer, size_t bytes, unsigned flags) {
   return cudaHostAlloc(reinterpret_cast<void**>(pointer), bytes, flags);
 }
 
-// --- streams and events: stream_api.cc ----------------------------------------------------------
+// --- streams and events: stream_api.cc, event_api.cc -------------------------------------------
 
 cudaError_t cudaStreamCreate(cudaStream_t* stream);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);

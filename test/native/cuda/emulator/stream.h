@@ -83,7 +83,7 @@ namespace sluice::emulator {
 
 // The stream itself, or the default one of the current device; null: there is no such stream.
 cudaStream_t findStream(cudaStream_t stream);
-CUevent_st* findEvent(cudaEvent_t event);
+bool isDefaultStream(const CUstream_st* stream);
 
 // Where a call may go on that is not allowed while streams capture: success, or an error that also
 // makes those captures invalid.

@@ -1,5 +1,4 @@
-// Streams and events.
-#include <algorithm>
+// Streams.
 #include <map>
 #include <memory>
 
@@ -16,10 +15,6 @@ auto& streams() {
   static auto* all = new std::map<cudaStream_t, std::unique_ptr<CUstream_st>>;
   return *all;
 }
-auto& events() {
-  static auto* all = new std::map<cudaEvent_t, std::unique_ptr<CUevent_st>>;
-  return *all;
-}
 auto& defaultStreams() {
   static auto* all = new std::map<int, CUstream_st>;  // by device
   return *all;
@@ -31,14 +26,6 @@ CUstream_st& defaultStream(int device) {
   return stream;
 }
 
-// Compares addresses: what is behind a handle is not known to exist.
-bool isDefault(const CUstream_st* stream) {
-  for (const auto& [device, other] : defaultStreams()) {
-    if (&other == stream) return true;
-  }
-  return false;
-}
-
 template <typename F>
 void forBlockingStreams(int device, F&& f) {
   for (auto& [handle, stream] : streams()) {
@@ -48,7 +35,7 @@ void forBlockingStreams(int device, F&& f) {
 
 // The default stream is in order with all blocking ones, which a capture cannot be part of.
 cudaError_t orderWithDefault(CUstream_st& stream) {
-  if (!isDefault(&stream)) {
+  if (!isDefaultStream(&stream)) {
     if (stream.blocking) defaultStream(stream.device).queue->runAll();
     return cudaSuccess;
   }
@@ -67,13 +54,19 @@ cudaError_t orderWithDefault(CUstream_st& stream) {
 
 }  // namespace
 
-cudaStream_t findStream(cudaStream_t stream) {
-  if (stream == nullptr) return &defaultStream(currentDevice());
-  if (isDefault(stream)) return stream;
-  return streams().contains(stream) ? stream : nullptr;
+// Compares addresses: what is behind a handle is not known to exist.
+bool isDefaultStream(const CUstream_st* stream) {
+  for (const auto& [device, other] : defaultStreams()) {
+    if (&other == stream) return true;
+  }
+  return false;
 }
 
-CUevent_st* findEvent(cudaEvent_t event) { return events().contains(event) ? event : nullptr; }
+cudaStream_t findStream(cudaStream_t stream) {
+  if (stream == nullptr) return &defaultStream(currentDevice());
+  if (isDefaultStream(stream)) return stream;
+  return streams().contains(stream) ? stream : nullptr;
+}
 
 cudaError_t checkNotCapturing() {
   cudaError_t error = cudaSuccess;
@@ -135,69 +128,6 @@ cudaError_t withQueue(cudaStream_t stream, F&& body) {
   });
 }
 
-// `body` with the event, where it can be asked whether it was reached.
-template <typename F>
-cudaError_t withEvent(cudaEvent_t event, F&& body) {
-  return api([&] {
-    CUevent_st* found = findEvent(event);
-    if (found == nullptr) return cudaErrorInvalidResourceHandle;
-    if (found->capture != nullptr) return cudaErrorCapturedEvent;
-    const cudaError_t error = checkNotCapturing();
-    if (error != cudaSuccess) return error;
-    return found->queue == nullptr ? cudaSuccess : body(*found);
-  });
-}
-
-cudaError_t recordEvent(CUevent_st& event, CUstream_st& stream) {
-  event.capture = stream.capture;
-  event.queue = nullptr;
-  if (stream.capture != nullptr) {
-    if (stream.capture->invalid) return cudaErrorStreamCaptureInvalidated;
-    event.nodes = stream.tail;
-    return cudaSuccess;
-  }
-  event.time = std::make_shared<std::chrono::steady_clock::time_point>();
-  const cudaError_t error =
-      enqueue(&stream, [time = event.time] { *time = std::chrono::steady_clock::now(); });
-  if (error != cudaSuccess) return error;
-  event.queue = stream.queue;
-  event.position = stream.queue->size();
-  return cudaSuccess;
-}
-
-// A stream that waits for an event of a capture takes part in it from there on.
-cudaError_t joinCapture(CUstream_st& stream, const CUevent_st& event) {
-  if (event.capture->invalid) return cudaErrorStreamCaptureInvalidated;
-  if (isDefault(&stream)) {
-    event.capture->invalid = true;
-    return cudaErrorStreamCaptureImplicit;
-  }
-  if (stream.capture != nullptr && stream.capture != event.capture) {
-    stream.capture->invalid = event.capture->invalid = true;
-    return cudaErrorStreamCaptureMerge;
-  }
-  stream.capture = event.capture;
-  for (const int node : event.nodes) {
-    if (std::find(stream.tail.begin(), stream.tail.end(), node) == stream.tail.end()) {
-      stream.tail.push_back(node);
-    }
-  }
-  return cudaSuccess;
-}
-
-cudaError_t waitForEvent(CUstream_st& stream, const CUevent_st& event) {
-  // An event of a capture that has ended says nothing any more.
-  if (event.capture != nullptr && event.capture->origin == nullptr) return cudaErrorInvalidValue;
-  if (event.capture != nullptr) return joinCapture(stream, event);
-  if (stream.capture != nullptr) {
-    stream.capture->invalid = true;
-    return cudaErrorStreamCaptureIsolation;
-  }
-  if (event.queue == nullptr) return cudaSuccess;  // never recorded
-  return enqueue(&stream,
-                 [queue = event.queue, position = event.position] { queue->runUntil(position); });
-}
-
 }  // namespace
 }  // namespace sluice::emulator
 
@@ -257,15 +187,6 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
   });
 }
 
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  return api([&] {
-    const cudaStream_t found = findStream(stream);
-    const CUevent_st* awaited = findEvent(event);
-    if (found == nullptr || awaited == nullptr) return cudaErrorInvalidResourceHandle;
-    return waitForEvent(*found, *awaited);
-  });
-}
-
 cudaError_t cudaDeviceSynchronize() {
   return api([] {
     const cudaError_t error = checkNotCapturing();
@@ -280,68 +201,5 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void*
     if (found == nullptr) return cudaErrorInvalidResourceHandle;
     if (function == nullptr) return cudaErrorInvalidValue;
     return enqueue(found, [=] { function(argument); });
-  });
-}
-
-cudaError_t cudaEventCreate(cudaEvent_t* event) {
-  return cudaEventCreateWithFlags(event, cudaEventDefault);
-}
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
-  return api([&] {
-    if (event == nullptr || flags > (cudaEventBlockingSync | cudaEventDisableTiming)) {
-      return cudaErrorInvalidValue;
-    }
-    auto created = std::make_unique<CUevent_st>();
-    created->flags = flags;
-    created->device = currentDevice();
-    *event = created.get();
-    events().emplace(*event, std::move(created));
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  return api(
-      [&] { return events().erase(event) == 1 ? cudaSuccess : cudaErrorInvalidResourceHandle; });
-}
-
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  return api([&] {
-    const cudaStream_t found = findStream(stream);
-    CUevent_st* recorded = findEvent(event);
-    if (found == nullptr || recorded == nullptr || recorded->device != found->device) {
-      return cudaErrorInvalidResourceHandle;
-    }
-    return recordEvent(*recorded, *found);
-  });
-}
-
-cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  return withEvent(event, [](CUevent_st& found) {
-    found.queue->runUntil(found.position);
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaEventQuery(cudaEvent_t event) {
-  return withEvent(event, [](CUevent_st& found) {
-    if (found.queue->done(found.position)) return cudaSuccess;
-    found.queue->runNext();
-    return cudaErrorNotReady;
-  });
-}
-
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
-  return api([&] {
-    if (milliseconds == nullptr) return cudaErrorInvalidValue;
-    for (const cudaEvent_t event : {start, end}) {
-      const CUevent_st* found = findEvent(event);
-      if (found == nullptr || found->queue == nullptr) return cudaErrorInvalidResourceHandle;
-      if ((found->flags & cudaEventDisableTiming) != 0) return cudaErrorInvalidResourceHandle;
-      if (!found->queue->done(found->position)) return cudaErrorNotReady;
-    }
-    *milliseconds = std::chrono::duration<float, std::milli>(*end->time - *start->time).count();
-    return cudaSuccess;
   });
 }

@@ -48,10 +48,13 @@ void switchStack(void** save, void* load) { sluice_switch_stack(save, load); }
 
 #include <ucontext.h>
 
+#include <new>
+
 namespace sluice::emulator {
 
 void* newStackPoint(std::byte* stack, size_t bytes, void (*entry)()) {
-  auto* context = new ucontext_t;  // on the heap: a stack holds its own from now on
+  // It is used once, so it may lie where the stack ends that will overwrite it.
+  auto* context = new (stack) ucontext_t;
   getcontext(context);
   context->uc_stack.ss_sp = stack;
   context->uc_stack.ss_size = bytes;
