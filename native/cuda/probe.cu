@@ -18,6 +18,12 @@ int32_t usableCount = 0;
 // Is there machine code, or code to translate, for a device? A kernel's attributes tell.
 __global__ void probeKernel(int* out) { *out = 1; }
 
+// The runtime that is built in, and that the driver must be for.
+int runtimeVersion() {
+  int version = 0;
+  cudaRuntimeGetVersion(&version);
+  return version;
+}
 int majorOf(int version) { return version / 1000; }
 int minorOf(int version) { return version % 1000 / 10; }
 
@@ -56,10 +62,10 @@ int32_t probe(char* reason, size_t reasonBytes) noexcept {
     std::snprintf(reason, reasonBytes, "there is no NVIDIA driver (libcuda.so.1)");
     return 0;
   }
-  if (majorOf(driver) < majorOf(CUDART_VERSION)) {
+  if (majorOf(driver) < majorOf(runtimeVersion())) {
     std::snprintf(reason, reasonBytes,
                   "the NVIDIA driver is for CUDA %d.%d, at least %d.0 is needed: update it",
-                  majorOf(driver), minorOf(driver), majorOf(CUDART_VERSION));
+                  majorOf(driver), minorOf(driver), majorOf(runtimeVersion()));
     return 0;
   }
   int count = 0;
@@ -88,8 +94,9 @@ int32_t describe(int32_t index, DeviceDescription* description) noexcept {
   std::snprintf(description->description, sizeof description->description,
                 "compute capability %d.%d, %d multiprocessors, %.1f GiB, CUDA %d.%d (driver %d.%d)",
                 properties.major, properties.minor, properties.multiProcessorCount,
-                static_cast<double>(properties.totalGlobalMem) / (1 << 30), majorOf(CUDART_VERSION),
-                minorOf(CUDART_VERSION), majorOf(driver), minorOf(driver));
+                static_cast<double>(properties.totalGlobalMem) / (1 << 30),
+                majorOf(runtimeVersion()), minorOf(runtimeVersion()), majorOf(driver),
+                minorOf(driver));
   std::snprintf(description->target, sizeof description->target, "sm_%d%d", properties.major,
                 properties.minor);
   return 0;
