@@ -141,7 +141,7 @@ TEST_P(ComputedMasks, IdsAreChecked) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ComputedMasks, testing::Values("reference", "cpu"));
+INSTANTIATE_TEST_SUITE_P(All, ComputedMasks, testing::Values("reference", "cpu", "cuda"));
 
 }  // namespace
 }  // namespace sluice::test

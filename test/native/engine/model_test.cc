@@ -260,7 +260,7 @@ TEST_P(Devices, SharedLayersAddTheirGradients) {
                   a[i] * d[o] + b[i] * d[2 + o], 1e-6);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Devices, testing::Values("reference", "cpu"));
+INSTANTIATE_TEST_SUITE_P(All, Devices, testing::Values("reference", "cpu", "cuda"));
 
 TEST(Model, CancelledRunsThrowAborted) {
   const auto model = Model::create(referenceModel(), 1);
