@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "cuda/gemm_library.h"
 #include "cuda/gemm_tiles.h"
 
 namespace sluice::cuda {
@@ -64,13 +65,14 @@ int multiprocessors(const OpCall& call) {
   return n;
 }
 
-size_t productScratchBytes(const OpCall&, const Product& product) noexcept {
-  return pieceBytes(product, piecesOf(product));
+size_t productScratchBytes(const OpCall& call, const Product& product) noexcept {
+  return std::max(pieceBytes(product, piecesOf(product)), libraryScratchBytes(call, product));
 }
 
 int32_t multiply(const OpCall& call, const Product& product, void* scratch) noexcept {
   if (product.m <= 0 || product.n <= 0 || product.batch.count() <= 0) return 0;
   if (!fits(product)) return statusOf(cudaErrorInvalidValue);
+  if (int32_t status = 0; multiplyByLibrary(call, product, scratch, status)) return status;
   const auto compute = [&](const TiledProduct& all) {
     return call.context->precision == Precision::Float32 ? multiplyFloat32(call, all)
                                                          : multiplyRounded(call, all);

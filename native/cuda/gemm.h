@@ -8,7 +8,8 @@
 
 namespace sluice::cuda {
 
-// Products of one shape whose matrices lie in steps of `outer`, and within each of `inner`, elements.
+// Products of one shape whose matrices lie in steps of `outer`, and within each of `inner`,
+// elements.
 struct Batch {
   int64_t outer = 1, inner = 1;  // how many
   int64_t outerA = 0, outerB = 0, outerC = 0;
@@ -32,7 +33,7 @@ struct Product {
   bool accumulate = false;      // c += instead of c =
   // A row's bits depend on that row of a alone, whatever m is: for what inference sees.
   bool rowInvariant = false;
-  Batch batch;  // with one bias for all
+  Batch batch = {};  // with one bias for all
 };
 
 // Of `scratch`; asks nothing but sizes and the call's precision.

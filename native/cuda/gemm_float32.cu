@@ -85,7 +85,8 @@ __global__ void __launch_bounds__(S::kThreads, S::kThreads == 256 ? 2 : 4)
   const auto copyStage = [&](int at) {
     float* stage = shared + at / kDepth % S::kStages * S::kStage;
     if (at < place.depth) {
-      copyFactor<!TransposeA, S::kTileRows, S::kThreads>(stage, place.template blockOfA<TransposeA>(all, at));
+      copyFactor<!TransposeA, S::kTileRows, S::kThreads>(
+          stage, place.template blockOfA<TransposeA>(all, at));
       copyFactor<TransposeB, S::kTileColumns, S::kThreads>(
           stage + kDepth * S::kStepA, place.template blockOfB<TransposeB>(all, at));
     }
@@ -120,8 +121,7 @@ __global__ void __launch_bounds__(S::kThreads, S::kThreads == 256 ? 2 : 4)
 #pragma unroll
       for (int i = 0; i < S::kRows; ++i)
 #pragma unroll
-        for (int j = 0; j < S::kColumns; ++j)
-          sums[i][j] = fmaf(fromA[i], fromB[j], sums[i][j]);
+        for (int j = 0; j < S::kColumns; ++j) sums[i][j] = fmaf(fromA[i], fromB[j], sums[i][j]);
     }
   }
   waitCopies<0>();

@@ -124,7 +124,7 @@ struct Shape {
   static constexpr int kRows = Rows, kColumns = Columns, kWarpColumns = WarpColumns;
   static constexpr int kWarpTileRows = Rows * 16, kWarpTileColumns = Columns * 8;
   static constexpr int kThreads = 32 * WarpRows * WarpColumns;
-  static constexpr TileShape kTile{WarpRows * kWarpTileRows, WarpColumns * kWarpTileColumns};
+  static constexpr TileShape kTile{WarpRows * kWarpTileRows, WarpColumns* kWarpTileColumns};
 };
 
 template <typename Format, typename S, bool TransposeA, bool TransposeB>
@@ -196,10 +196,10 @@ using Small = Shape<2, 2, 2, 2>;  // 64 x 32
 template <typename Format, typename S, bool TransposeA, bool TransposeB>
 int32_t launchTiles(const OpCall& call, TiledProduct all) noexcept {
   const auto blocks = static_cast<unsigned>(cut(all, S::kTile));
-  return launch(call, roundedKernel<Format, S, TransposeA, TransposeB>,
-                {dim3(blocks), dim3(S::kThreads),
-                 Stage<Format, S, TransposeA, TransposeB>::kSharedBytes},
-                all);
+  return launch(
+      call, roundedKernel<Format, S, TransposeA, TransposeB>,
+      {dim3(blocks), dim3(S::kThreads), Stage<Format, S, TransposeA, TransposeB>::kSharedBytes},
+      all);
 }
 
 template <typename Format, typename S>
@@ -215,9 +215,8 @@ int32_t launchShape(const OpCall& call, const TiledProduct& all) noexcept {
 template <typename Format>
 int32_t launchFormat(const OpCall& call, const TiledProduct& all) noexcept {
   constexpr TileShape kShapes[] = {Large::kTile, Small::kTile};
-  return tileFor(kShapes, all, multiprocessors(call)) == 0
-             ? launchShape<Format, Large>(call, all)
-             : launchShape<Format, Small>(call, all);
+  return tileFor(kShapes, all, multiprocessors(call)) == 0 ? launchShape<Format, Large>(call, all)
+                                                           : launchShape<Format, Small>(call, all);
 }
 
 }  // namespace

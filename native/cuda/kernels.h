@@ -6,6 +6,8 @@
 
 namespace sluice::cuda {
 
+Kernel denseKernel();
+Kernel denseBackwardKernel();
 Kernel activationKernel();
 Kernel activationBackwardKernel();
 

@@ -49,6 +49,8 @@ void statusText(int32_t status, char* text, size_t bytes) noexcept {
   } else if (status >= kCudaStatus) {
     const auto error = static_cast<cudaError_t>(status - kCudaStatus);
     std::snprintf(text, bytes, "%s: %s", cudaGetErrorName(error), cudaGetErrorString(error));
+  } else if (status >= kCublasStatus) {
+    std::snprintf(text, bytes, "cuBLAS: status %d", status - kCublasStatus);
   } else {
     std::snprintf(text, bytes, "status %d", status);
   }
@@ -71,7 +73,7 @@ int32_t memoryInfo(int32_t index, size_t* free, size_t* total) noexcept {
 }
 
 int32_t openQueue(int32_t index, void** queue) noexcept {
-  auto* opened = new (std::nothrow) Stream{deviceAt(index), nullptr};
+  auto* opened = new (std::nothrow) Stream{.device = deviceAt(index)};
   if (opened == nullptr) return kOutOfMemory;
   const int32_t status = on(opened->device, [&] {
     return cudaStreamCreateWithFlags(&opened->handle, cudaStreamNonBlocking);
@@ -84,6 +86,7 @@ int32_t openQueue(int32_t index, void** queue) noexcept {
   return 0;
 }
 int32_t closeQueue(void* queue) noexcept {
+  stream(queue).cublas.reset();
   const int32_t status = in(queue, [](cudaStream_t s) { return cudaStreamDestroy(s); });
   delete static_cast<Stream*>(queue);
   return status;
@@ -121,6 +124,7 @@ int32_t follow(void* queue, void* other) noexcept {
 }
 
 int32_t beginRecording(void* queue) noexcept {
+  cublasOf(stream(queue));  // it allocates, which a stream that records does not allow
   return in(queue, [](cudaStream_t s) {
     return cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal);
   });

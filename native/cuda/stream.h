@@ -4,7 +4,9 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <memory>
 
+#include "cuda/cublas.h"
 #include "engine/backend/abi.h"
 
 namespace sluice::cuda {
@@ -12,9 +14,21 @@ namespace sluice::cuda {
 struct Stream {
   int32_t device = 0;  // of the runtime, not the index among usable ones
   cudaStream_t handle = nullptr;
+  std::unique_ptr<Cublas> cublas{};
+  bool hasCublas = true;  // until it was looked for
 };
 
+// Null where there is none. Looked for once, while the stream does not record.
+inline Cublas* cublasOf(Stream& stream) {
+  if (stream.hasCublas && !stream.cublas) {
+    stream.cublas.reset(Cublas::open(stream.device, stream.handle));
+    stream.hasCublas = stream.cublas != nullptr;
+  }
+  return stream.cublas.get();
+}
+
 // Functions of the backend return these; statusText tells what they were.
+constexpr int32_t kCublasStatus = 500;
 constexpr int32_t kCudaStatus = 1000;
 inline int32_t statusOf(cudaError_t error) {
   if (error == cudaSuccess) return 0;

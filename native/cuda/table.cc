@@ -12,6 +12,8 @@ const Kernel* kernelNamed(const char* op) noexcept {
     Kernel kernel;
   };
   static const Entry kTable[] = {
+      {"dense", denseKernel()},
+      {"denseBackward", denseBackwardKernel()},
       {"activation", activationKernel()},
       {"activationBackward", activationBackwardKernel()},
   };

@@ -7,8 +7,9 @@
 
 namespace sluice::cuda {
 
-// A product as a kernel gets it, whose extents and strides fit into 32 bits. Blocks are numbered through products of a batch, pieces of k, rows
-// of tiles and, fastest, tiles side by side, which share rows of a.
+// A product as a kernel gets it, whose extents and strides fit into 32 bits. Blocks are numbered
+// through products of a batch, pieces of k, rows of tiles and, fastest, tiles side by side, which
+// share rows of a.
 struct TiledProduct {
   Product product;
   int64_t tileRows = 0, tileColumns = 0;
@@ -33,9 +34,9 @@ struct Block {
 
 // The block's part of a product.
 struct TilePlace {
-  int row, column;  // of c
-  int depth;        // steps of k
-  int rows, columns;  // from there on to the end of c
+  int row, column;     // of c
+  int depth;           // steps of k
+  int rows, columns;   // from there on to the end of c
   const float *a, *b;  // the first elements that count
   float* c;
 
@@ -64,14 +65,16 @@ struct TilePlace {
   template <bool Transposed>
   __device__ Block blockOfA(const TiledProduct& all, int at) const {
     const int stride = static_cast<int>(all.product.lda);
-    return Transposed ? Block{a + static_cast<int64_t>(at) * stride, stride, depth - at, rows, all.wideA}
-                      : Block{a + at, stride, rows, depth - at, all.wideA};
+    return Transposed
+               ? Block{a + static_cast<int64_t>(at) * stride, stride, depth - at, rows, all.wideA}
+               : Block{a + at, stride, rows, depth - at, all.wideA};
   }
   template <bool Transposed>
   __device__ Block blockOfB(const TiledProduct& all, int at) const {
     const int stride = static_cast<int>(all.product.ldb);
     return Transposed ? Block{b + at, stride, columns, depth - at, all.wideB}
-                      : Block{b + static_cast<int64_t>(at) * stride, stride, depth - at, columns, all.wideB};
+                      : Block{b + static_cast<int64_t>(at) * stride, stride, depth - at, columns,
+                              all.wideB};
   }
 };
 
