@@ -10,5 +10,10 @@ Kernel denseKernel();
 Kernel denseBackwardKernel();
 Kernel activationKernel();
 Kernel activationBackwardKernel();
+Kernel lossKernel();
+Kernel metricKernel();
+Kernel penaltyKernel();
+Kernel optimizeKernel();
+Kernel constrainKernel();
 
 }  // namespace sluice::cuda

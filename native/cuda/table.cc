@@ -16,6 +16,11 @@ const Kernel* kernelNamed(const char* op) noexcept {
       {"denseBackward", denseBackwardKernel()},
       {"activation", activationKernel()},
       {"activationBackward", activationBackwardKernel()},
+      {"loss", lossKernel()},
+      {"metric", metricKernel()},
+      {"penalty", penaltyKernel()},
+      {"optimize", optimizeKernel()},
+      {"constrain", constrainKernel()},
   };
   for (const Entry& entry : kTable)
     if (std::strcmp(entry.op, op) == 0) return &entry.kernel;

@@ -2,16 +2,9 @@
 #pragma once
 
 #include "cpu/targets.h"
-#include "support/launch.h"
+#include "support/agreement.h"
 
 namespace sluice::test {
-
-inline Case misaligned(const Case& c, int elements) {
-  Case out = c;
-  for (Tensor& t : out.in) t = t.misaligned(elements);
-  for (Tensor& t : out.out) t = t.misaligned(elements);
-  return out;
-}
 
 // On every instruction set of the machine and for aligned and odd addresses.
 inline void expectAgreement(const Case& c, double bound) {

@@ -98,21 +98,24 @@ class OnDevice {
  public:
   explicit OnDevice(const Device& device) : device_(device), queue_(device) {}
 
-  // The same view there. Views of one piece of host memory stay views of one piece.
+  // The same view there, as far from a boundary as here. Views of one piece of host memory stay
+  // views of one piece.
   TensorView upload(TensorView view) {
     if (view.data == nullptr) return view;
     const auto [found, isNew] = copies_.try_emplace(view.data);
     if (isNew) {
-      found->second = memory(view.bytes());
-      queue_.copyIn(found->second.data(), view.data, view.bytes());
+      const size_t shift = reinterpret_cast<uintptr_t>(view.data) % 64;
+      found->second.memory = memory(view.bytes() + shift);
+      found->second.data = found->second.memory.as<uint8_t>() + shift;
+      queue_.copyIn(found->second.data, view.data, view.bytes());
     }
-    view.data = found->second.data();
+    view.data = found->second.data;
     return view;
   }
   Buffer memory(size_t bytes) { return Buffer(bytes, "a test", &device_); }
   void download(const TensorView& view) {
     if (const auto found = copies_.find(view.data); found != copies_.end())
-      queue_.copyOut(view.data, found->second.data(), view.bytes());
+      queue_.copyOut(view.data, found->second.data, view.bytes());
   }
   void fill(const Buffer& buffer) {
     queue_.fill(const_cast<void*>(buffer.data()), 0xFF, buffer.bytes());
@@ -143,7 +146,11 @@ class OnDevice {
  private:
   const Device& device_;
   Queue queue_;
-  std::map<const void*, Buffer> copies_;
+  struct Copy {
+    Buffer memory;
+    void* data = nullptr;
+  };
+  std::map<const void*, Copy> copies_;
   Buffer position_, step_, segments_;
 };
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <string>
 
-#include "cpu/agreement.h"
+#include "support/agreement.h"
 
 namespace sluice::test {
 namespace {
@@ -73,7 +73,12 @@ Case lossCase(Random& random, const LossAttributes& attributes, const Shape& sha
 constexpr Weights kWeights[] = {Weights::None, Weights::PerBatch, Weights::PerRow, Weights::Mask,
                                 Weights::Both};
 
-TEST(CpuLoss, Agrees) {
+class Loss : public FastBackend {};
+SLUICE_ON_FAST_BACKENDS(Loss);
+class Metric : public FastBackend {};
+SLUICE_ON_FAST_BACKENDS(Metric);
+
+TEST_P(Loss, Agrees) {
   Random random(1);
   for (int kind = 0; kind <= static_cast<int>(LossKind::SparseCategoricalCrossentropy); ++kind) {
     const LossAttributes attributes{.kind = static_cast<LossKind>(kind), .delta = 1.5};
@@ -92,7 +97,7 @@ TEST(CpuLoss, Agrees) {
   }
 }
 
-TEST(CpuLoss, ThreadsDoNotMatter) {
+TEST_P(Loss, ThreadsDoNotMatter) {
   Random random(2);
   for (int kind = 0; kind <= static_cast<int>(LossKind::SparseCategoricalCrossentropy); ++kind) {
     const LossAttributes attributes{.kind = static_cast<LossKind>(kind), .delta = 1.5};
@@ -103,7 +108,7 @@ TEST(CpuLoss, ThreadsDoNotMatter) {
   }
 }
 
-TEST(CpuLoss, ExtremeLogits) {
+TEST_P(Loss, ExtremeLogits) {
   const Tensor p = Tensor::of(kReal, makeShape(6, 2),
                               {90, -90, 1e4, -1e4, 1e38, -1e38, -90, 90, 0, 0, 1e-30, -1e-30});
   const Tensor t = Tensor::of(kReal, makeShape(6, 2), {1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1});
@@ -117,7 +122,7 @@ TEST(CpuLoss, ExtremeLogits) {
   }
 }
 
-TEST(CpuLoss, NotFiniteValuesAreNotHidden) {
+TEST_P(Loss, NotFiniteValuesAreNotHidden) {
   for (int kind = 0; kind <= static_cast<int>(LossKind::CategoricalCrossentropy); ++kind) {
     const LossAttributes attributes{.kind = static_cast<LossKind>(kind)};
     for (int64_t at = 0; at < 19; ++at) {
@@ -131,7 +136,7 @@ TEST(CpuLoss, NotFiniteValuesAreNotHidden) {
              {Tensor(DType::Float64, makeShape(2)), Tensor(kReal, makeShape(1, 19))}};
       c.in[loss::kPrediction].set(at, kNaN);
       onEveryTarget([&] {
-        launch(backend("cpu"), c);
+        launch(device(), c);
         EXPECT_TRUE(std::isnan(c.out[loss::kSums].get(0)));
         EXPECT_TRUE(std::isnan(c.out[loss::kDPrediction].get(at)));
       });
@@ -139,7 +144,7 @@ TEST(CpuLoss, NotFiniteValuesAreNotHidden) {
   }
 }
 
-TEST(CpuLoss, AClassOutOfRangeIsNaN) {
+TEST_P(Loss, AClassOutOfRangeIsNaN) {
   const LossAttributes attributes{.kind = LossKind::SparseCategoricalCrossentropy};
   for (const double index : {-1.0, 3.0, 2147483647.0}) {
     Case c{Op::Loss,
@@ -154,7 +159,7 @@ TEST(CpuLoss, AClassOutOfRangeIsNaN) {
   }
 }
 
-TEST(CpuMetric, Agrees) {
+TEST_P(Metric, Agrees) {
   Random random(3);
   for (int kind = 0; kind <= static_cast<int>(MetricKind::SparseCategoricalAccuracy); ++kind) {
     const MetricAttributes attributes{.kind = static_cast<MetricKind>(kind), .threshold = 0.2};
@@ -178,7 +183,7 @@ TEST(CpuMetric, Agrees) {
   }
 }
 
-TEST(CpuMetric, TheFirstOfSeveralMaximaCounts) {
+TEST_P(Metric, TheFirstOfSeveralMaximaCounts) {
   const MetricAttributes attributes{.kind = MetricKind::SparseCategoricalAccuracy};
   for (int64_t first = 0; first < 40; ++first) {
     Case c{Op::Metric,
@@ -190,7 +195,7 @@ TEST(CpuMetric, TheFirstOfSeveralMaximaCounts) {
            {Tensor(DType::Float64, makeShape(2))}};
     for (int64_t i = first; i < 40; i += 3) c.in[0].set(i, 2);
     onEveryTarget([&] {
-      launch(backend("cpu"), c);
+      launch(device(), c);
       EXPECT_EQ(c.out[0].get(0), 1);
     });
   }

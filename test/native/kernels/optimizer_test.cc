@@ -6,7 +6,7 @@
 #include <limits>
 #include <string>
 
-#include "cpu/agreement.h"
+#include "support/agreement.h"
 
 namespace sluice::test {
 namespace {
@@ -49,9 +49,12 @@ std::vector<OptimizerAttributes> optimizers() {
   return all;
 }
 
+class Optimizer : public FastBackend {};
+SLUICE_ON_FAST_BACKENDS(Optimizer);
+
 // Ten steps with fresh gradients, each compared with the reference that started from the same
 // floats.
-TEST(CpuOptimizer, AgreesOverSeveralSteps) {
+TEST_P(Optimizer, AgreesOverSeveralSteps) {
   Random random(1);
   const Layout layout;
   for (OptimizerAttributes attributes : optimizers()) {
@@ -66,7 +69,7 @@ TEST(CpuOptimizer, AgreesOverSeveralSteps) {
         c.in[optimize::kGradients] = random.tensor(kReal, makeShape(layout.total));
         c = misaligned(c, static_cast<int>(t % 4));
         Case step = c;
-        expectAsReference(backend("cpu"), step, 3e-7);
+        expectAsReference(device(), step, 3e-7);
         c = step;
         c.in[optimize::kParameters] = step.out[optimize::kUpdated];
       }
@@ -74,7 +77,7 @@ TEST(CpuOptimizer, AgreesOverSeveralSteps) {
   }
 }
 
-TEST(CpuOptimizer, ClipsAsTheReference) {
+TEST_P(Optimizer, ClipsAsTheReference) {
   Random random(2);
   const Layout layout;
   const std::vector<OptimizerAttributes> all = optimizers();
@@ -98,7 +101,7 @@ TEST(CpuOptimizer, ClipsAsTheReference) {
   }
 }
 
-TEST(CpuOptimizer, UpdatesInPlace) {
+TEST_P(Optimizer, UpdatesInPlace) {
   Random random(3);
   const Layout layout;
   for (OptimizerAttributes attributes : optimizers()) {
@@ -108,14 +111,14 @@ TEST(CpuOptimizer, UpdatesInPlace) {
     Case apart = optimizeCase(attributes, random.tensor(kReal, makeShape(layout.total)),
                               random.tensor(kReal, makeShape(layout.total)));
     Case inPlace = apart;
-    launch(backend("cpu"), apart);
-    launchInPlace(backend("cpu"), inPlace, optimize::kParameters, optimize::kUpdated);
+    launch(device(), apart);
+    launchInPlace(device(), inPlace, optimize::kParameters, optimize::kUpdated);
     for (size_t i = 0; i < optimize::kOutCount; ++i)
       EXPECT_TRUE(sameBits(apart.out[i], inPlace.out[i]));
   }
 }
 
-TEST(CpuOptimizer, LargeAndNotFiniteNorms) {
+TEST_P(Optimizer, LargeAndNotFiniteNorms) {
   const ParameterSegment segment{0, 40, 1};
   OptimizerAttributes attributes{
       .kind = OptimizerKind::Sgd, .clipNorm = 1, .segments = &segment, .segmentCount = 1};
@@ -132,7 +135,7 @@ TEST(CpuOptimizer, LargeAndNotFiniteNorms) {
   expectAgreement(c, 1e-6);
 }
 
-TEST(CpuOptimizer, NothingToUpdate) {
+TEST_P(Optimizer, NothingToUpdate) {
   const OptimizerAttributes attributes{.clipNorm = 1};
   expectAgreement(
       optimizeCase(attributes, Tensor(kReal, makeShape(0)), Tensor(kReal, makeShape(0))), 0);

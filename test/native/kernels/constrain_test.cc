@@ -1,12 +1,15 @@
 // Constrain against the reference.
 #include <gtest/gtest.h>
 
-#include "cpu/agreement.h"
+#include "support/agreement.h"
 
 namespace sluice::test {
 namespace {
 
-TEST(CpuConstrain, Agrees) {
+class Constrain : public FastBackend {};
+SLUICE_ON_FAST_BACKENDS(Constrain);
+
+TEST_P(Constrain, Agrees) {
   Random random(1);
   for (const Shape& shape : {makeShape(7), makeShape(300), makeShape(1, 1), makeShape(3, 5),
                              makeShape(2, 63), makeShape(4, 64), makeShape(5, 65),
@@ -21,7 +24,7 @@ TEST(CpuConstrain, Agrees) {
   }
 }
 
-TEST(CpuConstrain, ThreadsDoNotMatter) {
+TEST_P(Constrain, ThreadsDoNotMatter) {
   Random random(2);
   const Tensor w = random.tensor(DType::Float32, makeShape(333, 1001));
   for (const ConstraintKind kind :

@@ -1,14 +1,12 @@
-// The CPU backend's dense layer against the reference in double.
+// The dense layer against the reference in double.
 #include <gtest/gtest.h>
 
 #include <cstring>
 
-#include "cpu/agreement.h"
+#include "support/agreement.h"
 
 namespace sluice::test {
 namespace {
-
-const Backend& cpu() { return backend("cpu"); }
 
 Case denseForward(Random& random, int64_t rows, int64_t inputs, int64_t outputs, bool bias) {
   Case c{Op::Dense, nullptr, std::vector<Tensor>(dense::kInCount),
@@ -33,7 +31,10 @@ Case denseBackwardOf(Random& random, const Case& forward) {
   return c;
 }
 
-TEST(CpuDense, FollowsTheReference) {
+class Dense : public FastBackend {};
+SLUICE_ON_FAST_BACKENDS(Dense);
+
+TEST_P(Dense, FollowsTheReference) {
   Random random(1);
   for (const int64_t rows : {0, 1, 2, 5, 9, 33, 700}) {
     for (const int64_t inputs : {1, 7, 64, 130}) {
@@ -49,7 +50,7 @@ TEST(CpuDense, FollowsTheReference) {
   }
 }
 
-TEST(CpuDense, ThreadsDoNotMatter) {
+TEST_P(Dense, ThreadsDoNotMatter) {
   Random random(2);
   for (const auto& [rows, inputs, outputs] :
        {std::array<int64_t, 3>{3, 700, 900}, {400, 300, 520}, {5000, 64, 10}}) {
@@ -59,11 +60,11 @@ TEST(CpuDense, ThreadsDoNotMatter) {
   }
 }
 
-TEST(CpuDense, RowsDoNotDependOnEachOther) {
-  onEveryTarget([] {
+TEST_P(Dense, RowsDoNotDependOnEachOther) {
+  onEveryTarget([&] {
     Random random(3);
     Case all = denseForward(random, 30, 300, 70, true);
-    launch(cpu(), all);
+    launch(device(), all);
     for (int64_t rows = 1; rows <= 11; ++rows) {
       for (int64_t row = 0; row + rows <= 30; row += rows) {
         Case some = all;
@@ -71,7 +72,7 @@ TEST(CpuDense, RowsDoNotDependOnEachOther) {
         std::memcpy(some.in[dense::kX].data<float>(), all.in[dense::kX].data<float>() + row * 300,
                     static_cast<size_t>(rows * 300) * sizeof(float));
         some.out[dense::kY] = Tensor(DType::Float32, makeShape(rows, 70));
-        launch(cpu(), some);
+        launch(device(), some);
         ASSERT_EQ(std::memcmp(some.out[dense::kY].data<float>(),
                               all.out[dense::kY].data<float>() + row * 70,
                               static_cast<size_t>(rows * 70) * sizeof(float)),
@@ -81,7 +82,7 @@ TEST(CpuDense, RowsDoNotDependOnEachOther) {
   });
 }
 
-TEST(CpuDense, SeveralLeadingAxes) {
+TEST_P(Dense, SeveralLeadingAxes) {
   Random random(4);
   Case c = denseForward(random, 1, 6, 4, true);
   c.in[dense::kX] = random.tensor(DType::Float32, makeShape(2, 3, 5, 6));

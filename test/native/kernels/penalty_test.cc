@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "cpu/agreement.h"
+#include "support/agreement.h"
 
 namespace sluice::test {
 namespace {
@@ -31,7 +31,10 @@ Case penaltyCase(Random& random, const PenaltyAttributes& attributes, const Shap
   return c;
 }
 
-TEST(CpuPenalty, Agrees) {
+class Penalty : public FastBackend {};
+SLUICE_ON_FAST_BACKENDS(Penalty);
+
+TEST_P(Penalty, Agrees) {
   Random random(1);
   for (const PenaltyAttributes& attributes :
        {PenaltyAttributes{0.5, 0}, PenaltyAttributes{0, 0.5}, PenaltyAttributes{0.2, 0.7}}) {
@@ -46,7 +49,7 @@ TEST(CpuPenalty, Agrees) {
   }
 }
 
-TEST(CpuPenalty, GivesTheSumAloneOrTheGradientAlone) {
+TEST_P(Penalty, GivesTheSumAloneOrTheGradientAlone) {
   Random random(2);
   const PenaltyAttributes attributes{0.2, 0.7};
   for (const bool masked : {false, true})
@@ -63,21 +66,21 @@ TEST(CpuPenalty, GivesTheSumAloneOrTheGradientAlone) {
 }
 
 // The plan adds a weight's penalty to the gradient where it lies.
-TEST(CpuPenalty, MayAddInPlace) {
+TEST_P(Penalty, MayAddInPlace) {
   Random random(3);
   const PenaltyAttributes attributes{0.2, 0.7};
   onEveryTarget([&] {
     for (const double scale : {0.0, 0.3}) {
       Case apart = penaltyCase(random, attributes, makeShape(3, 5, 40), false, scale);
       Case inPlace = apart;
-      launch(backend("cpu"), apart);
-      launchInPlace(backend("cpu"), inPlace, penalty::kDy, penalty::kDx);
+      launch(device(), apart);
+      launchInPlace(device(), inPlace, penalty::kDy, penalty::kDx);
       EXPECT_TRUE(sameBits(apart.out[penalty::kDx], inPlace.out[penalty::kDx]));
     }
   });
 }
 
-TEST(CpuPenalty, ThreadsDoNotMatter) {
+TEST_P(Penalty, ThreadsDoNotMatter) {
   Random random(4);
   const PenaltyAttributes attributes{0.2, 0.7};
   for (const bool masked : {false, true})

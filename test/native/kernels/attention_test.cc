@@ -1,9 +1,9 @@
-// What attention consists of, on the CPU backend, against the reference in double.
+// What attention consists of, against the reference in double.
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "cpu/agreement.h"
+#include "support/agreement.h"
 #include "support/attention.h"
 
 namespace sluice::test {
@@ -14,7 +14,10 @@ constexpr AttentionShape kShapes[] = {{2, 1, 3, 4, 5},   {3, 2, 1, 1, 1},   {1, 
                                       {2, 4, 20, 9, 19}, {0, 2, 3, 4, 5},   {2, 1, 3, 0, 4},
                                       {2, 2, 0, 3, 4},   {2, 1, 50, 70, 40}};
 
-TEST(CpuAttention, ProductsFollowTheReference) {
+class Attention : public FastBackend {};
+SLUICE_ON_FAST_BACKENDS(Attention);
+
+TEST_P(Attention, ProductsFollowTheReference) {
   Random random(1);
   for (const AttentionShape& shape : kShapes)
     for (const ProductSpec& spec : productSpecs(shape)) {
@@ -23,7 +26,7 @@ TEST(CpuAttention, ProductsFollowTheReference) {
     }
 }
 
-TEST(CpuAttention, WeightsFollowTheReference) {
+TEST_P(Attention, WeightsFollowTheReference) {
   Random random(2);
   for (const AttentionShape& shape : kShapes)
     for (const bool causal : {false, true})
@@ -31,12 +34,12 @@ TEST(CpuAttention, WeightsFollowTheReference) {
         const AttentionWeightsAttributes attributes{0.7, causal};
         Case forward = weightsCase(random, kReal, attributes, shape, masked, causal == masked);
         expectAgreement(forward, 1e-6);
-        launch(backend("cpu"), forward);
+        launch(device(), forward);
         expectAgreement(weightsBackwardCase(random, forward), 5e-6);
       }
 }
 
-TEST(CpuAttention, AdditiveScoresFollowTheReference) {
+TEST_P(Attention, AdditiveScoresFollowTheReference) {
   Random random(3);
   for (const AttentionShape& shape : kShapes)
     for (const bool weighted : {false, true}) {
@@ -51,8 +54,8 @@ TEST(CpuAttention, AdditiveScoresFollowTheReference) {
       for (size_t skipped = 0; skipped < backward.out.size(); ++skipped) {
         Case part = backward, all = backward;
         part.out[skipped] = Tensor();
-        launch(backend("cpu"), part);
-        launch(backend("cpu"), all);
+        launch(device(), part);
+        launch(device(), all);
         for (size_t i = 0; i < all.out.size(); ++i) {
           if (i == skipped) continue;
           EXPECT_TRUE(sameBits(part.out[i], all.out[i]));
@@ -61,7 +64,7 @@ TEST(CpuAttention, AdditiveScoresFollowTheReference) {
     }
 }
 
-TEST(CpuAttention, ThreadsDoNotMatter) {
+TEST_P(Attention, ThreadsDoNotMatter) {
   Random random(4);
   const AttentionShape shape{9, 4, 60, 70, 32};
   for (const ProductSpec& spec : productSpecs(shape))
@@ -69,7 +72,7 @@ TEST(CpuAttention, ThreadsDoNotMatter) {
   const AttentionWeightsAttributes attributes{0.7, 1};
   Case weights = weightsCase(random, kReal, attributes, shape, true, true);
   expectNoThreadsEffect(weights);
-  launch(backend("cpu"), weights);
+  launch(device(), weights);
   expectNoThreadsEffect(weightsBackwardCase(random, weights));
   const Case scores = scoresCase(random, kReal, shape, true, true);
   expectNoThreadsEffect(scores);

@@ -1,0 +1,47 @@
+#include "support/agreement.h"
+
+#include <cstring>
+#include <string>
+
+#if SLUICE_CPU
+#include "cpu/targets.h"
+#endif
+
+namespace sluice::test {
+
+Case misaligned(const Case& c, int elements) {
+  Case out = c;
+  for (Tensor& t : out.in) t = t.misaligned(elements);
+  for (Tensor& t : out.out) t = t.misaligned(elements);
+  return out;
+}
+
+void FastBackend::SetUp() {
+  if (BackendRegistry::instance().find(GetParam()) == nullptr)
+    GTEST_SKIP() << "there is no " << GetParam() << " backend";
+}
+
+bool FastBackend::isCpu() const { return std::strcmp(GetParam(), "cpu") == 0; }
+
+void FastBackend::onEveryTarget(const std::function<void()>& body) const {
+#if SLUICE_CPU
+  if (isCpu()) return test::onEveryTarget(body);
+#endif
+  body();
+}
+
+void FastBackend::expectAgreement(const Case& c, double bound) const {
+  onEveryTarget([&] {
+    for (const int elements : {0, 1, 3}) {
+      SCOPED_TRACE("misaligned by " + std::to_string(elements));
+      Case copy = misaligned(c, elements);
+      expectAsReference(device(), copy, bound);
+    }
+  });
+}
+
+void FastBackend::expectNoThreadsEffect(const Case& c) const {
+  onEveryTarget([&] { expectThreadsDoNotMatter(device(), c); });
+}
+
+}  // namespace sluice::test
