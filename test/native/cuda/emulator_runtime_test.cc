@@ -36,6 +36,7 @@ TEST(CudaEmulator, RefusesLaunchesBeyondTheLimits) {
 }
 
 TEST(CudaEmulator, SharedMemoryBeyond48KiBIsAskedFor) {
+  const Setting large("SLUICE_EMULATOR_CAPABILITY", "90");
   const Array<float> of(2);
   const Array<int> turn(std::vector<int>{0});
   const Array<int> turns(1);
@@ -51,7 +52,7 @@ TEST(CudaEmulator, SharedMemoryBeyond48KiBIsAskedFor) {
   EXPECT_EQ(blocks, 2);
   expectOk(countBlocks(&blocks, 1024, 1 << 10));
   EXPECT_EQ(blocks, 2);
-  const Setting setting("SLUICE_EMULATOR_CAPABILITY", "86");
+  const Setting small("SLUICE_EMULATOR_CAPABILITY", "86");
   EXPECT_EQ(allowShared(100 << 10), cudaErrorInvalidValue);
   expectOk(allowShared(48 << 10));
   cudaGetLastError();

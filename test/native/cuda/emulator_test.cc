@@ -298,6 +298,7 @@ TEST(CudaEmulatorDeathTest, HostMemoryAsAnArgument) {
 }
 
 TEST(CudaEmulatorDeathTest, EarlyKernelThatDoesNotAwait) {
+  const Setting setting("SLUICE_EMULATOR_CAPABILITY", "90");
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;

@@ -1,5 +1,6 @@
 #include "block.h"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +24,8 @@ dim3 gridDim;
 
 namespace sluice::emulator {
 namespace {
+
+constexpr int kMostWarps = 32;
 
 struct Copy {
   void* shared;
@@ -58,6 +61,9 @@ std::vector<std::unique_ptr<Thread>> threads;
 int count = 0;    // threads of the block
 int running = 0;  // those that have not ended
 int arrived = 0;  // at a barrier of the block
+// Of each warp, the lanes that have not ended, and those of them that wait for others of the warp.
+uint32_t alive[kMostWarps];
+uint32_t waiting[kMostWarps];
 bool awaited = false;
 SharedMemory* shared = nullptr;
 
@@ -65,6 +71,9 @@ void runThread(void*) { grid->kernel(); }
 
 Thread& laneOf(int warp, int lane) { return *threads[static_cast<size_t>(warp * kWarp + lane)]; }
 int lanesOf(int warp) { return count - warp * kWarp < kWarp ? count - warp * kWarp : kWarp; }
+
+uint32_t bitOf(const Thread& thread) { return 1u << thread.number % kWarp; }
+int warpOf(const Thread& thread) { return thread.number / kWarp; }
 
 void goOn(Thread& thread) {
   thread.state = State::Ready;
@@ -94,12 +103,13 @@ void releaseBlock() {
 
 // Lets the lanes of a mask go on where all of them have come that have not ended.
 void releaseWarp(int warp, uint32_t mask) {
+  if ((mask & alive[warp] & ~waiting[warp]) != 0) return;
   void* brought[kWarp] = {};
   const Thread* first = nullptr;
   for (int i = 0; i < lanesOf(warp); ++i) {
     const Thread& thread = laneOf(warp, i);
-    if ((mask >> i & 1) == 0 || thread.state == State::Ended) continue;
-    if (thread.state != State::AtWarp || thread.mask != mask) return;
+    if ((mask & alive[warp] & bitOf(thread)) == 0) continue;
+    if (thread.mask != mask) return;
     if (first == nullptr) first = &thread;
     if (std::strcmp(thread.name, first->name) != 0) {
       fault("lanes of a warp meet in different functions: %s and %s", first->name, thread.name);
@@ -111,10 +121,12 @@ void releaseWarp(int warp, uint32_t mask) {
   for (int i = 0; i < lanesOf(warp); ++i) {
     if (brought[i] != nullptr) goOn(laneOf(warp, i));
   }
+  waiting[warp] &= ~mask;
 }
 
 void end(Thread& thread, int warp) {
   thread.state = State::Ended;
+  alive[warp] &= ~bitOf(thread);
   thread.copies.clear();
   --running;
   releaseBlock();
@@ -150,7 +162,7 @@ bool runWarp(int warp, Sequence& lanes) {
 }
 
 [[noreturn]] void reportDeadlock() {
-  std::map<std::string, int> waiting;
+  std::map<std::string, int> found;
   for (int i = 0; i < count; ++i) {
     const Thread& thread = *threads[static_cast<size_t>(i)];
     if (thread.state == State::Ended) continue;
@@ -160,11 +172,11 @@ bool runWarp(int warp, Sequence& lanes) {
       std::snprintf(mask, sizeof mask, " of lanes 0x%08x", thread.mask);
       where += mask;
     }
-    ++waiting[where];
+    ++found[where];
   }
   std::string list;
-  for (const auto& [where, threads] : waiting) {
-    list += (list.empty() ? "" : ", ") + std::to_string(threads) + " in " + where;
+  for (const auto& [where, number] : found) {
+    list += (list.empty() ? "" : ", ") + std::to_string(number) + " in " + where;
   }
   fault("threads wait for others that will never come: %s", list.c_str());
 }
@@ -172,6 +184,8 @@ bool runWarp(int warp, Sequence& lanes) {
 void startBlock(unsigned x, unsigned y, unsigned z) {
   blockIdx = {x, y, z};
   shared->beginBlock();
+  std::fill_n(alive, kMostWarps, 0);
+  std::fill_n(waiting, kMostWarps, 0);
   for (int i = 0; i < count; ++i) {
     Thread& thread = *threads[static_cast<size_t>(i)];
     const unsigned number = static_cast<unsigned>(i);
@@ -179,6 +193,7 @@ void startBlock(unsigned x, unsigned y, unsigned z) {
                     number / (blockDim.x * blockDim.y)};
     thread.number = i;
     thread.groups = 0;
+    alive[warpOf(thread)] |= bitOf(thread);
     goOn(thread);
   }
   running = count;
@@ -210,7 +225,8 @@ void wait(State state, const char* name, uint32_t mask, void* brought, Combine c
     ++arrived;
     releaseBlock();
   } else {
-    releaseWarp(self.number / kWarp, mask);
+    waiting[warpOf(self)] |= bitOf(self);
+    releaseWarp(warpOf(self), mask);
   }
   self.fiber.pause();
 }
@@ -280,10 +296,10 @@ void requireShared(const void* pointer, size_t bytes) {
 
 void copyLater(void* shared, const void* global, size_t bytes, bool valid) {
   requireShared(shared, bytes);
-  if (valid && !isDeviceMemory(global, bytes)) fault("%p is not memory of a device", global);
   if (valid && reinterpret_cast<uintptr_t>(global) % bytes != 0) {
     fault("%p, of %zu bytes to copy, is misaligned", global, bytes);
   }
+  if (valid && !isDeviceMemory(global, bytes)) fault("%p is not memory of a device", global);
   std::memset(shared, kPoison, bytes);
   current->copies.push_back({shared, global, bytes, valid, current->groups});
 }
