@@ -47,6 +47,8 @@ struct Job {
   Norms norms;  // no factors: nothing is clipped by norms
   double clipNorm, clipVariableNorm;
   int32_t* skipped;
+  const double* guard;
+  int64_t guards;
 };
 
 __global__ void __launch_bounds__(kThreads) squaresKernel(const __grid_constant__ Job job) {
@@ -121,18 +123,25 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t s = threadIdx.x; s < job.segments.count; s += kThreads) factors[s] *= global;
 }
 
+__device__ bool allFinite(const double* values, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    if (!isfinite(values[i])) return false;
+  return true;
+}
+
 __global__ void __launch_bounds__(kThreads) updateKernel(const __grid_constant__ Job job) {
   __shared__ int64_t firstSegment;
   __shared__ UpdateNumbers numbers;
+  __shared__ bool skip;
   const int64_t begin = int64_t{blockIdx.x} * kBlock;
   const int64_t end = begin + kBlock < job.n ? begin + kBlock : job.n;
   if (threadIdx.x == 0) {
     firstSegment = job.segments.behind(begin);
     numbers = UpdateNumbers(job.rule, *job.step);
+    skip = (job.skipped && *job.skipped) || !allFinite(job.guard, job.guards);
   }
   __syncthreads();
   const UpdateNumbers own = numbers;
-  const bool skip = job.skipped && *job.skipped;
   int64_t s = firstSegment;
   for (int64_t i = begin + threadIdx.x; i < end; i += kThreads) {
     while (s < job.segments.count && job.segments.data[s].offset + job.segments.data[s].length <= i)
@@ -168,7 +177,9 @@ int32_t run(const OpCall& call) noexcept {
           .norms = {},
           .clipNorm = a.clipNorm,
           .clipVariableNorm = a.clipVariableNorm,
-          .skipped = output<int32_t>(call, kSkipped)};
+          .skipped = output<int32_t>(call, kSkipped),
+          .guard = input<double>(call, kGuard),
+          .guards = call.in[kGuard].shape.elements()};
   const int64_t blocks = blocksOf(call);
   const Grid each{dim3(static_cast<unsigned>(blocks)), dim3(kThreads)};
   if (hasNorms(call)) {

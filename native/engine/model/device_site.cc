@@ -3,6 +3,7 @@
 // second time, and the sums of losses come back in one copy.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "engine/model/lane.h"
 #include "engine/model/run_site.h"
@@ -67,9 +68,9 @@ class DeviceSite final : public RunSite {
     perform(key, nullptr, context, body);
   }
 
-  const OptimizerStep* optimizerStep(const OptimizerStep& step) override {
-    step_ = step;
-    return &static_cast<const Head*>(lane_->staging.data())->step;
+  void expect(const OptimizerStep& step) override { step_ = step; }
+  const OptimizerStep* optimizerStep() const override {
+    return &static_cast<const Head*>(std::as_const(lane_->staging).data())->step;
   }
 
   void finish() override { lane_->queue.synchronize(); }

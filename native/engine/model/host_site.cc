@@ -28,7 +28,6 @@ class HostSite final : public RunSite {
                const Body& body) override {
     body(context);
   }
-  const OptimizerStep* optimizerStep(const OptimizerStep&) override { return nullptr; }
 
   TensorView value(const Frame& frame, ValueId id) override { return frame.value(id); }
   const void* read(const void* memory, size_t) override { return memory; }

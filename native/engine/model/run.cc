@@ -251,8 +251,7 @@ void ModelRun::runSlice(int64_t first, int64_t rows) {
   memory_.gradients = gradients;
   if (plan.request.backward) clearUnwritten(plan, gradients);
   penaltyScales_[kWeightPenalty] = first == 0 ? lossScale_ : 0;
-  if (is(RunKind::Train))
-    step_ = site_->optimizerStep(trainer_->nextStep(options_.learningRate, lossScale_));
+  if (is(RunKind::Train)) site_->expect(trainer_->nextStep(options_.learningRate, lossScale_));
   site_->run(frame, memory_, contextFor(first));
   if (first > 0) site_->add(gradients_, gradients, static_cast<int64_t>(weights_->floats()), real_);
   // A device goes on to the update before the host has seen the losses: it looks at them itself.
@@ -269,7 +268,7 @@ void ModelRun::runSlice(int64_t first, int64_t rows) {
 
 std::shared_ptr<Snapshot> ModelRun::update() {
   return trainer_->update(graph_, weights_, real_, bound_->plan().parameterHasGradient,
-                          trainer_->nextStep(options_.learningRate, lossScale_), step_,
+                          trainer_->nextStep(options_.learningRate, lossScale_),
                           options_.requireFinite ? site_->guard() : TensorView{}, device_, *site_,
                           contextFor(0));
 }

@@ -81,8 +81,7 @@ class ModelRun {
   // Per parameter that a training step writes without the optimizer: the mean over its slices, each
   // counted by its rows.
   std::map<size_t, std::vector<double>> nextParameters_;
-  const OptimizerStep* step_ = nullptr;  // on the device
-  std::shared_ptr<Snapshot> next_;       // made by the update
+  std::shared_ptr<Snapshot> next_;  // made by the update
   RunResult result_;
 };
 

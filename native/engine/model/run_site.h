@@ -28,8 +28,9 @@ class RunSite {
   using Body = std::function<void(const RunContext&)>;
   virtual void perform(const std::vector<const void*>& key, const RunContext& context,
                        const Body& body) = 0;
-  // What the next update reads: where it has to lie.
-  virtual const OptimizerStep* optimizerStep(const OptimizerStep& step) = 0;
+  // What the update after the next run reads; and where, after that run.
+  virtual void expect(const OptimizerStep&) {}
+  virtual const OptimizerStep* optimizerStep() const { return nullptr; }
   // Waits until all that was started is done.
   virtual void finish() {}
 

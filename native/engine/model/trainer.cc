@@ -157,9 +157,9 @@ const ParameterSegment* Trainer::writeSegments(const Graph& graph,
 std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
                                           const std::shared_ptr<Snapshot>& current, DType real,
                                           const std::vector<bool>& hasGradient,
-                                          const OptimizerStep& step, const OptimizerStep* onDevice,
-                                          const TensorView& guard, const Backend& backend,
-                                          RunSite& site, const RunContext& context) {
+                                          const OptimizerStep& step, const TensorView& guard,
+                                          const Backend& backend, RunSite& site,
+                                          const RunContext& context) {
   const auto n = static_cast<int64_t>(floats_);
   std::vector<float> narrowed;
   if (real == DType::Float64) narrowed.assign(gradients_.as<double>(), gradients_.as<double>() + n);
@@ -178,7 +178,7 @@ std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
   attributes.learningRate = step.learningRate;
   attributes.iteration = step.iteration;
   attributes.segmentsOnDevice = writeSegments(graph, hasGradient, site);
-  attributes.stepOnDevice = onDevice;
+  attributes.stepOnDevice = site.optimizerStep();
   attributes.segments = segments_.data();
   attributes.segmentCount = static_cast<int64_t>(segments_.size());
   const auto flat = [n](const void* data) {
@@ -199,7 +199,7 @@ std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
   grow(scratch_, kernel.scratchBytes ? kernel.scratchBytes(call) : 0, site.device());
   call.scratch = scratch_.data();
   site.perform({this, in[0].data, in[1].data, in[2].data, out[0].data, out[1].data, out[2].data,
-                out[3].data, call.scratch, attributes.segmentsOnDevice, onDevice},
+                out[3].data, call.scratch, attributes.segmentsOnDevice, attributes.stepOnDevice},
                context, [&](const RunContext& there) {
                  call.context = &there;
                  if (const int32_t status = kernel.launch(call); status != 0)

@@ -36,12 +36,12 @@ class Trainer {
   void* moreGradients(DType real, const Device* device);
   // Of the next update, with this learning rate or that of compile.
   OptimizerStep nextStep(std::optional<double> learningRate, double lossScale) const;
-  // That update from `current` and gradients(): the new weights, not yet published. `onDevice`: the
-  // step, where the site's device reads it. `guard`: optimize::kGuard.
+  // That update from `current` and gradients(): the new weights, not yet published. `guard`:
+  // optimize::kGuard.
   std::shared_ptr<Snapshot> update(const Graph& graph, const std::shared_ptr<Snapshot>& current,
                                    DType real, const std::vector<bool>& hasGradient,
-                                   const OptimizerStep& step, const OptimizerStep* onDevice,
-                                   const TensorView& guard, const Backend& backend, RunSite& site,
+                                   const OptimizerStep& step, const TensorView& guard,
+                                   const Backend& backend, RunSite& site,
                                    const RunContext& context);
   // It is published.
   void countUpdate() { ++iterations_; }
