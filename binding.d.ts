@@ -201,7 +201,7 @@ export interface CompileSpec {
 }
 
 export interface RunOptions {
-  /** 'cpu', 'reference' (double arithmetic in plain loops: the oracle). */
+  /** 'cpu', 'reference' (double arithmetic in plain loops: the oracle), 'cuda' or 'cuda:1'. */
   device: string;
   cancel: CancelToken | null;
   /** Not for train: the weights to read; null: those that are published when the run begins. */
@@ -221,7 +221,11 @@ export interface RunOptions {
   strict: boolean;
   /** 'low': backward computes the gates again instead of keeping them. The same gradients. */
   memory: 'fast' | 'low';
+  precision: Precision;
 }
+
+/** In which numbers matrices are multiplied; sums, states and weights are float32 in any case. */
+export type Precision = 'float32' | 'tf32' | 'bfloat16' | 'float16';
 
 export interface RunResult {
   /**
@@ -324,6 +328,7 @@ export declare class Model {
     steps: number,
     device: string,
     memory: 'fast' | 'low',
+    precision: Precision,
   ): PlanInfo;
   /** The same, after timed runs on made-up data off the JavaScript thread. Changes nothing. */
   measure(
@@ -332,6 +337,7 @@ export declare class Model {
     steps: number,
     device: string,
     memory: 'fast' | 'low',
+    precision: Precision,
     cancel: CancelToken | null,
   ): Promise<PlanInfo>;
   /** States of stateful layers, by state name, [rows, units]; empty before the first run or after a reset. */
@@ -399,7 +405,40 @@ export interface DeviceInfo {
   description: string;
 }
 
+/** What was compiled in, and what `addLibrary` found. */
 export declare function devices(): DeviceInfo[];
+
+/** Where a library may lie; a place without a file says why there is none. */
+export interface LibraryPlace {
+  name: string;
+  file: string | null;
+  reason: string | null;
+}
+
+export interface LibraryAttempt {
+  /** `not tried`: it comes after the one that was taken. */
+  status: 'taken' | 'failed' | 'absent' | 'not tried';
+  /** Why it failed or is absent; where it was taken, why there is no device, or null. */
+  reason: string | null;
+}
+
+/**
+ * Opens the first of these libraries that is a backend of this version, and adds its devices, or the
+ * reason why there are none. Once a process and name: later calls, from any thread, change nothing and
+ * return an empty array. Never throws for what is wrong with a library.
+ */
+export declare function addLibrary(name: string, places: LibraryPlace[]): LibraryAttempt[];
+/** DEVICE_UNAVAILABLE with the reason, unless this device can be used. */
+export declare function requireDevice(device: string): void;
+/**
+ * The first device of a kind, else 'cpu', and why: its description, or why the kind is not available.
+ * `isFirst`: nobody in this process has asked before.
+ */
+export declare function chooseDevice(kind: string): {
+  device: string;
+  reason: string;
+  isFirst: boolean;
+};
 /** What decided the number of compute threads. */
 export declare function threads(): {
   count: number;

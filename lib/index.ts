@@ -30,7 +30,7 @@ export {
   sequential,
 } from './model/build.js';
 export type { ExplainOptions, Explanation, MeasureOptions, OpInfo } from './model/explain.js';
-export { load } from './model/load.js';
+export { type LoadOptions, load } from './model/load.js';
 export {
   type DeviceInfo,
   devices,
@@ -47,8 +47,9 @@ export type { SessionSnapshot } from './model/sessionSnapshot.js';
 export { type DType, Tensor, type TypedArray, tensor } from './tensor/tensor.js';
 export type { Callback, TrainingModel, Weights } from './training/callbacks/callback.js';
 export * as callbacks from './training/callbacks/index.js';
-export type { CompileOptions, RunSettings } from './training/compile.js';
+export type { CompileOptions } from './training/compile.js';
 export type { ModelData, PerRow, PerRowByName } from './training/data.js';
+export type { Device } from './training/device.js';
 export type { EvaluateOptions } from './training/evaluate.js';
 export type { History } from './training/fit.js';
 export type { FitOptions, ValidationData } from './training/fitOptions.js';
@@ -72,5 +73,6 @@ export { type Optimizer, type OptimizerOption, optimizers } from './training/opt
 export type { PredictOptions } from './training/predict.js';
 export type { Verbose } from './training/progress.js';
 export type { CallOptions } from './training/run.js';
+export type { Precision, RunSettings } from './training/settings.js';
 export type { TrainOnBatchOptions } from './training/step.js';
 export type { WeightOptions } from './training/targets.js';

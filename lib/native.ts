@@ -5,8 +5,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as Binding from '../binding.js';
 import { toSluiceError } from './addon/errors.js';
-import { type AddonAttempt, notFound } from './addon/notFound.js';
-import { type AddonPlace, addonPlaces } from './addon/places.js';
+import { notFound } from './addon/notFound.js';
+import { type Attempt, addonPlaces, cudaPlaces, type Place } from './addon/places.js';
 import { withSleepingThreads } from './addon/waiting.js';
 
 export type {
@@ -47,14 +47,14 @@ type Addon = typeof Binding;
 /** lib/ and dist/ both stand one level below the package's root. */
 export const PACKAGE_ROOT = join(__dirname, '..');
 
-/** Which addon runs, and what about the other places. */
-export interface AddonSearch {
+/** Which addon or library runs, and what about the other places. */
+export interface Search {
   /** Null where none could be loaded. */
-  loaded: { place: AddonPlace; file: string } | null;
-  attempts: AddonAttempt[];
+  loaded: { place: Place; file: string } | null;
+  attempts: Attempt[];
 }
 
-let loaded: { addon: Addon; search: AddonSearch } | undefined;
+let loaded: { addon: Addon; search: Search } | undefined;
 
 function load(): Addon {
   const { addon, search } = find();
@@ -63,18 +63,18 @@ function load(): Addon {
 }
 
 /** For reports: never throws. Loads the addon if need be. */
-export function addonSearch(): AddonSearch {
+export function addonSearch(): Search {
   return find().search;
 }
 
 /** A file that is there and does not load (made for a newer libc, cut short) gives way to the next. */
-function find(): { addon: Addon | undefined; search: AddonSearch } {
+function find(): { addon: Addon | undefined; search: Search } {
   if (loaded) return loaded;
   let addon: Addon | undefined;
-  const search: AddonSearch = { loaded: null, attempts: [] };
+  const search: Search = { loaded: null, attempts: [] };
   for (const { place, name, file, reason } of addonPlaces(PACKAGE_ROOT)) {
     const status = file === null ? 'absent' : 'not tried';
-    const attempt: AddonAttempt = { place, name, status, reason };
+    const attempt: Attempt = { place, name, status, reason };
     search.attempts.push(attempt);
     if (file === null || addon) continue;
     try {
@@ -126,6 +126,33 @@ export async function nativeAsync<T>(call: (addon: Addon) => Promise<T>): Promis
   } catch (error) {
     throw toSluiceError(error);
   }
+}
+
+let cudaSearched: Search | undefined;
+
+/**
+ * Looks for the CUDA library, and in it for devices; the addon knows them from then on, and remembers
+ * it for the whole process. Not part of loading the addon: it may take a while, and most have no use
+ * for it. Whoever is about to speak of devices other than the cpu calls this first.
+ */
+export function cudaSearch(): Search {
+  if (cudaSearched) return cudaSearched;
+  const places = cudaPlaces(PACKAGE_ROOT);
+  const results = native((addon) =>
+    addon.addLibrary(
+      'cuda',
+      places.map(({ name, file, reason }) => ({ name, file, reason })),
+    ),
+  );
+  // Nothing where another thread has looked before.
+  const attempts = results.map((result, i): Attempt => {
+    const { place, name } = places[i] as (typeof places)[number];
+    return { place, name, ...result };
+  });
+  const taken = results.findIndex(({ status }) => status === 'taken');
+  const { place, file } = places[taken] ?? {};
+  cudaSearched = { loaded: place && file ? { place, file } : null, attempts };
+  return cudaSearched;
 }
 
 /** The version in package.json. */

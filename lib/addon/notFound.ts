@@ -1,23 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '../errors.js';
-import type { AddonPlace } from './places.js';
-
-/** What became of one of the places where the addon may lie. */
-export interface AddonAttempt {
-  place: AddonPlace;
-  name: string;
-  /** `not tried`: it comes after the one that was taken. */
-  status: 'taken' | 'failed' | 'absent' | 'not tried';
-  /** Why it failed, or what is absent. */
-  reason: string | null;
-}
+import type { Attempt } from './places.js';
 
 /**
  * NATIVE_NOT_FOUND: every place with its reason, and what to do about it.
  * @param root the package's folder
  */
-export function notFound(root: string, attempts: readonly AddonAttempt[]): SluiceError {
+export function notFound(root: string, attempts: readonly Attempt[]): SluiceError {
   const system = `${process.platform}-${process.arch}, Node ${process.version}`;
   const message = [
     `the native addon of sluice could not be loaded on ${system}:`,
@@ -28,7 +18,7 @@ export function notFound(root: string, attempts: readonly AddonAttempt[]): Sluic
 }
 
 /** An installed package is compiled by its command line, a checkout by its build. */
-export function whatToDo(root: string, attempts: readonly AddonAttempt[]): string[] {
+export function whatToDo(root: string, attempts: readonly Attempt[]): string[] {
   if (attempts.length === 1) {
     return ['Correct SLUICE_ADDON_PATH, or unset it: then the usual places are tried.'];
   }

@@ -1,22 +1,32 @@
-// The places where the addon may lie, in the order in which it is looked for. Names and files only:
-// lib/native.ts loads.
+// The places where the addon and the CUDA library may lie, in the order in which they are looked for.
+// Names and files only: lib/native.ts loads.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 
 /**
- * `explicit`: the file in SLUICE_ADDON_PATH. `package`: a package of its own for this platform.
- * `prebuilt`: came with this package. `local`: compiled here.
+ * `explicit`: the file in SLUICE_ADDON_PATH or SLUICE_CUDA_PATH. `package`: a package of its own for
+ * this platform. `prebuilt`: came with this package. `local`: compiled here.
  */
-export type AddonPlace = 'explicit' | 'package' | 'prebuilt' | 'local';
+export type Place = 'explicit' | 'package' | 'prebuilt' | 'local';
 
 /** A file to load, or why a place has none. */
-export interface AddonCandidate {
-  place: AddonPlace;
+export interface Candidate {
+  place: Place;
   /** The place as it is named in messages: a file, folder, package or variable. */
   name: string;
   file: string | null;
   /** Null where there is a file. */
+  reason: string | null;
+}
+
+/** What became of one of the places. */
+export interface Attempt {
+  place: Place;
+  name: string;
+  /** `not tried`: it comes after the one that was taken. */
+  status: 'taken' | 'failed' | 'absent' | 'not tried';
+  /** Why it failed, or what is absent; of a CUDA library that was taken, why there is no device. */
   reason: string | null;
 }
 
@@ -33,23 +43,29 @@ interface FileNames {
   compareTags(runtime: string): (a: Tags, b: Tags) => number;
 }
 
-/**
- * All places below the package's folder `root`. Whoever names a file wants this one: then it is the
- * only place.
- */
-export function addonPlaces(
-  root: string,
-  env: Record<string, string | undefined> = process.env,
-): AddonCandidate[] {
-  const path = env.SLUICE_ADDON_PATH;
-  if (path) return [explicitFile(path)];
-  return [
-    { place: 'explicit', name: 'SLUICE_ADDON_PATH', file: null, reason: 'not set' },
-    platformPackage(root),
+type Environment = Record<string, string | undefined>;
+
+/** All places of the addon below the package's folder `root`. */
+export function addonPlaces(root: string, env: Environment = process.env): Candidate[] {
+  const suffix = libcFamily() === 'musl' ? '-musl' : '';
+  // Anything but a .node file would be run as JavaScript.
+  return explicitOr('SLUICE_ADDON_PATH', '.node', env, () => [
+    packagedFile(root, `sluice-${PLATFORM}${suffix}`, 'sluice.node'),
     ...prebuiltFiles(root),
-    localBuild(root),
-  ];
+    compiledFile(root, 'Release', 'sluice.node'),
+  ]);
 }
+
+/** The same of the CUDA library. It is never in this package: most machines have no use for it. */
+export function cudaPlaces(root: string, env: Environment = process.env): Candidate[] {
+  return explicitOr('SLUICE_CUDA_PATH', '.so', env, () => [
+    packagedFile(root, `sluice-cuda-${PLATFORM}`, CUDA_LIBRARY),
+    compiledFile(root, 'cuda', CUDA_LIBRARY),
+  ]);
+}
+
+const PLATFORM = `${process.platform}-${process.arch}`;
+const CUDA_LIBRARY = 'libsluice_cuda.so';
 
 /** The C library of this process; null where there is no such choice. */
 export function libcFamily(): 'glibc' | 'musl' | null {
@@ -64,39 +80,48 @@ export function libcFamily(): 'glibc' | 'musl' | null {
   }
 }
 
-function explicitFile(path: string): AddonCandidate {
-  const file = resolve(path);
-  const found = { place: 'explicit', name: `SLUICE_ADDON_PATH=${path}` } as const;
-  // Anything else would be run as JavaScript.
-  if (!file.endsWith('.node')) return { ...found, file: null, reason: 'is not a .node file' };
-  if (!existsSync(file)) return { ...found, file: null, reason: 'there is no such file' };
-  return { ...found, file, reason: null };
+/** Whoever names a file wants this one: then it is the only place. */
+function explicitOr(
+  variable: string,
+  ending: string,
+  env: Environment,
+  others: () => Candidate[],
+): Candidate[] {
+  const path = env[variable];
+  if (!path)
+    return [{ place: 'explicit', name: variable, file: null, reason: 'not set' }, ...others()];
+  const found = { place: 'explicit', name: `${variable}=${path}` } as const;
+  if (!path.endsWith(ending)) return [{ ...found, file: null, reason: `is not a ${ending} file` }];
+  return [inPlace(found, resolve(path))];
 }
 
-/** `sluice-linux-x64`, `sluice-linux-x64-musl`: holds the addon as `sluice.node`. */
-function platformPackage(root: string): AddonCandidate {
-  const suffix = libcFamily() === 'musl' ? '-musl' : '';
-  const name = `sluice-${process.platform}-${process.arch}${suffix}`;
+function inPlace(found: { place: Place; name: string }, file: string): Candidate {
+  if (existsSync(file)) return { ...found, file, reason: null };
+  return { ...found, file: null, reason: 'there is no such file' };
+}
+
+/** A file of a package of its own. */
+function packagedFile(root: string, name: string, file: string): Candidate {
   const found = { place: 'package', name: `package ${name}` } as const;
   // From the package's folder, where npm puts what it installs along with it.
   const { resolve: find } = createRequire(join(root, 'package.json'));
   try {
-    return { ...found, file: find(`${name}/sluice.node`), reason: null };
+    return { ...found, file: find(`${name}/${file}`), reason: null };
   } catch {
     // Not there, or not exported: both errors would name the same file.
   }
   try {
     find(`${name}/package.json`);
-    return { ...found, file: null, reason: 'is installed, but has no sluice.node' };
+    return { ...found, file: null, reason: `is installed, but has no ${file}` };
   } catch {
     return { ...found, file: null, reason: 'not installed' };
   }
 }
 
 /** Every file in `prebuilds` whose name says that it is for this Node and libc, best first. */
-function prebuiltFiles(root: string): AddonCandidate[] {
-  const folder = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
-  const none = (reason: string): AddonCandidate[] => [
+function prebuiltFiles(root: string): Candidate[] {
+  const folder = join(root, 'prebuilds', PLATFORM);
+  const none = (reason: string): Candidate[] => [
     { place: 'prebuilt', name: folder, file: null, reason },
   ];
   let names: string[];
@@ -129,8 +154,7 @@ function prebuiltFiles(root: string): AddonCandidate[] {
   }));
 }
 
-function localBuild(root: string): AddonCandidate {
-  const file = join(root, 'build', 'Release', 'sluice.node');
-  if (existsSync(file)) return { place: 'local', name: file, file, reason: null };
-  return { place: 'local', name: file, file: null, reason: 'there is no such file' };
+function compiledFile(root: string, ...path: string[]): Candidate {
+  const file = join(root, 'build', ...path);
+  return inPlace({ place: 'local', name: file }, file);
 }

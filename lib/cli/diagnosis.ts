@@ -1,11 +1,12 @@
 // What `sluice doctor` finds, as plain data.
 import os from 'node:os';
-import { type AddonAttempt, whatToDo } from '../addon/notFound.js';
-import { type AddonPlace, libcFamily } from '../addon/places.js';
+import { whatToDo } from '../addon/notFound.js';
+import { type Attempt, libcFamily, type Place } from '../addon/places.js';
 import { type ThreadInfo, threads } from '../model/machine.js';
 import {
   addonSearch,
   type CpuInfo,
+  cudaSearch,
   type DeviceInfo,
   native,
   PACKAGE_ROOT,
@@ -26,10 +27,15 @@ export interface Diagnosis {
   };
   addon: {
     /** Null where none could be loaded; then what only the addon knows is null as well. */
-    loaded: { place: AddonPlace; file: string } | null;
-    places: AddonAttempt[];
+    loaded: { place: Place; file: string } | null;
+    places: Attempt[];
     build: { version: string; compiler: string; napi: number } | null;
   };
+  /** Where the CUDA library was looked for; what was found in it is among `devices`. */
+  cuda: {
+    loaded: { place: Place; file: string } | null;
+    places: Attempt[];
+  } | null;
   /** Instruction sets and BLAS; null in a build without the CPU backend too. */
   cpu: CpuInfo | null;
   threads: (ThreadInfo & { reason: string }) | null;
@@ -69,12 +75,14 @@ export function diagnose(): Diagnosis {
   };
 }
 
-const NOTHING = { addon: null, cpu: null, threads: null, memory: null, devices: null };
+const NOTHING = { addon: null, cuda: null, cpu: null, threads: null, memory: null, devices: null };
 
 function askAddon() {
   const count = threads();
+  const cuda = cudaSearch();
   return native((addon) => ({
     addon: addon.buildInfo(),
+    cuda: { loaded: cuda.loaded, places: cuda.attempts },
     cpu: addon.cpu(),
     threads: { ...count, reason: reasonOf(count) },
     memory: addon.memory(),
@@ -82,7 +90,7 @@ function askAddon() {
   }));
 }
 
-function adviceFor(isLoaded: boolean, attempts: AddonAttempt[], cpu?: DeviceInfo): string[] {
+function adviceFor(isLoaded: boolean, attempts: Attempt[], cpu?: DeviceInfo): string[] {
   if (!isLoaded) return whatToDo(PACKAGE_ROOT, attempts);
   return [
     `Models run on the cpu unless told otherwise, and it is not available: ${cpu?.description}`,

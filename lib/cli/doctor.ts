@@ -1,13 +1,13 @@
 // `sluice doctor`: what was found on this machine and chosen, and why the rest was not.
 import type { Command } from 'commander';
-import type { AddonAttempt } from '../addon/notFound.js';
-import type { AddonPlace } from '../addon/places.js';
+import type { Attempt, Place } from '../addon/places.js';
 import type { CpuInfo } from '../native.js';
 import { type Diagnosis, diagnose } from './diagnosis.js';
 import { byteText, pairs, printable, writeJson, writeLines } from './output.js';
 
 const HELP = `
-Exit code 0 where models can run, 1 where the addon does not load or has no usable cpu device.
+Exit code 0 where models can run, 1 where the addon does not load or has no usable cpu device; without
+a GPU it is 0 as well.
 
 SLUICE_TARGET=NAME, set before the process starts, makes the cpu device use that instruction set; the
 names are those under 'target', or AVX512, in any case. OpenBLAS has OPENBLAS_CORETYPE for that.
@@ -30,8 +30,8 @@ export function addDoctor(program: Command): void {
     });
 }
 
-const PLACES: Record<AddonPlace, string> = {
-  explicit: 'named by SLUICE_ADDON_PATH',
+const PLACES: Record<Place, string> = {
+  explicit: 'named by the environment',
   package: 'package for this platform',
   prebuilt: 'prebuilt, in this package',
   local: 'compiled here',
@@ -44,6 +44,7 @@ function text(found: Diagnosis): string[] {
     ...section('System', system(found)),
     ...section('Addon', addon(found)),
     ...section('CPU', cpu(found)),
+    ...section('CUDA', cuda(found)),
     ...section('Resources', resources(found)),
     ...(devices ? ['', 'Devices'] : []),
     ...(devices ?? []).map(
@@ -74,12 +75,22 @@ function addon({ addon: { loaded, places, build } }: Diagnosis): Rows {
   if (build) {
     rows.push(['built', `sluice ${build.version}, ${build.compiler}, Node-API ${build.napi}`]);
   }
-  const others = places.filter(({ status }) => status !== 'taken').map(whyNot);
-  if (others.length > 0) rows.push(['not taken', others]);
-  return rows;
+  return [...rows, ...notTaken(places)];
 }
 
-function whyNot({ name, status, reason }: AddonAttempt): string {
+function cuda({ cuda: found }: Diagnosis): Rows {
+  if (!found) return [];
+  const { loaded, places } = found;
+  const library = loaded ? `${loaded.file} (${PLACES[loaded.place]})` : 'none';
+  return [['library', library], ...notTaken(places)];
+}
+
+function notTaken(places: Attempt[]): Rows {
+  const others = places.filter(({ status }) => status !== 'taken').map(whyNot);
+  return others.length > 0 ? [['not taken', others]] : [];
+}
+
+function whyNot({ name, status, reason }: Attempt): string {
   return `${name}: ${status === 'not tried' ? 'not tried, comes after the one loaded' : reason}`;
 }
 

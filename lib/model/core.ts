@@ -4,6 +4,7 @@ import { number } from '../layers/options.js';
 import { type Json, type ModelDescription, type NativeModel, native } from '../native.js';
 import { type Compiled, compileSpec } from '../training/compile.js';
 import type { InputPort, OutputPort } from '../training/ports.js';
+import { DEFAULT_SETTINGS, type Settings } from '../training/settings.js';
 import type { Trainable } from '../training/trainable.js';
 
 /** What a model is made of. */
@@ -24,6 +25,7 @@ export class ModelCore implements Trainable {
   readonly inputs: readonly InputPort[];
   readonly outputs: readonly OutputPort[];
   readonly isStateful: boolean;
+  readonly settings: Settings;
   compiled: Compiled | null = null;
   stopTraining = false;
   /** The training call that is under way. */
@@ -32,7 +34,11 @@ export class ModelCore implements Trainable {
   #stateWriters = 0;
   #disposed = false;
 
-  constructor({ name, seed, description, outputs }: ModelParts) {
+  constructor(
+    { name, seed, description, outputs }: ModelParts,
+    settings: Settings = DEFAULT_SETTINGS,
+  ) {
+    this.settings = settings;
     this.name = name;
     this.seed = seed;
     this.description = description;

@@ -10,8 +10,9 @@ import {
 } from '../layers/options.js';
 import { type OpInfo as NativeOpInfo, native, nativeAsync, type PlanInfo } from '../native.js';
 import { withSignal } from '../training/abort.js';
-import { SETTINGS } from '../training/compile.js';
+import { type Device, reasonOfDevice, resolveDevice } from '../training/device.js';
 import { settingsOf } from '../training/run.js';
+import { type Precision, SETTINGS, type Settings } from '../training/settings.js';
 import type { ModelCore } from './core.js';
 import { table } from './table.js';
 
@@ -32,7 +33,9 @@ export interface ExplainOptions {
   /** Which plan; 'train' needs a compiled model. Default 'predict'. */
   mode?: 'predict' | 'train';
   /** Default: that of `compile`, else 'cpu'. */
-  device?: string;
+  device?: Device;
+  /** As in `compile`; default: what `compile` was given, else 'float32'. */
+  precision?: Precision;
   /** As in `compile`; default: what `compile` was given, else 'fast'. */
   memory?: 'fast' | 'low';
   /** true: UNSUPPORTED if any op takes a slower path. */
@@ -57,6 +60,10 @@ export interface MeasureOptions extends ExplainOptions {
 
 /** What runs, op by op, and why nothing faster does. As a string it is a table. */
 export class Explanation {
+  /** Where it runs: a device by its own name, also where 'auto' was asked for. */
+  readonly device: string;
+  /** Why 'auto' is this device; null where a device was named. */
+  readonly deviceReason: string | null;
   readonly ops: OpInfo[];
   /** Bytes of scratch memory of one run. */
   readonly arenaBytes: number;
@@ -66,7 +73,9 @@ export class Explanation {
   readonly threads: number;
 
   /** @internal */
-  constructor(plan: PlanInfo) {
+  constructor(plan: PlanInfo, { device }: Settings) {
+    this.device = resolveDevice(device);
+    this.deviceReason = reasonOfDevice(device);
     this.ops = plan.ops.map((op) => ({
       ...op,
       predictedGflops: gflops(op.flop, op.predictedSeconds),
@@ -94,6 +103,9 @@ export class Explanation {
       ...this.ops.flatMap(({ layer, op, detour }) =>
         detour === null ? [] : [`${layer}: ${op} makes a detour: ${detour}`],
       ),
+      ...(this.deviceReason === null
+        ? []
+        : [`device 'auto' is ${this.device}: ${this.deviceReason}`]),
       `${this.threads} threads, ${kib(this.arenaBytes)} scratch, ${kib(this.parameterBytes)} parameters, ${kib(this.packedBytes)} packed`,
     ].join('\n');
   }
@@ -146,7 +158,7 @@ export function explain(core: ModelCore, options: ExplainOptions = {}): Explanat
   const question = questionOf(core, 'explain', parseOptions('explain', FIELDS, options));
   return explained(
     question,
-    native(() => core.engine.explain(...question.plan)),
+    native(() => core.engine.explain(...planOf(question))),
   );
 }
 
@@ -155,40 +167,39 @@ export async function measure(core: ModelCore, options: MeasureOptions = {}): Pr
   const call = parseOptions('measure', { ...FIELDS, signal: optional(signal()) }, options);
   const question = questionOf(core, 'measure', call);
   return withSignal(call.signal, async (cancel) =>
-    explained(question, await nativeAsync(() => core.engine.measure(...question.plan, cancel))),
+    explained(question, await nativeAsync(() => core.engine.measure(...planOf(question), cancel))),
   );
 }
 
-/** Which plan, as the engine is asked for it. */
+/** Which plan, and how it is to run. */
 interface Question {
-  plan: [
-    kind: 'predict' | 'train',
-    rows: number,
-    steps: number,
-    device: string,
-    memory: 'fast' | 'low',
-  ];
-  strict: boolean;
+  kind: 'predict' | 'train';
+  rows: number;
+  steps: number;
+  settings: Settings;
 }
 
 function questionOf(core: ModelCore, what: string, call: Parsed<typeof FIELDS>): Question {
   if (call.mode === 'train') core.requireCompiled(`${what} with mode 'train'`);
-  const { device, strict, memory } = settingsOf(core, call);
   const fixed = core.inputs.find(({ sequence }) => sequence)?.shape[1];
-  return {
-    plan: [call.mode, call.batch, fixed ?? call.steps, device, memory],
-    strict,
-  };
+  const settings = settingsOf(core, call);
+  return { kind: call.mode, rows: call.batch, steps: fixed ?? call.steps, settings };
 }
 
-function explained({ plan: [, , , device], strict }: Question, plan: PlanInfo): Explanation {
+/** As the engine is asked for it. */
+function planOf({ kind, rows, steps, settings }: Question) {
+  const { device, memory, precision } = settings;
+  return [kind, rows, steps, resolveDevice(device), memory, precision] as const;
+}
+
+function explained({ settings }: Question, plan: PlanInfo): Explanation {
   const slow = plan.ops.find(({ fallback }) => fallback !== null);
-  if (slow && strict) {
+  if (slow && settings.strict) {
     throw new SluiceError(
       'UNSUPPORTED',
-      `${slow.layer}: ${slow.op} does not run on the fast path of '${device}': ${slow.fallback}`,
+      `${slow.layer}: ${slow.op} does not run on the fast path of '${resolveDevice(settings.device)}': ${slow.fallback}`,
       { layer: slow.layer, option: 'strict', received: slow.kernel },
     );
   }
-  return new Explanation(plan);
+  return new Explanation(plan, settings);
 }

@@ -1,6 +1,6 @@
 import { invalid } from '../errors.js';
 import { custom, type Field } from '../layers/options.js';
-import { type DeviceInfo, native } from '../native.js';
+import { cudaSearch, type DeviceInfo, native } from '../native.js';
 
 export type { DeviceInfo } from '../native.js';
 
@@ -17,12 +17,14 @@ export interface ThreadInfo {
 }
 
 /**
- * The devices that models can run on, with the reason where one is not available.
+ * The devices that models can run on, with the reason where one is not available. Looks for GPUs, at
+ * the first call.
  *
  * @example
  * devices(); // [{ name: 'cpu', available: true, description: '...' }, ...]
  */
 export function devices(): DeviceInfo[] {
+  cudaSearch();
   return native((addon) => addon.devices());
 }
 

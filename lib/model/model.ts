@@ -112,7 +112,7 @@ export class Model<O extends ModelOutput = Floats> {
    */
   compile(options: CompileOptions): void {
     this.#core.requireIdle('compile');
-    this.#core.compile(parseCompile(this.#core.outputs, options));
+    this.#core.compile(parseCompile(this.#core.outputs, this.#core.settings, options));
   }
 
   /**

@@ -1,34 +1,12 @@
 import { invalid, SluiceError, unknownName } from '../errors.js';
-import {
-  boolean,
-  custom,
-  number,
-  oneOf,
-  optional,
-  parseOptions,
-  text,
-  withDefault,
-} from '../layers/options.js';
+import { custom, number, optional, parseOptions, withDefault } from '../layers/options.js';
 import type { CompileSpec } from '../native.js';
 import { isRecord } from './data.js';
 import { isSparse, type Loss, type LossOption, parseLoss } from './losses.js';
 import { type Metric, type MetricOption, parseMetric } from './metrics.js';
 import { type Optimizer, type OptimizerOption, parseOptimizer } from './optimizers.js';
 import type { OutputPort } from './ports.js';
-
-/** Where and how a call runs; given to `compile` for all calls, or to one call. */
-export interface RunSettings {
-  /** 'cpu' (default) or 'reference': plain loops in double, the oracle of the tests. */
-  device?: string;
-  /** true: UNSUPPORTED instead of a slower path; see `explain`. */
-  strict?: boolean;
-  /**
-   * 'low': training keeps the states of recurrent layers alone and computes their gates again, a few
-   * steps at a time: a third of the memory for about 1.3 times the time. The gradients are the same,
-   * bit for bit. Default 'fast'.
-   */
-  memory?: 'fast' | 'low';
-}
+import { mergeSettings, type RunSettings, SETTINGS, type Settings } from './settings.js';
 
 /** Options of `model.compile`. */
 export interface CompileOptions extends RunSettings {
@@ -49,16 +27,6 @@ export interface CompileOptions extends RunSettings {
     | Readonly<Record<string, readonly MetricOption[]>>;
 }
 
-/** Settings with their defaults. */
-export interface Settings {
-  readonly device: string;
-  readonly strict: boolean;
-  readonly memory: 'fast' | 'low';
-}
-
-/** Where nothing was said. */
-export const DEFAULT_SETTINGS: Settings = { device: 'cpu', strict: false, memory: 'fast' };
-
 /** A compiled model's losses, metrics and optimizer. */
 export interface Compiled {
   readonly outputs: readonly {
@@ -69,13 +37,6 @@ export interface Compiled {
   readonly optimizer: Optimizer;
   readonly settings: Settings;
 }
-
-/** The options that every call which runs a model takes. */
-export const SETTINGS = {
-  device: optional(text()),
-  strict: optional(boolean()),
-  memory: optional(oneOf('fast', 'low')),
-};
 
 const FIELDS = {
   ...SETTINGS,
@@ -88,8 +49,12 @@ const FIELDS = {
   metrics: optional(custom<unknown>('metrics', (value) => value)),
 };
 
-/** Checks the options of `compile` for a model with these outputs. */
-export function parseCompile(outputs: readonly OutputPort[], options: CompileOptions): Compiled {
+/** Checks the options of `compile` for a model with these outputs, which has these settings so far. */
+export function parseCompile(
+  outputs: readonly OutputPort[],
+  settings: Settings,
+  options: CompileOptions,
+): Compiled {
   const parsed = parseOptions('compile', FIELDS, options);
   const names = outputs.map((output) => output.name);
   const losses = lossPerOutput(parsed.loss, names).map((loss, i) =>
@@ -108,23 +73,7 @@ export function parseCompile(outputs: readonly OutputPort[], options: CompileOpt
       metrics: parseMetrics(metrics[i] ?? [], loss, names[i] ?? ''),
     })),
     optimizer: parsed.optimizer ?? parseOptimizer('rmsprop'),
-    settings: mergeSettings(DEFAULT_SETTINGS, parsed),
-  };
-}
-
-/** What a call runs with: its own settings over those of `compile`. */
-export function mergeSettings(
-  base: Settings,
-  call: {
-    device?: string | undefined;
-    strict?: boolean | undefined;
-    memory?: 'fast' | 'low' | undefined;
-  },
-): Settings {
-  return {
-    device: call.device ?? base.device,
-    strict: call.strict ?? base.strict,
-    memory: call.memory ?? base.memory,
+    settings: mergeSettings(settings, parsed),
   };
 }
 

@@ -2,7 +2,7 @@ import { boolean, integer, parseOptions, withDefault } from '../layers/options.j
 import type { CancelToken } from '../native.js';
 import { withSignal } from './abort.js';
 import { BatchSource, type Range, runInOrder } from './batches.js';
-import type { Compiled, Settings } from './compile.js';
+import type { Compiled } from './compile.js';
 import { type ModelData, ownUnlessOneBatch, type Rows } from './data.js';
 import { bindInputs, outputsFor } from './inputs.js';
 import { type Logs, Sums } from './logs.js';
@@ -15,6 +15,7 @@ import {
   settingsOf,
   WEIGHT_FIELDS,
 } from './run.js';
+import type { Settings } from './settings.js';
 import { bindTargets, type WeightOptions } from './targets.js';
 import type { Trainable } from './trainable.js';
 

@@ -3,7 +3,7 @@ import { type CancelToken, type NativeModel, native } from '../native.js';
 import { withSignal } from './abort.js';
 import { BatchSource, quiet, type Range } from './batches.js';
 import { CallbackList, type TrainingModel } from './callbacks/callback.js';
-import type { Compiled, Settings } from './compile.js';
+import type { Compiled } from './compile.js';
 import type { ModelData } from './data.js';
 import { DEFAULT_INFERENCE_BATCH, evaluateRange } from './evaluate.js';
 import { bindFit, type FitData } from './fitData.js';
@@ -11,6 +11,7 @@ import { type FitOptions, type ParsedFitOptions, parseFitOptions } from './fitOp
 import { type Logs, Sums, validationLogs } from './logs.js';
 import { openProgress, type Progress } from './progress.js';
 import { requireCompiled, settingsOf, updateOn } from './run.js';
+import type { Settings } from './settings.js';
 import { permutation } from './shuffle.js';
 import type { Trainable } from './trainable.js';
 

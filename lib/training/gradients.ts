@@ -75,7 +75,9 @@ export async function gradients(
   const compiled =
     call.loss === undefined
       ? requireCompiled(model, 'gradients (or give it a loss)')
-      : parseCompile(model.outputs, { loss: call.loss as CompileOptions['loss'] });
+      : parseCompile(model.outputs, model.settings, {
+          loss: call.loss as CompileOptions['loss'],
+        });
   const rows = bindLabelled(model, compiled, x, y, call as GradientsOptions);
   if (rows.count === 0) throw noRows('gradients');
   const target = call.loss === undefined ? model : withLoss(model, compiled);

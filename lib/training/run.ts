@@ -11,14 +11,14 @@ import {
   type Snapshot,
 } from '../native.js';
 import type { Compiled } from './compile.js';
+import type { MaskOptions } from './inputs.js';
 import {
-  DEFAULT_SETTINGS,
   mergeSettings,
   type RunSettings,
+  runSettings,
   SETTINGS,
   type Settings,
-} from './compile.js';
-import type { MaskOptions } from './inputs.js';
+} from './settings.js';
 import type { Trainable } from './trainable.js';
 
 /** Options of every call that runs a model on data. */
@@ -43,12 +43,12 @@ export const WEIGHT_FIELDS = {
   classWeight: optional(anything),
 };
 
-/** The settings of a call: its own over those of `compile`. */
+/** The settings of a call: its own over those of `compile`, and these over those of the model. */
 export function settingsOf(
-  model: Pick<Trainable, 'compiled'>,
+  model: Pick<Trainable, 'compiled' | 'settings'>,
   call: Parameters<typeof mergeSettings>[1],
 ): Settings {
-  return mergeSettings(model.compiled?.settings ?? DEFAULT_SETTINGS, call);
+  return mergeSettings(model.compiled?.settings ?? model.settings, call);
 }
 
 /** What `compile` chose; CONFIG where it was not called. */
@@ -77,7 +77,7 @@ export function runBatch(
       weights: null,
       learningRate: null,
       requireFinite: false,
-      ...settings,
+      ...runSettings(settings),
       ...options,
     }),
   );

@@ -1,6 +1,7 @@
 import type { NativeModel } from '../native.js';
 import type { Compiled } from './compile.js';
 import type { InputPort, OutputPort } from './ports.js';
+import type { Settings } from './settings.js';
 
 /** What training needs of a model: the small interface between this folder and model/. */
 export interface Trainable {
@@ -11,6 +12,8 @@ export interface Trainable {
   readonly isStateful: boolean;
   /** Seed of shuffles and dropout where a call gives none. */
   readonly seed: number;
+  /** Where it runs before `compile`, and after it what was not given there. */
+  readonly settings: Settings;
   /** Null before `compile`. */
   readonly compiled: Compiled | null;
   /** Set by a user or a callback to end `fit`. */

@@ -3,6 +3,7 @@
 
 #include "addon/batch.h"
 #include "addon/cancel.h"
+#include "addon/devices.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
 #include "addon/model.h"
@@ -23,6 +24,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     CancelObject::define(exports);
     SnapshotObject::define(exports);
     defineProcessFunctions(exports);
+    defineDeviceFunctions(exports);
     return exports;
   });
 }

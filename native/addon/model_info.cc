@@ -57,6 +57,7 @@ PlanQuestion readPlanQuestion(const Napi::CallbackInfo& info) {
           .rows = readInteger(info[1], "rows", 0, kMaxCount),
           .steps = readInteger(info[2], "steps", 0, kMaxCount),
           .device = readString(info[3], "device"),
+          .precision = readChoice(info[5], "precision", kPrecisions),
           .lowMemory = readChoice(info[4], "memory", kMemories)};
 }
 
@@ -206,7 +207,7 @@ Napi::Value ModelObject::measure(const Napi::CallbackInfo& info) {
 
 Submission ModelObject::startMeasure(const Napi::CallbackInfo& info) {
   PlanQuestion question = readPlanQuestion(info);
-  CancelObject* cancel = info[5].IsNull() ? nullptr : &CancelObject::from(info[5], "cancel");
+  CancelObject* cancel = info[6].IsNull() ? nullptr : &CancelObject::from(info[6], "cancel");
   // From here on no code of the user's runs.
   const auto task = std::make_shared<MeasureTask>(model(), std::move(question));
   if (cancel != nullptr && cancel->isCancelled()) fail(Code::Aborted, "the call was aborted");

@@ -6,18 +6,13 @@
 #include <vector>
 
 #include "addon/channel.h"
+#include "addon/devices.h"
 #include "addon/js.h"
 #include "addon/wrap.h"
-#include "engine/backend/backend.h"
 #include "engine/core/memory.h"
 #include "engine/runtime/threads.h"
-#include "reference/reference.h"
 #if SLUICE_CPU
 #include "cpu/cpu.h"
-#endif
-
-#ifndef SLUICE_VERSION
-#define SLUICE_VERSION "0.0.0"
 #endif
 
 namespace sluice::addon {
@@ -28,44 +23,6 @@ constexpr const char* kCompiler = __VERSION__;
 #else
 constexpr const char* kCompiler = "gcc " __VERSION__;
 #endif
-
-void registerBackends() {
-  BackendRegistry& registry = BackendRegistry::instance();
-#if SLUICE_CPU
-  try {
-    registry.add(makeCpuBackend());
-  } catch (const Error& error) {
-    registry.addUnavailable("cpu", error.what());
-  }
-#else
-  registry.addUnavailable("cpu", "this build was made without the CPU backend");
-#endif
-  registry.addUnavailable("cuda", "this build has no CUDA backend");
-  registry.add(makeReferenceBackend());
-}
-
-Napi::Value devices(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  struct Device {
-    const std::string* name;
-    bool available;
-    const std::string* description;
-  };
-  std::vector<Device> devices;
-  const BackendRegistry& registry = BackendRegistry::instance();
-  for (const Backend* backend : registry.all())
-    devices.push_back({&backend->name(), true, &backend->description()});
-  const std::vector<BackendRegistry::Unavailable> unavailable = registry.unavailable();
-  for (const auto& missing : unavailable)
-    devices.push_back({&missing.name, false, &missing.reason});
-  return toArray(env, devices, [&](const Device& device) {
-    Napi::Object entry = Napi::Object::New(env);
-    entry.Set("name", *device.name);
-    entry.Set("available", device.available);
-    entry.Set("description", *device.description);
-    return entry;
-  });
-}
 
 Napi::Value threads(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -127,7 +84,7 @@ void setThreadCount(const Napi::CallbackInfo& info) {
 
 Napi::Value buildInfo(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("version", SLUICE_VERSION);
+  result.Set("version", kVersion);
   result.Set("compiler", kCompiler);
   result.Set("napi", NAPI_VERSION);
   return result;
@@ -153,7 +110,6 @@ void requireConfiguration() {
 
 void defineProcessFunctions(Napi::Object exports) {
   const Napi::Env env = exports.Env();
-  exports.Set("devices", function<devices>(env, "devices"));
   exports.Set("threads", function<threads>(env, "threads"));
   exports.Set("setThreads", function<setThreadCount>(env, "setThreads"));
   exports.Set("memory", function<memory>(env, "memory"));

@@ -1,9 +1,16 @@
-// What belongs to the process: backends, threads, build.
+// What belongs to the process: threads, memory, build.
 #pragma once
 
 #include <napi.h>
 
+#ifndef SLUICE_VERSION
+#define SLUICE_VERSION "0.0.0"
+#endif
+
 namespace sluice::addon {
+
+// Of the package that this was built from.
+inline constexpr const char* kVersion = SLUICE_VERSION;
 
 // Once per process, however many environments load the addon.
 void initializeProcess();

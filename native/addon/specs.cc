@@ -127,7 +127,7 @@ TrainingSpec readTrainingSpec(Napi::Value value) {
 RunArguments readRunOptions(Napi::Value value) {
   const Fields fields(value, "options",
                       {"device", "cancel", "weights", "training", "seed", "step", "microBatch",
-                       "learningRate", "requireFinite", "strict", "memory"});
+                       "learningRate", "requireFinite", "strict", "memory", "precision"});
   RunArguments arguments;
   RunOptions& options = arguments.options;
   options.device = fields.string("device");
@@ -141,6 +141,7 @@ RunArguments readRunOptions(Napi::Value value) {
   options.requireFinite = fields.boolean("requireFinite");
   options.strict = fields.boolean("strict");
   options.lowMemory = fields.choice("memory", kMemories);
+  options.precision = fields.choice("precision", kPrecisions);
   return arguments;
 }
 

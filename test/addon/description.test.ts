@@ -164,14 +164,20 @@ describe('a model', () => {
 
   it('explains and estimates', () => {
     const model = smallModel();
-    const plan = model.explain('predict', 4, 7, 'reference', 'fast');
+    const plan = model.explain('predict', 4, 7, 'reference', 'fast', 'float32');
     expect(plan.ops.map(({ layer }) => layer)).toContain('gru');
     expect(plan.parameterBytes).toBeGreaterThan(0);
     const { needed, available } = model.estimate('predict', 1000, 100);
     expect(needed).toBeGreaterThan(0);
     expect(available).toBeGreaterThan(needed);
-    expectCode(() => model.explain('predict', 4, 7, 'tpu', 'fast'), 'DEVICE_UNAVAILABLE');
-    expectCode(() => model.explain('vjp' as 'train', 4, 7, 'cpu', 'fast'), 'INVALID_ARGUMENT');
+    expectCode(
+      () => model.explain('predict', 4, 7, 'tpu', 'fast', 'float32'),
+      'DEVICE_UNAVAILABLE',
+    );
+    expectCode(
+      () => model.explain('vjp' as 'train', 4, 7, 'cpu', 'fast', 'float32'),
+      'INVALID_ARGUMENT',
+    );
   });
 
   it('gives copies of its weights and takes all or none', () => {

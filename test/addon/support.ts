@@ -104,6 +104,7 @@ export const OPTIONS: Binding.RunOptions = {
   requireFinite: false,
   strict: false,
   memory: 'fast',
+  precision: 'float32',
 };
 
 const OPTIMIZER: Binding.OptimizerSpec = {

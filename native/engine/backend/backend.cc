@@ -87,6 +87,11 @@ const char* precisionName(Precision precision) {
   return "unknown";
 }
 
+// 'cuda' is 'cuda:0'.
+static bool answersTo(const std::string& device, const std::string& name) {
+  return device == name || device == name + ":0";
+}
+
 BackendRegistry& BackendRegistry::instance() {
   // Never destroyed: runs may still be under way while the process exits.
   static BackendRegistry* registry = new BackendRegistry;
@@ -119,14 +124,14 @@ std::vector<BackendRegistry::Unavailable> BackendRegistry::unavailable() const {
 const Backend* BackendRegistry::find(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   for (const auto& backend : backends_)
-    if (backend->name() == name || backend->name() == name + ":0") return backend.get();
+    if (answersTo(backend->name(), name)) return backend.get();
   return nullptr;
 }
 
 bool BackendRegistry::knows(const std::string& name) const {
   if (find(name) != nullptr) return true;
   for (const Unavailable& missing : unavailable())
-    if (missing.name == name) return true;
+    if (answersTo(missing.name, name)) return true;
   return false;
 }
 
@@ -138,7 +143,8 @@ const Backend& BackendRegistry::require(const std::string& name) const {
   std::string why = "is unknown";
   // 'cuda:1' is not there for the reason why 'cuda' is not.
   for (const Unavailable& missing : unavailable())
-    if (missing.name == name.substr(0, name.find(':'))) why = "is not available: " + missing.reason;
+    if (answersTo(missing.name, name) || missing.name == name.substr(0, name.find(':')))
+      why = "is not available: " + missing.reason;
   fail(Code::DeviceUnavailable, cat("device '", name, "' ", why, "; there is ", known),
        {.option = "device", .expected = known, .received = name});
 }

@@ -45,7 +45,8 @@ class BackendRegistry {
  public:
   static BackendRegistry& instance();
   void add(std::unique_ptr<Backend> backend);
-  // Records why a backend is not there, for devices() and for DEVICE_UNAVAILABLE.
+  // Records why a backend is not there, for devices() and for DEVICE_UNAVAILABLE: 'cuda' or, where
+  // others of the kind are there, 'cuda:1'.
   void addUnavailable(std::string name, std::string reason);
   // 'cuda' is 'cuda:0'. Null if absent.
   const Backend* find(const std::string& name) const;

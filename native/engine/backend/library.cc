@@ -41,65 +41,79 @@ class LibraryBackend final : public Backend {
   KernelTable table_{};
 };
 
+// A library, or why the file is none.
 struct Opened {
   const BackendLibrary* library = nullptr;
-  int32_t devices = 0;
-  std::string reason;  // where there is nothing to use
+  std::string reason;
 };
 
 Opened open(const std::string& file, const std::string& version) {
   // Local: what is inside must not answer for another library's symbols.
   void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
-    const char* why = dlerror();
-    return {.reason = why ? why : "cannot be loaded"};
+    const char* error = dlerror();
+    const std::string why = error ? error : "cannot be loaded";
+    // The system names the file that it was asked for, as the place does.
+    return {.reason = why.starts_with(file + ": ") ? why.substr(file.size() + 2) : why};
   }
   const auto entry = reinterpret_cast<BackendEntry>(dlsym(handle, kBackendSymbol));
   if (entry == nullptr)
-    return {.reason = cat(file, " is not a backend: it has no function ", kBackendSymbol)};
+    return {.reason = cat("is no backend: it has no function ", kBackendSymbol)};
   const BackendLibrary* library = entry();
-  if (library == nullptr) return {.reason = cat(file, " gives no table of functions")};
+  if (library == nullptr) return {.reason = "gives no table of functions"};
   if (library->abi != kBackendAbi)
-    return {.reason = cat(file, " speaks version ", library->abi, " of the interface, this is ",
-                          kBackendAbi)};
+    return {.reason =
+                cat("speaks version ", library->abi, " of the interface, this is ", kBackendAbi)};
   if (library->version == nullptr || library->version != version)
-    return {.reason = cat(file, " is of sluice ", library->version ? library->version : "?",
-                          ", this is ", version)};
+    return {.reason = cat("is of sluice ", library->version ? library->version : "?", ", this is ",
+                          version)};
+  return {.library = library};
+}
+
+// Empty, or why there is no device at all.
+std::string addDevices(BackendRegistry& registry, const std::string& name,
+                       const BackendLibrary& library) {
   char reason[1024] = {};
-  const int32_t devices = library->probe(reason, sizeof reason);
-  if (devices > 0) return {library, devices, ""};
-  return {library, 0, reason[0] != '\0' ? reason : "there is no device"};
+  const int32_t devices = library.probe(reason, sizeof reason);
+  if (devices <= 0) return reason[0] != '\0' ? reason : "there is no device";
+  for (int32_t i = 0; i < devices; ++i) {
+    try {
+      registry.add(std::make_unique<LibraryBackend>(library, i));
+    } catch (const Error& error) {
+      registry.addUnavailable(cat(name, ":", i), error.what());
+    }
+  }
+  return "";
 }
 
 }  // namespace
 
-void addLibrary(BackendRegistry& registry, const std::string& name,
-                const std::vector<LibraryPlace>& places, const std::string& version) {
+std::vector<LibraryAttempt> addLibrary(BackendRegistry& registry, const std::string& name,
+                                       const std::vector<LibraryPlace>& places,
+                                       const std::string& version) {
   static std::mutex opening;
   const std::lock_guard lock(opening);
-  if (registry.knows(name)) return;
+  if (registry.knows(name)) return {};
+  std::vector<LibraryAttempt> attempts;
   std::string reasons;
+  bool found = false;
   for (const LibraryPlace& place : places) {
-    std::string reason = place.reason;
-    if (!place.file.empty()) {
+    LibraryAttempt& attempt = attempts.emplace_back();
+    attempt.reason = place.reason;
+    if (!place.file.empty() && found) attempt.status = LibraryAttempt::NotTried;
+    if (!place.file.empty() && !found) {
       const Opened opened = open(place.file, version);
-      try {
-        for (int32_t i = 0; i < opened.devices; ++i)
-          registry.add(std::make_unique<LibraryBackend>(*opened.library, i));
-        if (opened.devices > 0) return;
-        reason = opened.reason;
-      } catch (const Error& error) {
-        reason = error.what();
-      }
-      // The machine has no such device: another library would not find one either.
-      if (opened.library != nullptr) {
-        registry.addUnavailable(name, reason);
-        return;
-      }
+      found = opened.library != nullptr;
+      attempt.status = found ? LibraryAttempt::Taken : LibraryAttempt::Failed;
+      // Where a machine has no such device, another library would not find one either.
+      attempt.reason = found ? addDevices(registry, name, *opened.library) : opened.reason;
+      if (found && !attempt.reason.empty()) registry.addUnavailable(name, attempt.reason);
     }
-    reasons += cat(reasons.empty() ? "" : "; ", place.name, ": ", reason);
+    reasons += cat(reasons.empty() ? "" : "; ", place.name, ": ", attempt.reason);
   }
-  registry.addUnavailable(name, reasons.empty() ? "no place to look for its library" : reasons);
+  if (!found)
+    registry.addUnavailable(name, reasons.empty() ? "no place to look for its library" : reasons);
+  return attempts;
 }
 
 }  // namespace sluice

@@ -15,10 +15,20 @@ struct LibraryPlace {
   std::string reason;  // why not
 };
 
-// Adds the devices of the first library among `places` that can be used, or the reason why there is
-// none under `name`. What was added once stays: the second call for a name does nothing. `version`
-// is that of this package; the library must have the same.
-void addLibrary(BackendRegistry& registry, const std::string& name,
-                const std::vector<LibraryPlace>& places, const std::string& version);
+// What became of a place.
+struct LibraryAttempt {
+  // NotTried: it comes after the library that is the right one.
+  enum Status { Taken, Failed, Absent, NotTried };
+  Status status = Absent;
+  std::string reason;  // why it failed or is absent
+};
+
+// Adds the devices of the first library among `places` that is one of this package's `version`, or
+// under `name` the reason why there is none; a device that does not work is recorded with its own.
+// What was added once stays: the second call for a name does nothing and returns nothing. Any
+// thread; one at a time looks.
+std::vector<LibraryAttempt> addLibrary(BackendRegistry& registry, const std::string& name,
+                                       const std::vector<LibraryPlace>& places,
+                                       const std::string& version);
 
 }  // namespace sluice
