@@ -47,10 +47,14 @@ function(sluice_add_cuda_backend target)
   target_compile_options(${target} PRIVATE
     $<$<COMPILE_LANGUAGE:CUDA>:-Xfatbin=-compress-all --threads 2>)
   target_compile_definitions(${target} PRIVATE SLUICE_VERSION="${SLUICE_VERSION}")
-  set_target_properties(${target} PROPERTIES
-    OUTPUT_NAME sluice_cuda
-    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/cuda)
-  # It is never unloaded; what is linked in answers for nobody else.
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME sluice_cuda)
+  if(NOT CMAKE_LIBRARY_OUTPUT_DIRECTORY)
+    set_target_properties(${target} PROPERTIES
+      LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/cuda)
+  endif()
+  # It is never unloaded; what is linked in answers for nobody else. Not libgcc: GCC 12's static one
+  # needs a newer glibc than the rest.
   target_link_options(${target} PRIVATE
-    -Wl,-z,nodelete -Wl,--exclude-libs,ALL -Wl,--gc-sections -static-libstdc++ -static-libgcc)
+    -Wl,-z,nodelete -Wl,--exclude-libs,ALL -Wl,--gc-sections -static-libstdc++
+    $<$<CONFIG:Release>:-s>)
 endfunction()

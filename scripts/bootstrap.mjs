@@ -24,6 +24,7 @@ const GOALS = {
   sanitize: [steps.sanitizedTests],
   threads: [steps.threadTests],
   asan: [steps.npmPackages, steps.addon, steps.dist, steps.sanitizedAddon],
+  cuda: [steps.cuda],
   lint: [steps.formatter, steps.npmPackages, steps.addon],
   typecheck: [steps.npmPackages],
 };
@@ -40,6 +41,7 @@ Installs what is missing and builds what is out of date.
                   sanitize       the native tests with AddressSanitizer and UBSan
                   threads        the native tests with ThreadSanitizer
                   asan           run, the addon with AddressSanitizer and UBSan
+                  cuda           the CUDA backend (needs nvcc, no GPU)
                   lint           what npm run lint needs
                   typecheck      the npm packages alone
   --quiet         print nothing when everything is up to date

@@ -32,7 +32,7 @@ async function compile() {
   const configure = [
     ...['cmake', '-S', '.', '-B', TREE, '-DCMAKE_BUILD_TYPE=Release'],
     // cmake takes no relative path for outputs.
-    `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${OUTPUT}`,
+    ...[`-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${OUTPUT}`, '-DSLUICE_CUDA=OFF'],
   ];
   try {
     // Without these three there is nothing to try; a library may be where only CMake finds it.
@@ -57,7 +57,7 @@ async function compile() {
  * Asks the library which addon it takes, in a process of its own: one that was compiled for another
  * processor may take its process down.
  * @param {Record<string, string>} [env] on top of this process'
- * @returns {{ search?: import('../lib/native.js').AddonSearch, devices?: string[], problem?: string }}
+ * @returns {{ search?: import('../lib/native.js').Search, devices?: string[], problem?: string }}
  */
 function ask(env = {}) {
   const source = `

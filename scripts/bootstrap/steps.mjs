@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { nodeModulesAreCurrent, stamp } from './fresh.mjs';
 import { npm } from './npm.mjs';
 import { ROOT, runLogged, StepFailed, task } from './report.mjs';
-import { buildEnvironment, COMPILE, isInstalled, jobs, threadSanitizer } from './system.mjs';
+import {
+  buildEnvironment,
+  COMPILE,
+  findNvcc,
+  isInstalled,
+  jobs,
+  threadSanitizer,
+} from './system.mjs';
 
 /**
  * @typedef {object} Step
@@ -35,6 +42,8 @@ export const formatter = {
 };
 
 const cmakeJs = [process.execPath, 'node_modules/cmake-js/bin/cmake-js'];
+/** The CUDA backend is a library with a build of its own: nobody compiles it along with the addon. */
+const configureAddon = [...cmakeJs, 'configure', '--CDSLUICE_CUDA=OFF'];
 
 /**
  * Configures and builds a CMake tree. A tree that cannot be configured (another compiler or
@@ -96,7 +105,7 @@ export const addon = nativeStep({
   sources: { paths: [...NATIVE_SOURCES, 'package.json', 'package-lock.json'], pattern: CXX },
   output: 'build/Release/sluice.node',
   folder: 'build',
-  configure: [...cmakeJs, 'configure'],
+  configure: configureAddon,
   build: [...cmakeJs, 'build', '--target', 'sluice', '--parallel'],
   // The library prefers a prebuilt addon: one made of older sources would hide this one.
   outdated: `prebuilds/${process.platform}-${process.arch}`,
@@ -111,7 +120,7 @@ export const nativeTests = nativeStep({
   sources: { paths: [...NATIVE_SOURCES, 'test/native'], pattern: CXX },
   output: 'build/tests/sluice_tests',
   folder: 'build',
-  configure: [...cmakeJs, 'configure', '--CDSLUICE_TESTS=ON'],
+  configure: [...configureAddon, '--CDSLUICE_TESTS=ON'],
   build: [...cmakeJs, 'build', '--target', 'sluice_tests', '--parallel'],
 });
 
@@ -123,7 +132,7 @@ export const nativeBench = nativeStep({
   sources: { paths: [...NATIVE_SOURCES, 'bench/native'], pattern: CXX },
   output: 'build/bench/sluice_bench',
   folder: 'build',
-  configure: [...cmakeJs, 'configure', '--CDSLUICE_BENCH=ON'],
+  configure: [...configureAddon, '--CDSLUICE_BENCH=ON'],
   build: [...cmakeJs, 'build', '--target', 'sluice_bench', '--parallel'],
 });
 
@@ -132,7 +141,8 @@ function sanitizedTree(folder, sanitizers, ...options) {
   return [
     ...['cmake', '-S', '.', '-B', folder, '-DCMAKE_BUILD_TYPE=Debug'],
     // Some optimization: unoptimized SIMD wrappers are a hundred times slower.
-    ...['-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1', `-DSLUICE_SANITIZE=${sanitizers}`, ...options],
+    ...['-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1', `-DSLUICE_SANITIZE=${sanitizers}`],
+    ...['-DSLUICE_CUDA=OFF', ...options],
   ];
 }
 const MEMORY = 'address,undefined';
@@ -183,6 +193,25 @@ export const sanitizedAddon = nativeStep({
   folder: 'build/asan',
   configure: sanitizedTree('build/asan', MEMORY, '-DSLUICE_ADDON=ON'),
   build: ['cmake', '--build', 'build/asan', '--target', 'sluice', '--parallel'],
+});
+
+// scripts/check-cuda.mjs looks at it, scripts/cuda-package.mjs packs it.
+/** @type {Step} */
+export const cuda = nativeStep({
+  title: 'compiling the CUDA backend',
+  log: 'cuda',
+  needs: ['compiler', 'cmake', 'generator', 'nvcc'],
+  sources: { paths: [...NATIVE_SOURCES, 'package.json'], pattern: CXX },
+  output: 'build/cuda/libsluice_cuda.so',
+  folder: 'build/cuda-tree',
+  configure: () => [
+    ...['cmake', '-S', '.', '-B', 'build/cuda-tree', '-DCMAKE_BUILD_TYPE=Release'],
+    ...['-DSLUICE_ADDON=OFF', '-DSLUICE_CPU=OFF', '-DSLUICE_CUDA=ON', '-DSLUICE_TESTS=OFF'],
+    // cmake takes no relative path for outputs.
+    `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(ROOT, 'build', 'cuda')}`,
+    `-DCMAKE_CUDA_COMPILER=${findNvcc()}`,
+  ],
+  build: ['cmake', '--build', 'build/cuda-tree', '--target', 'sluice_cuda', '--parallel'],
 });
 
 const distMark = stamp(

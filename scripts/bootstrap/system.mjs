@@ -11,6 +11,8 @@ const PREFIXES = ['/usr', '/usr/local', '/opt/homebrew', '/opt/homebrew/opt/open
 const OLDEST_GXX = 12;
 const OLDEST_CLANG = 15;
 const NEWEST_TSAN = 21;
+/** Compiles for the newest GPUs that the CUDA backend has machine code for. */
+const OLDEST_CUDA = 12.8;
 const TSAN_RUNTIME = `libclang_rt.tsan-${{ x64: 'x86_64', arm64: 'aarch64' }[process.arch]}.a`;
 
 function hasCommand(name) {
@@ -69,6 +71,13 @@ export function threadSanitizer() {
   return undefined;
 }
 
+/** The CUDA compiler: the one in CUDACXX, in PATH, or where NVIDIA's packages put it. */
+export function findNvcc() {
+  const release = (name) => firstNumber(/release .*/.exec(ask(name, '--version'))?.[0] ?? '');
+  const candidates = [process.env.CUDACXX, 'nvcc', '/usr/local/cuda/bin/nvcc'];
+  return candidates.find((name) => name && release(name) >= OLDEST_CUDA);
+}
+
 /** Environment for CMake: names compiler and generator where CMake by itself would take others. */
 export function buildEnvironment() {
   /** @type {Record<string, string>} */
@@ -122,7 +131,10 @@ function hasOpenBlas() {
   );
 }
 
-/** @type {Record<string, { what: string, apt: string, isThere: () => boolean }>} */
+/**
+ * `apt`: packages of Debian and Ubuntu; `from`: where it is to be had instead.
+ * @type {Record<string, { what: string, apt?: string, from?: string, isThere: () => boolean }>}
+ */
 const REQUIREMENTS = {
   compiler: {
     what: `a C++20 compiler (g++ ${OLDEST_GXX} or clang ${OLDEST_CLANG}, or newer)`,
@@ -161,6 +173,11 @@ const REQUIREMENTS = {
     what: `clang ${OLDEST_CLANG} or newer with ThreadSanitizer, libomp with Archer, llvm-symbolizer`,
     apt: 'clang-16 libclang-rt-16-dev libomp-16-dev llvm-16',
     isThere: () => threadSanitizer() !== undefined,
+  },
+  nvcc: {
+    what: `the CUDA toolkit ${OLDEST_CUDA} or newer, nvcc in PATH (or named by CUDACXX)`,
+    from: 'https://developer.nvidia.com/cuda-downloads',
+    isThere: () => findNvcc() !== undefined,
   },
   clangFormat: {
     what: 'clang-format 14 or newer',
@@ -234,12 +251,16 @@ async function installWithApt(missing, prefix) {
  */
 export function describeMissing(names) {
   const missing = names.map((name) => REQUIREMENTS[name]);
-  const lines = ['these are missing:', ...missing.map(({ what }) => `  - ${what}`)];
-  if (hasCommand('apt-get')) {
-    const packages = missing.map(({ apt }) => (apt === 'g++' ? compilerPackage() : apt)).join(' ');
+  const lines = ['these are missing:'];
+  for (const { what, from } of missing) lines.push(`  - ${what}${from ? `: ${from}` : ''}`);
+  const packaged = missing.flatMap(({ apt }) => apt ?? []);
+  if (packaged.length > 0 && hasCommand('apt-get')) {
+    const packages = packaged.map((apt) => (apt === 'g++' ? compilerPackage() : apt)).join(' ');
     const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
     lines.push('Install them and run this again:');
     lines.push(`  ${sudo}apt-get update && ${sudo}apt-get install -y ${packages}`);
+  } else if (packaged.length === 0) {
+    lines.push('Install them and run this again.');
   } else {
     lines.push('Install them with your package manager and run this again.');
   }
@@ -254,7 +275,8 @@ export async function ensureSystem(names) {
   const lookUp = () => [...names].filter((name) => !isInstalled(name));
   let missing = lookUp();
   if (missing.length === 0) return;
-  const prefix = hasCommand('apt-get') ? rootPrefix() : undefined;
+  const isPackaged = missing.every((name) => REQUIREMENTS[name].apt !== undefined);
+  const prefix = isPackaged && hasCommand('apt-get') ? rootPrefix() : undefined;
   if (prefix) {
     await installWithApt(
       missing.map((name) => REQUIREMENTS[name]),

@@ -9,8 +9,13 @@ import { EVERYWHERE } from './libraries.mjs';
 const NEWEST_GLIBC = '2.34';
 /** libhwy of Debian 12 is the one to need it; GCC 5 has it. */
 const NEWEST_GLIBCXX = '3.4.21';
-const EXPORTED = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
-const MOST_MEGABYTES = { addon: 9, all: 10 };
+/** What a library that is loaded by path has to be beyond one that lies beside it. */
+const ADDON = {
+  exported: ['napi_register_module_v1', 'node_api_module_get_api_version_v1'],
+  runPath: '$ORIGIN',
+};
+const CUDA = { exported: ['sluice_backend'], runPath: undefined };
+const MOST_MEGABYTES = { addon: 9, all: 10, cuda: 30 };
 const NOTICES = 'THIRD_PARTY_NOTICES';
 /** Words of the licences that have to be there. */
 const LICENSED = [
@@ -18,8 +23,12 @@ const LICENSED = [
   ...['GCC RUNTIME LIBRARY EXCEPTION', 'GNU GENERAL PUBLIC LICENSE', 'Apache License'],
 ];
 
-/** @returns {string[]} what is wrong with one ELF file */
-function problemsOf(file, { isAddon, beside }) {
+/**
+ * @param {string} file
+ * @param {{ loaded?: typeof ADDON | typeof CUDA, beside: string[] }} about `loaded`: by path
+ * @returns {string[]} what is wrong with one ELF file
+ */
+function problemsOf(file, { loaded, beside }) {
   const elf = readElf(file);
   const problems = [];
   const limits = { GLIBC: NEWEST_GLIBC, GLIBCXX: NEWEST_GLIBCXX };
@@ -36,16 +45,18 @@ function problemsOf(file, { isAddon, beside }) {
   }
   if (!elf.isStripped) problems.push('is not stripped');
   if (elf.hasExecutableStack) problems.push('asks for an executable stack; new glibcs refuse it');
-  if (!isAddon) return problems;
+  if (!loaded) return problems;
   if (elf.needed.some((name) => name.startsWith('libstdc++'))) {
     problems.push('needs libstdc++.so: it has to be linked in');
   }
-  if (elf.runPath !== '$ORIGIN') problems.push(`has the run path ${elf.runPath}, not $ORIGIN`);
+  if (elf.runPath !== loaded.runPath) {
+    problems.push(`has the run path ${elf.runPath}, not ${loaded.runPath}`);
+  }
   if (!elf.isNeverUnloaded) problems.push('can be unloaded: -z nodelete is missing');
-  for (const name of EXPORTED) {
+  for (const name of loaded.exported) {
     if (!elf.exported.includes(name)) problems.push(`does not export ${name}`);
   }
-  const foreign = elf.exported.filter((name) => !EXPORTED.includes(name));
+  const foreign = elf.exported.filter((name) => !loaded.exported.includes(name));
   if (foreign.length > 0) {
     problems.push(`exports ${foreign.length} other symbols: ${foreign.slice(0, 3).join(', ')}`);
   }
@@ -73,7 +84,10 @@ export function checkBinaries(folder) {
     errors.push(`${folder}: expected one .node file, found ${addons.length}`);
   for (const name of names) {
     const problems = binaries.includes(name)
-      ? problemsOf(join(folder, name), { isAddon: addons.includes(name), beside: names })
+      ? problemsOf(join(folder, name), {
+          ...(addons.includes(name) ? { loaded: ADDON } : {}),
+          beside: names,
+        })
       : [];
     if (problems.length === 0 && !binaries.includes(name) && name !== NOTICES) {
       problems.push('does not belong here');
@@ -92,6 +106,19 @@ export function checkBinaries(folder) {
   }
   const floors = binaries.map((name) => readElf(join(folder, name)).newest('GLIBC') ?? '0');
   return { errors, floor: floors.sort(compareVersions).at(-1) ?? 'unknown', sizes };
+}
+
+/**
+ * The same of the CUDA library, which is in a package of its own.
+ * @returns {{ errors: string[], floor: string, bytes: number }}
+ */
+export function checkCudaLibrary(file) {
+  const errors = problemsOf(file, { loaded: CUDA, beside: [] });
+  const bytes = statSync(file).size;
+  if (bytes > MOST_MEGABYTES.cuda * 1e6) {
+    errors.push(`has ${mb(bytes)}; the limit is ${MOST_MEGABYTES.cuda} MB`);
+  }
+  return { errors, floor: readElf(file).newest('GLIBC') ?? 'unknown', bytes };
 }
 
 export function mb(bytes) {

@@ -15,7 +15,8 @@ const NEEDED = [
 const ALLOWED = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.d\.ts|CMakeLists\.txt)$/,
   /^dist\/.*\.(js|mjs|d\.ts|d\.mts)$/,
-  /^native\/.*\.(cc|h|map)$/,
+  // Not native/cuda: who compiles that has the checkout and a CUDA toolkit of some gigabytes.
+  /^native\/(?!cuda\/).*\.(cc|h|map)$/,
   /^cmake\/\w+\.cmake$/,
   /^scripts\/.*\.mjs$/,
   /^prebuilds\/\w+-\w+\/([\w.]+\.node|lib\w+\.so\.\d+|THIRD_PARTY_NOTICES)$/,

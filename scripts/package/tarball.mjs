@@ -21,15 +21,16 @@ export function npmCommand() {
 /**
  * Packs the checkout as it stands: whoever calls has built `dist` (npm's prepack would).
  * @param {string} folder is emptied first
+ * @param {string} [source] the folder of another package
  * @returns {Tarball}
  */
-export function pack(folder) {
+export function pack(folder, source = ROOT) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const [program, ...args] = npmCommand();
   const options = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
   const answer = execFileSync(program, [...args, ...options], {
-    cwd: ROOT,
+    cwd: source,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   });
