@@ -209,7 +209,8 @@ export const cuda = nativeStep({
     ...['-DSLUICE_ADDON=OFF', '-DSLUICE_CPU=OFF', '-DSLUICE_CUDA=ON', '-DSLUICE_TESTS=OFF'],
     // cmake takes no relative path for outputs.
     `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(ROOT, 'build', 'cuda')}`,
-    `-DCMAKE_CUDA_COMPILER=${findNvcc()}`,
+    // With --skip-system CMake may find one by itself.
+    ...[findNvcc()].filter(Boolean).map((nvcc) => `-DCMAKE_CUDA_COMPILER=${nvcc}`),
   ],
   build: ['cmake', '--build', 'build/cuda-tree', '--target', 'sluice_cuda', '--parallel'],
 });

@@ -71,11 +71,12 @@ export function threadSanitizer() {
   return undefined;
 }
 
-/** The CUDA compiler: the one in CUDACXX, in PATH, or where NVIDIA's packages put it. */
+/** The CUDA compiler: the one in CUDACXX, else in PATH, else where NVIDIA's packages put it. */
 export function findNvcc() {
   const release = (name) => firstNumber(/release .*/.exec(ask(name, '--version'))?.[0] ?? '');
-  const candidates = [process.env.CUDACXX, 'nvcc', '/usr/local/cuda/bin/nvcc'];
-  return candidates.find((name) => name && release(name) >= OLDEST_CUDA);
+  const named = process.env.CUDACXX;
+  const candidates = named ? [named] : ['nvcc', '/usr/local/cuda/bin/nvcc'];
+  return candidates.find((name) => release(name) >= OLDEST_CUDA);
 }
 
 /** Environment for CMake: names compiler and generator where CMake by itself would take others. */

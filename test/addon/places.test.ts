@@ -1,7 +1,7 @@
 // Where the addon is looked for, in which order, and which of several prebuilt files is the one.
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { addonPlaces, libcFamily } from '../../lib/addon/places.js';
+import { addonPlaces, type Candidate, cudaPlaces, libcFamily } from '../../lib/addon/places.js';
 import { makeTree } from '../scripts/support.js';
 
 const PLATFORM = `${process.platform}-${process.arch}`;
@@ -15,12 +15,16 @@ const READER = {
   'node_modules/node-gyp-build/index.js': `module.exports = require(${JSON.stringify(require.resolve('node-gyp-build'))})`,
 };
 
-function places(files: Record<string, string>, env = {}) {
-  const root = makeTree({ ...MANIFEST, ...READER, ...files });
-  return addonPlaces(root, env).map((found) => ({
-    place: found.place,
-    found: found.file === null ? String(found.reason) : relative(root, found.file),
+function found(root: string, candidates: Candidate[]) {
+  return candidates.map(({ place, file, reason }) => ({
+    place,
+    found: file === null ? String(reason) : relative(root, file),
   }));
+}
+
+function places(files: Record<string, string>) {
+  const root = makeTree({ ...MANIFEST, ...READER, ...files });
+  return found(root, addonPlaces(root, {}));
 }
 
 describe('places of the addon', () => {
@@ -98,5 +102,51 @@ describe('prebuilt files', () => {
     expect(prebuilt(`node.napi.${OTHER_LIBC}.node`)).toEqual([
       `node.napi.${OTHER_LIBC}.node: not for node ABI ${process.versions.modules}, ${LIBC}`,
     ]);
+  });
+});
+
+describe('places of the CUDA library', () => {
+  const LIBRARY = 'libsluice_cuda.so';
+  const folder = `node_modules/sluice-cuda-${PLATFORM}`;
+  const cuda = (files: Record<string, string>) => {
+    const root = makeTree({ ...MANIFEST, ...files });
+    return found(root, cudaPlaces(root, {}));
+  };
+
+  it('are three, in this order', () => {
+    const files = {
+      [`${folder}/package.json`]: '{}',
+      [`${folder}/${LIBRARY}`]: '',
+      [`build/cuda/${LIBRARY}`]: '',
+    };
+    expect(cuda(files)).toEqual([
+      { place: 'explicit', found: 'not set' },
+      { place: 'package', found: `${folder}/${LIBRARY}` },
+      { place: 'local', found: `build/cuda/${LIBRARY}` },
+    ]);
+  });
+
+  it('say what they lack', () => {
+    expect(cuda({}).map((place) => place.found)).toEqual([
+      'not set',
+      'not installed',
+      'there is no such file',
+    ]);
+    expect(cuda({ [`${folder}/package.json`]: '{}' })[1]?.found).toBe(
+      `is installed, but has no ${LIBRARY}`,
+    );
+  });
+
+  it('are one alone where a file is named', () => {
+    const root = makeTree({ ...MANIFEST, 'mine/a.so': '', [`build/cuda/${LIBRARY}`]: '' });
+    const named = (path: string) => cudaPlaces(root, { SLUICE_CUDA_PATH: path });
+    const file = join(root, 'mine/a.so');
+    expect(named(file)).toEqual([
+      { place: 'explicit', name: `SLUICE_CUDA_PATH=${file}`, file, reason: null },
+    ]);
+    expect(named(relative(process.cwd(), file))).toMatchObject([{ file, reason: null }]);
+    expect(named(`${root}/none.so`)).toMatchObject([{ reason: 'there is no such file' }]);
+    expect(named(join(root, 'mine'))).toMatchObject([{ reason: 'is not a .so file' }]);
+    expect(named('')).toHaveLength(3);
   });
 });

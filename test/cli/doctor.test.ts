@@ -9,12 +9,18 @@ import { LOCAL, makePackage, PLATFORM, PREBUILT } from '../support/package.js';
 import { IS_BUILT, MANIFEST, sluice, sluiceJson } from './support.js';
 
 const text = expect.stringMatching(/./);
+/** Whatever this machine has: no CUDA library. */
+const NO_CUDA = {
+  place: 'explicit',
+  name: 'SLUICE_CUDA_PATH=/nowhere/none.so',
+  status: 'absent',
+  reason: 'there is no such file',
+};
+const ENV = { SLUICE_ADDON_PATH: ADDON_PATH, SLUICE_CUDA_PATH: '/nowhere/none.so' };
 
 describe.skipIf(!IS_BUILT)('sluice doctor', () => {
   it('prints what was found as JSON', () => {
-    const { status, stderr, json } = sluiceJson(['doctor'], {
-      env: { SLUICE_ADDON_PATH: ADDON_PATH },
-    });
+    const { status, stderr, json } = sluiceJson(['doctor'], { env: ENV });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(json).toEqual({
       sluice: { version: MANIFEST.version, root: ROOT },
@@ -44,10 +50,14 @@ describe.skipIf(!IS_BUILT)('sluice doctor', () => {
         ],
         build: addon.buildInfo(),
       },
+      cuda: { loaded: null, places: [NO_CUDA] },
       cpu: addon.cpu(),
       threads: { ...threads(), reason: text },
       memory: { ...addon.memory(), available: expect.any(Number) },
-      devices: devices(),
+      devices: [
+        ...devices().filter(({ available }) => available),
+        { name: 'cuda', available: false, description: `${NO_CUDA.name}: ${NO_CUDA.reason}` },
+      ],
       ready: true,
       advice: [],
     });
@@ -55,14 +65,16 @@ describe.skipIf(!IS_BUILT)('sluice doctor', () => {
   });
 
   it('prints the same for people', () => {
-    const { status, stdout } = sluice(['doctor'], { env: { SLUICE_ADDON_PATH: ADDON_PATH } });
+    const { status, stdout } = sluice(['doctor'], { env: ENV });
     expect(status).toBe(0);
     const { limit } = addon.memory();
     for (const line of [
       `sluice ${MANIFEST.version}, in ${ROOT}`,
-      `  loaded  ${ADDON_PATH} (named by SLUICE_ADDON_PATH)`,
+      `  loaded  ${ADDON_PATH} (named by the environment)`,
       `  built   sluice ${MANIFEST.version}, ${addon.buildInfo().compiler}, Node-API 8`,
-      '  cuda: not available: this build has no CUDA backend',
+      '  library    none',
+      `  not taken  ${NO_CUDA.name}: ${NO_CUDA.reason}`,
+      `  cuda: not available: ${NO_CUDA.name}: ${NO_CUDA.reason}`,
     ]) {
       expect(stdout.split('\n')).toContain(line);
     }

@@ -36,7 +36,8 @@ const AT_LEAST_ZERO = [-1, Number.NaN, Number.POSITIVE_INFINITY, '0.1', null];
 const FRACTION = [-0.1, 1, 1.5, Number.NaN, '0.5', null];
 
 const SETTINGS = {
-  device: [5, '', null],
+  device: [5, '', null, 'gpu', 'CUDA', 'cuda:', ['cpu']],
+  precision: ['float64', 'TF32', 16, null],
   strict: BOOLEAN,
   memory: ['slow', 1, null],
 };

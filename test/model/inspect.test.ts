@@ -221,7 +221,8 @@ describe('explain', () => {
     }
     await refusal(explain({ mode: 'fit' }), 'INVALID_ARGUMENT', { option: 'mode' });
     await refusal(explain({ strict: 1 }), 'INVALID_ARGUMENT', { option: 'strict' });
-    await refusal(explain({ device: 'tpu' }), 'DEVICE_UNAVAILABLE', { option: 'device' });
+    await refusal(explain({ device: 'tpu' }), 'INVALID_ARGUMENT', { option: 'device' });
+    await refusal(explain({ precision: 'int8' }), 'INVALID_ARGUMENT', { option: 'precision' });
     await refusal(explain({ batches: 1 }), 'INVALID_ARGUMENT', { option: 'batches' });
     built.explain({ batch: 2 ** 20, steps: 2 ** 10 });
     const most = { batch: 2 ** 31 - 1, steps: 2 ** 31 - 1 };
@@ -291,7 +292,7 @@ describe('measure', () => {
       await refusal(measure({ steps: extent }), 'INVALID_ARGUMENT', { option: 'steps' });
     }
     await refusal(measure({ signal: 1 }), 'INVALID_ARGUMENT', { option: 'signal' });
-    await refusal(measure({ device: 'tpu' }), 'DEVICE_UNAVAILABLE', { option: 'device' });
+    await refusal(measure({ device: 'tpu' }), 'INVALID_ARGUMENT', { option: 'device' });
     await refusal(measure({ batch: 2 ** 31 - 1, steps: 2 ** 31 - 1 }), 'OUT_OF_MEMORY');
     await refusal(measure({ batch: 2 ** 26, steps: 2 ** 10 }), 'OUT_OF_MEMORY');
     const call = built.measure({ batch: 64, steps: 100 });
@@ -311,12 +312,15 @@ describe('devices', () => {
     }
   });
 
-  it('that are none are refused by every call, naming those there are', async () => {
+  it('that are none are refused by every call, naming those that can be', async () => {
     const built = victim();
-    for (const device of ['cuda', 'CPU', 'toString', '__proto__']) {
+    for (const device of ['CPU', 'gpu', 'cuda:', 'cuda:-1', 'cuda:01', 'cuda:1000', '__proto__']) {
       const call = () => built.predict(sequences(1), { device });
-      const text = await refusalText(call, 'DEVICE_UNAVAILABLE', { option: 'device' });
-      expect(text).toMatch(/'cpu'.*'reference'/);
+      const text = await refusalText(call, 'INVALID_ARGUMENT', { option: 'device' });
+      expect(text).toBe(
+        "predict: expected 'cpu', 'cuda', 'cuda:N' with N from 0 on, 'auto' or 'reference' for device, " +
+          `received '${device}' of type string`,
+      );
     }
   });
 });

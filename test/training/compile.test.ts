@@ -169,14 +169,22 @@ describe('compile once more', () => {
 
 describe('settings', () => {
   it('of compile hold for all calls, those of a call for that one', async () => {
-    const m = echo(1);
-    m.compile({ loss: 'mse', device: 'nowhere' });
-    const data = [x, tensor([[3]])] as const;
-    await expectFailure(m.evaluate(...data), 'DEVICE_UNAVAILABLE', /nowhere/);
-    await expectFailure(m.predict(x), 'DEVICE_UNAVAILABLE', /nowhere/);
-    await expectFailure(m.fit(...data), 'DEVICE_UNAVAILABLE', /nowhere/);
-    expect(await m.evaluate(...data, { device: 'reference' })).toEqual({ loss: 4 });
-    await m.fit(...data, { device: 'cpu' });
+    const m = sequential([layers.dense({ units: 1 })], { inputShape: [3], seed: 1 });
+    m.setWeights({ 'dense/kernel': tensor([[1], [1], [1]]) });
+    m.compile({ loss: 'mse', device: 'reference', optimizer: optimizers.sgd({ learningRate: 0 }) });
+    // 2^24 + 1 is no float32: the one comes through in double alone.
+    const sum = tensor([[2 ** 24, 1, -(2 ** 24)]]);
+    const data = [sum, tensor([[0]])] as const;
+    const cpu = { device: 'cpu' };
+    const lossOf = async (options?: object) => (await m.fit(...data, options)).history.loss;
+    expect((await m.predict(sum)).data[0]).toBe(1);
+    expect((await m.predict(sum, cpu)).data[0]).toBe(0);
+    expect(await m.evaluate(...data)).toEqual({ loss: 1 });
+    expect(await m.evaluate(...data, cpu)).toEqual({ loss: 0 });
+    expect(await lossOf({ epochs: 1 })).toEqual([1]);
+    expect(await lossOf({ epochs: 1, ...cpu })).toEqual([0]);
+    expect([m.explain().device, m.explain(cpu).device]).toEqual(['reference', 'cpu']);
+    expect(m.explain().deviceReason).toBe(null);
   });
 
   it('strict accepts the reference device only where it was asked for', async () => {
