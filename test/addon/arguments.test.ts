@@ -273,4 +273,40 @@ describe('process-wide functions', () => {
       expectCode(() => addon.setThreads(count as number), 'INVALID_ARGUMENT');
     }
   });
+
+  it('look for a library once, among places that are described in full', () => {
+    const place = { name: 'here', file: null, reason: 'not there' };
+    const file = { name: 'a file', file: '/nowhere/none.so', reason: null };
+    for (const places of [
+      {},
+      [1],
+      [{}],
+      [{ ...place, more: 1 }],
+      [{ ...place, file: 5 }],
+      [null],
+    ]) {
+      expectCode(() => addon.addLibrary('tpu', places as never), 'INVALID_ARGUMENT');
+    }
+    expectCode(() => addon.addLibrary(1 as never, []), 'INVALID_ARGUMENT');
+    expect(addon.addLibrary('tpu', [place, file])).toEqual([
+      { status: 'absent', reason: 'not there' },
+      { status: 'failed', reason: expect.stringContaining('No such file') },
+    ]);
+    expect(addon.addLibrary('tpu', [])).toEqual([]);
+    const reason = expect.stringMatching(/^here: not there; a file: .*No such file/);
+    expect(addon.devices()).toContainEqual({ name: 'tpu', available: false, description: reason });
+    expectCode(() => addon.requireDevice('tpu:3'), 'DEVICE_UNAVAILABLE');
+    expect(addon.requireDevice('reference')).toBe(undefined);
+    const choice = { device: 'cpu', reason: expect.stringMatching(/^tpu is not available: here/) };
+    expect(addon.chooseDevice('tpu')).toEqual({ ...choice, isFirst: true });
+    expect(addon.chooseDevice('tpu')).toEqual({ ...choice, isFirst: false });
+  });
+
+  it('refuse other precisions than there are', async () => {
+    const { model, batch } = trainable();
+    const run = model.run('predict', batch, { ...OPTIONS, precision: 'float64' as 'float32' });
+    await expectRejection(run, 'INVALID_ARGUMENT');
+    const explain = () => model.explain('predict', 1, 1, 'cpu', 'fast', 'half' as 'float32');
+    expectCode(explain, 'INVALID_ARGUMENT');
+  });
 });

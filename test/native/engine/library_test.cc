@@ -156,7 +156,8 @@ TEST(Library, IsLookedForOnce) {
   EXPECT_EQ(none.all().size(), 0u);
   EXPECT_EQ(missing(none), Texts{"cuda: there is no driver"});
   // Another name is another matter.
-  EXPECT_EQ(addLibrary(none, "tpu", {at("None")}, SLUICE_VERSION).size(), 1u);
+  EXPECT_EQ(addLibrary(none, "tpu", {nothing("here")}, SLUICE_VERSION).size(), 1u);
+  EXPECT_EQ(missing(none), (Texts{"cuda: there is no driver", "tpu: here: not there"}));
 }
 
 TEST(Library, DevicesThatDoNotWorkLeaveTheOthers) {
