@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "layer.h"
+#include "support/device_fill.h"
 #include "support/gru_reference.h"
 
 namespace cudnn {
@@ -53,27 +54,11 @@ inline Values fetch(const Memory& memory, Numbers numbers) {
   return out;
 }
 
-// The formula of bench/native/data.h.
-template <typename T>
-__global__ void fillWith(T* out, int64_t count, uint32_t seed, float scale) {
-  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
-       i += stride) {
-    uint32_t v = static_cast<uint32_t>(i) + seed * 0x9e3779b9u;
-    v = (v ^ (v >> 16)) * 0x7feb352du;
-    v = (v ^ (v >> 15)) * 0x846ca68bu;
-    v ^= v >> 16;
-    out[i] = static_cast<T>((static_cast<float>(v >> 8) / 8388608.0f - 1.0f) * scale);
-  }
-}
-
 inline void fill(Memory& memory, Numbers numbers, uint32_t seed, float scale) {
   const int64_t count = static_cast<int64_t>(memory.bytes() / bytesOf(numbers));
   withType(numbers, [&](auto typed) {
-    using T = decltype(typed);
-    fillWith<T><<<1024, 256>>>(reinterpret_cast<T*>(memory.data()), count, seed, scale);
+    fillOnDevice(reinterpret_cast<decltype(typed)*>(memory.data()), count, seed, scale);
   });
-  checkLaunch("fillWith");
 }
 
 // [A,B,...] to [B,A,...].
