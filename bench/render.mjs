@@ -1,6 +1,7 @@
 // docs/benchmarks.md from the JSON results.
 import { shapeOf } from './cases.mjs';
 import { comparison, reasons } from './comparison.mjs';
+import { cudaTables } from './cuda-tables.mjs';
 import { kernelTables } from './kernel-tables.mjs';
 import { lifecycleTables } from './lifecycle-tables.mjs';
 import { on } from './machine.mjs';
@@ -30,6 +31,7 @@ export function render(results) {
   for (const [name, section] of Object.entries(SECTIONS)) {
     if (results[name]) parts.push(...section(results[name]));
   }
+  parts.push(...cudaTables(results));
   return `${parts.join('\n\n')}\n`;
 }
 

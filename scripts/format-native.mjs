@@ -27,7 +27,7 @@ function findClangFormat() {
 }
 
 function sources() {
-  return ['native', 'test/native', 'bench/native', 'bench/onednn']
+  return ['native', 'test/native', 'bench/native', 'bench/cuda', 'bench/onednn']
     .filter((folder) => existsSync(join(ROOT, folder)))
     .flatMap((folder) =>
       readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })

@@ -7,14 +7,14 @@ usage() {
   cat >&2 <<'TEXT'
 usage: bench/cuda/run.sh [OPTIONS] [NAME ...]
 
-Names: clusters dsmem l2_exchange mma wgmma graph_nodes cudnn ours pytorch; default: all.
+Names: clusters dsmem l2_ping l2_exchange mma wgmma graph_nodes cudnn ours pytorch; default: all.
 
   --out DIR        where cuda-*.json go; default bench/results
   --build DIR      where to build; default build/cuda-bench
   --cudnn DIR      cuDNN: a folder with include and lib, or the nvidia folder of Python's packages;
                    default: that of --python, where it has one
   --python FILE    the Python that has PyTorch; default python3
-  --seconds N      for cudnn and for ours, each; default 150
+  --seconds N      for cudnn and for ours, each; default 90
   --no-build       run what was built before
 TEXT
   exit 2
@@ -25,7 +25,7 @@ out=$root/bench/results
 build=$root/build/cuda-bench
 python=python3
 cudnn=
-seconds=150
+seconds=90
 compile=yes
 names=
 while [ $# -gt 0 ]; do
@@ -41,7 +41,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-experiments="clusters dsmem l2_exchange mma wgmma graph_nodes"
+experiments="clusters dsmem l2_ping l2_exchange mma wgmma graph_nodes"
 : "${names:=$experiments cudnn ours pytorch}"
 
 if [ -z "$cudnn" ]; then
@@ -87,14 +87,14 @@ for name in $names; do
   case $name in
     cudnn | ours)
       if [ -x "$build/bench/$name" ]; then
-        measure "$name" $((seconds + 30)) "$build/bench/$name" --seconds "$seconds"
+        measure "$name" $((seconds + 20)) "$build/bench/$name" --seconds "$seconds"
       else
         echo "$name was not built" >&2
       fi
       ;;
-    pytorch) measure pytorch 90 "$python" "$root/bench/cuda/pytorch.py" ;;
+    pytorch) measure pytorch 60 "$python" "$root/bench/cuda/pytorch.py" ;;
     *) [ -x "$build/bench/$name" ] || usage
-      measure "$name" 45 "$build/bench/$name" --seconds 25 ;;
+      measure "$name" 30 "$build/bench/$name" --seconds 20 ;;
   esac
 done
 

@@ -1,8 +1,6 @@
 // The exchange of a state between the blocks of a cluster through their shared memory. In each
 // round every block pushes its slice of a tile to all blocks, itself included, and waits until its
 // own tile is whole. What it pushes is made of what it received, so rounds cannot overlap.
-#include <cstring>
-
 #include "support/device.h"
 #include "support/launch.h"
 #include "support/program.h"
