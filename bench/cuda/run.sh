@@ -62,7 +62,7 @@ if [ $compile = yes ]; then
     -DSLUICE_BENCH=ON -DSLUICE_CUDNN_DIR="$cudnn" \
     ${architecture:+"-DSLUICE_CUDA_ARCHITECTURES=$architecture"} \
     ${architecture:+"-DSLUICE_BENCH_ARCHITECTURES=$architecture"} >"$build/log" 2>&1 &&
-    cmake --build "$build" --target sluice_cuda_bench --parallel >>"$build/log" 2>&1 || {
+    cmake --build "$build" --target sluice_cuda_bench --parallel "$(nproc)" >>"$build/log" 2>&1 || {
       tail -n 30 "$build/log" >&2
       exit 1
     }
