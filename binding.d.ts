@@ -90,8 +90,11 @@ export interface SlotDescription {
  * cannot harm a run. May be filled again once the run that reads it has settled (else BUSY).
  */
 export declare class Batch {
-  /** Checks the slots against the model. OUT_OF_MEMORY where they do not fit. */
-  constructor(model: Model, rows: number, slots: SlotDescription[]);
+  /**
+   * Checks the slots against the model. OUT_OF_MEMORY where they do not fit. `device`: where it will run;
+   * for a GPU it lies in memory that is copied from at full speed.
+   */
+  constructor(model: Model, rows: number, slots: SlotDescription[], device?: string);
   readonly rows: number;
   readonly bytes: number;
   /**
@@ -107,6 +110,11 @@ export declare class Batch {
     first: number,
     count: number,
   ): void;
+  /**
+   * All rows are there: starts to copy them to the device, beside what runs there now. Zeroes masked steps. Does
+   * nothing on the host. What is wrong with them is told by the run.
+   */
+  upload(): void;
   /** Shape of output k of the last run, with the batch axis. */
   outputShape(output: number): number[];
   /** Copies rows [first, first + count) of output k of the last run to row `targetRow + first` on. */

@@ -3,6 +3,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Batch, type NativeModel, native, type RunResult } from '../native.js';
 import { checkColumn, type Rows } from './data.js';
+import { type Device, resolveDevice } from './device.js';
+import type { Settings } from './settings.js';
 
 /** What is copied before the event loop gets its turn. */
 const SLICE_BYTES = 1 << 20;
@@ -37,26 +39,36 @@ class Slices {
 export class BatchSource {
   readonly #engine: NativeModel;
   readonly #rows: Rows;
+  readonly #device: string | undefined;
   readonly #rowBytes: readonly number[];
   /** By turn and number of rows: whole batches and the last, smaller one, twice each. */
   readonly #batches = new Map<string, Batch>();
 
-  private constructor(engine: NativeModel, rows: Rows) {
+  private constructor(engine: NativeModel, rows: Rows, device: string | undefined) {
     this.#engine = engine;
     this.#rows = rows;
+    this.#device = device;
     this.#rowBytes = rows.columns.map(
       ({ slot, data }) =>
         slot.shape.reduce((product, extent) => product * extent, 1) * data.BYTES_PER_ELEMENT,
     );
   }
 
-  /** Hands a source to `work` and frees its batches when that has settled. */
+  /**
+   * Hands a source to `work` and frees its batches when that has settled. `device`: where they will run,
+   * for work of many batches: on a GPU it pays then to bring each one there while another one runs.
+   */
   static async use<T>(
     engine: NativeModel,
     rows: Rows,
+    device: Device | null,
     work: (source: BatchSource) => Promise<T>,
   ): Promise<T> {
-    const source = new BatchSource(engine, rows);
+    const source = new BatchSource(
+      engine,
+      rows,
+      device === null ? undefined : resolveDevice(device),
+    );
     try {
       return await work(source);
     } finally {
@@ -67,7 +79,8 @@ export class BatchSource {
 
   /**
    * The batch of rows [first, first + count): of the data, or of `order` where there is one. Batches of
-   * even and odd turns are different memory. Up to 1 MiB is copied before the call returns.
+   * even and odd turns are different memory. Up to 1 MiB is copied before the call returns. Where it
+   * will run on a GPU, it is on its way there when the promise settles.
    */
   async fill(turn: number, order: Int32Array | null, first: number, count: number): Promise<Batch> {
     const batch = this.#take(turn % 2, count);
@@ -82,6 +95,7 @@ export class BatchSource {
         native(() => batch.gather(slot, column.data, order, from, slice.first, slice.count));
       }
     }
+    native(() => batch.upload());
     return batch;
   }
 
@@ -90,11 +104,20 @@ export class BatchSource {
     let batch = this.#batches.get(key);
     if (!batch) {
       const slots = this.#rows.columns.map((column) => column.slot);
-      batch = native((addon) => new addon.Batch(this.#engine, count, slots));
+      batch = native((addon) => new addon.Batch(this.#engine, count, slots, this.#device));
       this.#batches.set(key, batch);
     }
     return batch;
   }
+}
+
+/** For {@link BatchSource.use}: null where there is but one batch. */
+export function deviceOfMany(
+  { device }: Pick<Settings, 'device'>,
+  rows: Rows,
+  batchSize: number,
+): Device | null {
+  return rows.count > batchSize ? device : null;
 }
 
 /** Copies output number `output` of a batch that has run to rows from `targetRow` on. */

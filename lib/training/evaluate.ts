@@ -1,7 +1,7 @@
 import { boolean, integer, parseOptions, withDefault } from '../layers/options.js';
 import type { CancelToken } from '../native.js';
 import { withSignal } from './abort.js';
-import { BatchSource, type Range, runInOrder } from './batches.js';
+import { BatchSource, deviceOfMany, type Range, runInOrder } from './batches.js';
 import type { Compiled } from './compile.js';
 import { type ModelData, ownUnlessOneBatch, type Rows } from './data.js';
 import { bindInputs, outputsFor } from './inputs.js';
@@ -48,12 +48,13 @@ export async function evaluate(
   const compiled = requireCompiled(model, 'evaluate');
   const bound = bindLabelled(model, compiled, x, y, call as EvaluateOptions);
   const rows = ownUnlessOneBatch(bound, call.batchSize);
+  const settings = settingsOf(model, call);
   return withSignal(call.signal, (cancel, check) =>
-    BatchSource.use(model.engine, rows, (source) =>
+    BatchSource.use(model.engine, rows, deviceOfMany(settings, rows, call.batchSize), (source) =>
       evaluateRange(model, compiled, source, {
         range: { from: 0, to: rows.count },
         batchSize: call.batchSize,
-        settings: settingsOf(model, call),
+        settings,
         requireFinite: call.terminateOnNaN,
         cancel,
         check,

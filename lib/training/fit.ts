@@ -5,6 +5,7 @@ import { BatchSource, quiet, type Range } from './batches.js';
 import { CallbackList, type TrainingModel } from './callbacks/callback.js';
 import type { Compiled } from './compile.js';
 import type { ModelData } from './data.js';
+import type { Device } from './device.js';
 import { DEFAULT_INFERENCE_BATCH, evaluateRange } from './evaluate.js';
 import { bindFit, type FitData } from './fitData.js';
 import { type FitOptions, type ParsedFitOptions, parseFitOptions } from './fitOptions.js';
@@ -43,7 +44,7 @@ export async function fitModel(
           progress,
           history,
         };
-        await withSources(model.engine, data, (sources) =>
+        await withSources(model.engine, data, settings.device, (sources) =>
           new Training({ ...run, ...sources }).run(),
         );
         return history;
@@ -71,12 +72,13 @@ interface Sources {
 function withSources(
   engine: NativeModel,
   { train, validation }: FitData,
+  device: Device,
   work: (sources: Sources) => Promise<void>,
 ): Promise<void> {
-  return BatchSource.use(engine, train.rows, (source) => {
+  return BatchSource.use(engine, train.rows, device, (source) => {
     const first = { source, range: train.range };
     if (!validation) return work({ train: first, validation: undefined });
-    return BatchSource.use(engine, validation.rows, (second) =>
+    return BatchSource.use(engine, validation.rows, device, (second) =>
       work({ train: first, validation: { source: second, range: validation.range } }),
     );
   });

@@ -95,7 +95,7 @@ export async function gradients(
     };
     return await withSignal(call.signal, (cancel) =>
       holdingWeights(target.engine, (weights) =>
-        BatchSource.use(target.engine, rows, (source) => run(source, weights, cancel)),
+        BatchSource.use(target.engine, rows, null, (source) => run(source, weights, cancel)),
       ),
     );
   } finally {
@@ -137,7 +137,7 @@ export async function vjp(
   };
   return withSignal(call.signal, (cancel) =>
     holdingWeights(model.engine, (weights) =>
-      BatchSource.use(model.engine, rows, (source) => run(source, weights, cancel)),
+      BatchSource.use(model.engine, rows, null, (source) => run(source, weights, cancel)),
     ),
   );
 }

@@ -3,7 +3,7 @@ import { integer, parseOptions, withDefault } from '../layers/options.js';
 import { type Batch, native } from '../native.js';
 import { Tensor } from '../tensor/tensor.js';
 import { withSignal } from './abort.js';
-import { BatchSource, runInOrder, scatter } from './batches.js';
+import { BatchSource, deviceOfMany, runInOrder, scatter } from './batches.js';
 import { type ModelData, ownUnlessOneBatch, type Rows } from './data.js';
 import { DEFAULT_INFERENCE_BATCH } from './evaluate.js';
 import { bindInputs, outputsFor } from './inputs.js';
@@ -34,7 +34,7 @@ export async function predict(
   return withSignal(call.signal, async (cancel, check) => {
     const results: Tensor<'float32'>[] = [];
     await holdingWeights(model.engine, (weights) =>
-      BatchSource.use(model.engine, rows, (source) =>
+      BatchSource.use(model.engine, rows, deviceOfMany(settings, rows, call.batchSize), (source) =>
         runInOrder(
           source,
           { from: 0, to: rows.count },

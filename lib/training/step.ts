@@ -34,7 +34,7 @@ export async function trainOnBatch(
   if (rows.count === 0) throw noRows('trainOnBatch');
   const settings = settingsOf(model, call);
   return withSignal(call.signal, (cancel, check) =>
-    BatchSource.use(model.engine, rows, async (source) => {
+    BatchSource.use(model.engine, rows, null, async (source) => {
       const batch = await source.fill(0, null, 0, rows.count);
       check();
       const { sums } = await updateOn(model, batch, settings, { cancel, requireFinite: true });

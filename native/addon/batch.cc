@@ -10,7 +10,9 @@
 #include "addon/js.h"
 #include "addon/model.h"
 #include "addon/specs.h"
+#include "engine/backend/backend.h"
 #include "engine/core/error.h"
+#include "engine/model/run_inputs.h"
 
 namespace sluice::addon {
 namespace {
@@ -74,9 +76,12 @@ BatchObject::BatchObject(const Napi::CallbackInfo& info) : Wrapped(info), memory
   guard(info.Env(), [&] {
     const int64_t rows = readInteger(info[1], "rows", 0, kMaxCount);
     std::vector<SlotSpec> slots = readSlots(info[2]);
+    const Device* device = nullptr;
+    if (!info[3].IsUndefined())
+      device = BackendRegistry::instance().require(readString(info[3], "device")).device();
     // Only now: reading the slots may have run code that disposed the model.
     const std::shared_ptr<Model> model = ModelObject::from(info[0], "model").model();
-    batch_ = std::make_shared<Batch>(model->graph(), rows, std::move(slots));
+    batch_ = std::make_shared<Batch>(model->graph(), rows, std::move(slots), device);
     model_ = model;
     reportMemory();
   });
@@ -110,8 +115,15 @@ Napi::Value BatchObject::bytes(const Napi::CallbackInfo& info) {
   return Napi::Value::From(info.Env(), batch_ ? batch_->bytes() : 0);
 }
 
+void BatchObject::upload(const Napi::CallbackInfo&) {
+  Batch& batch = idle();
+  const std::shared_ptr<Model> model = model_.lock();
+  if (model) uploadBatch(model->graph(), batch);
+}
+
 void BatchObject::gather(const Napi::CallbackInfo& info) {
   Batch& batch = idle();
+  batch.forgetUpload();
   const auto slotCount = static_cast<int64_t>(batch.slots().size());
   const auto slot = static_cast<size_t>(readInteger(info[0], "slot", 0, slotCount - 1));
   const DType dtype = batch.slots()[slot].dtype;
@@ -194,6 +206,7 @@ void BatchObject::define(Napi::Object exports) {
                                getter<&BatchObject::rows>("rows"),
                                getter<&BatchObject::bytes>("bytes"),
                                method<&BatchObject::gather>(env, "gather"),
+                               method<&BatchObject::upload>(env, "upload"),
                                method<&BatchObject::outputShape>(env, "outputShape"),
                                method<&BatchObject::scatter>(env, "scatter"),
                                method<&BatchObject::dispose>(env, "dispose"),

@@ -28,6 +28,7 @@ class BatchObject : public Wrapped<BatchObject> {
   Napi::Value rows(const Napi::CallbackInfo& info);
   Napi::Value bytes(const Napi::CallbackInfo& info);
   void gather(const Napi::CallbackInfo& info);
+  void upload(const Napi::CallbackInfo& info);
   Napi::Value outputShape(const Napi::CallbackInfo& info);
   void scatter(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);

@@ -39,8 +39,7 @@ std::vector<float> predicted(Model& model, Batch& batch, const std::string& devi
 
 Value modelWithDropout() {
   return description(
-      {inputNode("x", {-1, 3}),
-       node("dropout", "drop", {{"x", 0}}, {{"rate", Value::number(0.3)}}),
+      {inputNode("x", {-1, 3}), node("dropout", "drop", {{"x", 0}}, {{"rate", Value::number(0.3)}}),
        node("gru", "gru", {{"drop", 0}}, gruOptions(5)),
        node("dense", "dense", {{"gru", 0}}, denseOptions(2))},
       {{"dense", 0}});
