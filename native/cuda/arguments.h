@@ -8,11 +8,11 @@ namespace sluice::cuda {
 // Null where the argument is absent.
 template <typename T = float>
 const T* input(const OpCall& call, int i) {
-  return call.in[i].present() ? call.in[i].as<const T>() : nullptr;
+  return i < call.inCount && call.in[i].present() ? call.in[i].as<const T>() : nullptr;
 }
 template <typename T = float>
 T* output(const OpCall& call, int i) {
-  return call.out[i].present() ? call.out[i].as<T>() : nullptr;
+  return i < call.outCount && call.out[i].present() ? call.out[i].as<T>() : nullptr;
 }
 
 }  // namespace sluice::cuda

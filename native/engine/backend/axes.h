@@ -41,7 +41,7 @@ struct Axes {
     stride[rank++] = by;
   }
   // Where position i lies.
-  int64_t at(int64_t i) const {
+  constexpr int64_t at(int64_t i) const {
     int64_t offset = 0;
     for (int d = rank - 1; d > 0; --d) {
       offset += i % extent[d] * stride[d];

@@ -1,7 +1,7 @@
 // Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random
 // numbers: as easy as 1, 2, 3", SC 2011). A number depends on (key, counter) alone, so that a mask
 // is the same on every backend, thread count and batch split, and needs no memory to be seen again
-// in backward.
+// in backward. What is constexpr is compiled for devices too.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@ namespace sluice {
 
 using RandomBlock = std::array<uint32_t, 4>;
 
-inline RandomBlock philox(RandomBlock counter, uint64_t key) {
+constexpr RandomBlock philox(RandomBlock counter, uint64_t key) {
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < 10; ++round) {
     const uint64_t p0 = uint64_t{0xD2511F53u} * counter[0];
@@ -27,7 +27,7 @@ inline RandomBlock philox(RandomBlock counter, uint64_t key) {
 }
 
 // A well-mixed 64-bit key from the seed and the user of the numbers (splitmix64's finaliser).
-inline uint64_t randomKey(uint64_t seed, uint64_t stream) {
+constexpr uint64_t randomKey(uint64_t seed, uint64_t stream) {
   uint64_t z = seed + 0x9E3779B97F4A7C15ull * (stream + 1);
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
@@ -44,7 +44,7 @@ inline uint64_t randomStream(std::string_view name) {
 // Four numbers for elements 4*block .. 4*block+3 of one row in one training step. `row` is the
 // row's index in the GLOBAL batch, so that micro-batches and ranks see the masks of the whole
 // batch.
-inline RandomBlock rowRandom(uint64_t key, uint64_t step, uint64_t row, uint64_t block) {
+constexpr RandomBlock rowRandom(uint64_t key, uint64_t step, uint64_t row, uint64_t block) {
   return philox(
       {static_cast<uint32_t>(block), static_cast<uint32_t>(row), static_cast<uint32_t>(step),
        static_cast<uint32_t>((block >> 32) << 24 ^ (row >> 32) << 16 ^ (step >> 32))},
@@ -52,7 +52,7 @@ inline RandomBlock rowRandom(uint64_t key, uint64_t step, uint64_t row, uint64_t
 }
 
 // [0, 1)
-inline float unitFloat(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
+constexpr float unitFloat(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
 inline double unitDouble(uint32_t high, uint32_t low) {
   return static_cast<double>((uint64_t{high} << 21) ^ (low >> 11)) * 0x1p-53;
 }
