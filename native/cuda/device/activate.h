@@ -3,6 +3,8 @@
 
 #include <cuda_runtime.h>
 
+#include <cmath>
+
 #include "engine/backend/activation.h"
 
 namespace sluice::cuda {
@@ -12,6 +14,9 @@ __device__ inline float sigmoid(float x) {
   const float e = expf(-fabsf(x));
   return x >= 0 ? 1.0f / (1.0f + e) : e / (1.0f + e);
 }
+
+// The normal distribution function.
+__device__ inline float normal(float x) { return 0.5f * erfcf(x * -0.70710678118654752f); }
 
 __device__ inline float activate(const ActivationSpec& spec, float x) {
   const float alpha = static_cast<float>(spec.alpha), beta = static_cast<float>(spec.beta);
@@ -25,7 +30,7 @@ __device__ inline float activate(const ActivationSpec& spec, float x) {
     case ActivationKind::Relu:
       return x > 0 || x != x ? x : 0.0f;
     case ActivationKind::Softsign:
-      return x / (1.0f + fabsf(x));
+      return isinf(x) ? copysignf(1.0f, x) : x / (1.0f + fabsf(x));
     case ActivationKind::Softplus:
       return (x > 0 ? x : 0.0f) + log1pf(expf(-fabsf(x)));
     case ActivationKind::Elu:
@@ -42,9 +47,9 @@ __device__ inline float activate(const ActivationSpec& spec, float x) {
       return static_cast<float>(kSeluScale) *
              (x > 0 ? x : static_cast<float>(kSeluAlpha) * expm1f(x));
     case ActivationKind::Silu:
-      return x * sigmoid(x);
+      return x == -INFINITY ? 0.0f : x * sigmoid(x);
     case ActivationKind::Gelu:
-      return 0.5f * x * (1.0f + erff(x * 0.70710678118654752f));
+      return x == -INFINITY ? 0.0f : x * normal(x);
   }
   return x;
 }
@@ -80,11 +85,11 @@ __device__ inline float derivative(const ActivationSpec& spec, float y, float x)
                    : y + static_cast<float>(kSeluScale * kSeluAlpha);
     case ActivationKind::Silu: {
       const float s = sigmoid(x);
-      return s * (1.0f + x * (1.0f - s));
+      return isinf(x) ? s : s * (1.0f + x * (1.0f - s));
     }
     case ActivationKind::Gelu: {
-      const float cumulative = 0.5f * (1.0f + erff(x * 0.70710678118654752f));
-      return cumulative + x * 0.39894228040143268f * expf(-0.5f * x * x);
+      const float density = 0.39894228040143268f * expf(-0.5f * x * x);
+      return isinf(x) ? normal(x) : normal(x) + x * density;
     }
   }
   return 1.0f;
