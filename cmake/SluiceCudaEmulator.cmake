@@ -14,6 +14,8 @@ function(sluice_emulate_cuda target)
   # In front of native/: cuda/device/intrinsics.h is the emulator's.
   target_include_directories(${target} BEFORE PRIVATE ${SLUICE_CUDA_EMULATOR})
   target_link_libraries(${target} PUBLIC sluice_cuda_emulator)
+  # nvcc's unroll is not g++'s.
+  target_compile_options(${target} PRIVATE -Wno-unknown-pragmas)
 endfunction()
 
 # --- tests of the emulator itself ---------------------------------------------------------------

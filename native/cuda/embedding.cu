@@ -25,7 +25,7 @@ constexpr int kMostBlocks = 1024;
 // A block owns the rows of the table whose numbers have the same low bits. It looks at all ids, and
 // adds in their order: no sum depends on how blocks run. That costs count ids read by each block
 // (1,024 of them at most, out of the cache), and a row that most ids name is added up by one block.
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     backwardKernel(const int32_t* ids, int64_t count, const float* dy, float* dTable, int64_t N,
                    int64_t D) {
   __shared__ int32_t counts[kIdsPerThread * kWarps];

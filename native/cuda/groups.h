@@ -6,6 +6,9 @@
 
 namespace sluice::cuda {
 
+// Blocks that a multiprocessor holds at once. Left to itself ptxas wants more, and spills.
+constexpr int kTeamsAtOnce = 4;
+
 struct Groups {
   int64_t count = 0;
   int64_t members = 0;  // of each
@@ -26,7 +29,8 @@ struct Groups {
 };
 
 template <typename Body>
-__global__ void __launch_bounds__(kTeamThreads) eachGroupKernel(Groups groups, Body body) {
+__global__ void __launch_bounds__(kTeamThreads, kTeamsAtOnce)
+    eachGroupKernel(Groups groups, Body body) {
   __shared__ __align__(16) unsigned char shared[kTeamThreads * kTeamValueBytes];
   const Team team(groups.shape, shared);
   body(team, team.group(), team.group() < groups.count ? groups.members : 0);
@@ -40,7 +44,7 @@ int32_t forEachGroup(const OpCall& call, const Groups& groups, Body body) noexce
 }
 
 template <typename Value, typename Start, typename Take, typename Done>
-__global__ void __launch_bounds__(kTeamThreads)
+__global__ void __launch_bounds__(kTeamThreads, kTeamsAtOnce)
     reduceKernel(Groups groups, int64_t perPart, Value* partials, Start start, Take take,
                  Done done) {
   __shared__ __align__(16) unsigned char shared[kTeamThreads * kTeamValueBytes];
