@@ -87,6 +87,14 @@ const char* precisionName(Precision precision) {
   return "unknown";
 }
 
+const Kernel& requireKernel(const Backend& backend, Op op) {
+  const KernelTable* table = backend.kernels(DType::Float32);
+  if (table != nullptr && (*table)[static_cast<size_t>(op)].launch != nullptr)
+    return (*table)[static_cast<size_t>(op)];
+  fail(Code::Unsupported, cat(backend.name(), " has no kernel for ", opName(op)),
+       {.option = "device", .received = backend.name()});
+}
+
 // 'cuda' is 'cuda:0'.
 static bool answersTo(const std::string& device, const std::string& name) {
   return device == name || device == name + ":0";

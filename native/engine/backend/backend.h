@@ -38,6 +38,9 @@ class Backend {
   }
 };
 
+// The kernel of an op on float32 tensors; UNSUPPORTED where the backend has none.
+const Kernel& requireKernel(const Backend& backend, Op op);
+
 // All backends of the process, in order of preference. The composition root (the addon, a test's
 // main) adds those that are compiled in before anything runs, libraries when they are asked for.
 // What was added stays for ever. Any thread.

@@ -67,7 +67,7 @@ Opened open(const std::string& file, const std::string& version) {
   if (library->version == nullptr || library->version != version)
     return {.reason = cat("is of sluice ", library->version ? library->version : "?", ", this is ",
                           version)};
-  return {.library = library};
+  return {.library = library, .reason = ""};
 }
 
 // Empty, or why there is no device at all.

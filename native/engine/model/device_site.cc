@@ -100,7 +100,7 @@ class DeviceSite final : public RunSite {
     const TensorView x{const_cast<void*>(part), DType::Float32, makeShape(n)},
         y{sum, DType::Float32, makeShape(n)};
     const RunContext context = onDevice({});
-    const Kernel& kernel = (*backend_.kernels(DType::Float32))[static_cast<size_t>(Op::Add)];
+    const Kernel& kernel = requireKernel(backend_, Op::Add);
     const OpCall call{Op::Add, nullptr, &x, 1, &y, 1, nullptr, nullptr, &context};
     device_.check(kernel.launch(call), "add gradients");
   }

@@ -193,7 +193,7 @@ std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
     grow(skipped_, sizeof(int32_t), site.device());
     out[optimize::kSkipped] = {skipped_.data(), DType::Int32, makeShape(1)};
   }
-  const Kernel& kernel = (*backend.kernels(DType::Float32))[static_cast<size_t>(Op::Optimize)];
+  const Kernel& kernel = requireKernel(backend, Op::Optimize);
   OpCall call{Op::Optimize, &attributes, in,      optimize::kInCount, out, optimize::kOutCount,
               nullptr,      nullptr,     &context};
   grow(scratch_, kernel.scratchBytes ? kernel.scratchBytes(call) : 0, site.device());
@@ -212,14 +212,14 @@ std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
 
 void Trainer::constrain(const Graph& graph, float* weights, const Backend& backend,
                         const RunContext& context) const {
-  const Kernel& kernel = (*backend.kernels(DType::Float32))[static_cast<size_t>(Op::Constrain)];
   for (size_t p = 0; p < graph.parameters.size(); ++p) {
     const Parameter& parameter = graph.parameters[p];
     if (parameter.constraint.kind == ConstraintKind::None || !segments_[p].trainable) continue;
     const TensorView out{weights + parameter.offset, DType::Float32, parameter.shape};
     const OpCall call{Op::Constrain, &parameter.constraint, nullptr, 0, &out, 1, nullptr, nullptr,
                       &context};
-    if (const int32_t status = kernel.launch(call); status != 0)
+    if (const int32_t status = requireKernel(backend, Op::Constrain).launch(call);
+        status != 0)
       fail(Code::Internal,
            parameter.name + ": its constraint failed: " + backend.statusText(status),
            {.layer = parameter.layer});
