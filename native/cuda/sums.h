@@ -60,6 +60,15 @@ int32_t sumOver(const OpCall& call, int64_t n, double* out, void* scratch, Body 
                 out);
 }
 
+// As sumOver, of one sum that becomes a float.
+inline size_t sumToScratchBytes(int64_t n) { return sizeof(double) + sumScratchBytes<1>(n); }
+template <typename Body>
+int32_t sumTo(const OpCall& call, int64_t n, float* out, void* scratch, Body body) {
+  auto* sum = static_cast<double*>(scratch);
+  if (const int32_t status = sumOver<1>(call, n, sum, sum + 1, body)) return status;
+  return forEach(call, 1, [=] __device__(int64_t) { *out = static_cast<float>(*sum); });
+}
+
 // Over groups of so many neighbouring lanes: a power of two, at most a warp. Each lane has it.
 template <int Lanes, typename T>
 __device__ T sumOfLanes(T value) {
