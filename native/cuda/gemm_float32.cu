@@ -19,6 +19,8 @@ struct Shape {
   static constexpr int kTileRows = WarpRows * kLaneRows * Rows;
   static constexpr int kTileColumns = WarpColumns * kLaneColumns * Columns;
   static constexpr int kThreads = 32 * WarpRows * WarpColumns;
+  // Steps at once: with more the largest tile's factors leave its sums too few registers.
+  static constexpr int kUnroll = Rows * Columns < 64 ? kDepth : 2;
   // Behind each step of k 4 floats, which let the lanes of a transposing copy meet all banks.
   static constexpr int kStepA = kTileRows + 4, kStepB = kTileColumns + 4;
   static constexpr int kStage = kDepth * (kStepA + kStepB);
@@ -108,7 +110,7 @@ __global__ void __launch_bounds__(S::kThreads, S::kThreads == 256 ? 2 : 4)
     copyStage(at + (S::kStages - 1) * kDepth);
     const float* a = shared + at / kDepth % S::kStages * S::kStage;
     const float* b = a + kDepth * S::kStepA;
-#pragma unroll 2
+#pragma unroll(S::kUnroll)
     for (int k = 0; k < kDepth; ++k) {
       float fromA[S::kRows], fromB[S::kColumns];
 #pragma unroll

@@ -101,7 +101,7 @@ TEST_P(Loss, ThreadsDoNotMatter) {
   Random random(2);
   for (int kind = 0; kind <= static_cast<int>(LossKind::SparseCategoricalCrossentropy); ++kind) {
     const LossAttributes attributes{.kind = static_cast<LossKind>(kind), .delta = 1.5};
-    for (const Shape& shape : {makeShape(40000, 1), makeShape(100, 30, 33), makeShape(11, 20000)}) {
+    for (const Shape& shape : {makeShape(20000, 1), makeShape(30, 30, 33), makeShape(11, 9000)}) {
       expectNoThreadsEffect(lossCase(random, attributes, shape, Weights::Both));
       expectNoThreadsEffect(lossCase(random, attributes, shape, Weights::None));
     }
@@ -177,7 +177,7 @@ TEST_P(Metric, Agrees) {
     }
     Case big{Op::Metric,
              &attributes,
-             arguments(random, makeShape(300, 10, 17), sparse, oneHot, Weights::Both),
+             arguments(random, makeShape(60, 10, 17), sparse, oneHot, Weights::Both),
              {Tensor(DType::Float64, makeShape(2))}};
     expectNoThreadsEffect(big);
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -133,6 +134,67 @@ TEST_P(Optimizer, LargeAndNotFiniteNorms) {
   attributes.clipNorm = 0;
   attributes.clipValue = 0.5;
   expectAgreement(c, 1e-6);
+}
+
+// Losses are scaled on devices with memory of their own alone.
+class ScaledOptimizer : public FastBackend {
+ protected:
+  void SetUp() override {
+    FastBackend::SetUp();
+    if (!IsSkipped() && !device().device()) GTEST_SKIP() << "it scales no losses";
+  }
+  const Layout layout;
+
+  Case scaledCase(OptimizerAttributes& attributes, double scale) {
+    Random random(4);
+    attributes.segments = layout.segments.data();
+    attributes.segmentCount = static_cast<int64_t>(layout.segments.size());
+    const Tensor parameters = random.tensor(kReal, makeShape(layout.total));
+    Tensor gradients = random.tensor(kReal, makeShape(layout.total));
+    for (int64_t i = 0; i < layout.total; ++i) gradients.set(i, gradients.get(i) * scale);
+    Case c = optimizeCase(attributes, parameters, gradients);
+    c.gradientScale = 1 / scale;
+    c.out[optimize::kSkipped] = Tensor(DType::Int32, makeShape(1));
+    return c;
+  }
+};
+SLUICE_ON_FAST_BACKENDS(ScaledOptimizer);
+
+TEST_P(ScaledOptimizer, TakesTheScaleOutOfGradients) {
+  for (OptimizerAttributes attributes : optimizers())
+    for (const bool clips : {false, true}) {
+      attributes.clipValue = clips ? 0.8 : 0;
+      attributes.clipVariableNorm = clips ? 5 : 0;
+      attributes.clipNorm = clips ? 2.5 : 0;
+      Case plain = scaledCase(attributes, 1), scaled = scaledCase(attributes, 1024);
+      launch(device(), plain);
+      launch(device(), scaled);
+      EXPECT_EQ(scaled.out[optimize::kSkipped].get(0), 0);
+      for (size_t i = 0; i < plain.out.size(); ++i)
+        EXPECT_TRUE(sameBits(plain.out[i], scaled.out[i]));
+    }
+}
+
+TEST_P(ScaledOptimizer, LeavesEverythingWhereAGradientIsNotFinite) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  OptimizerAttributes attributes{.kind = OptimizerKind::Adam};
+  for (const double clipValue : {0.0, 0.5})
+    for (const double value : {std::nan(""), infinity, -infinity})
+      for (const int64_t at : {int64_t{0}, int64_t{20}, layout.total - 1}) {
+        attributes.clipValue = clipValue;
+        Case c = scaledCase(attributes, 1);
+        c.in[optimize::kGradients].set(at, value);
+        const bool isFrozen = at == 20;
+        launch(device(), c);
+        EXPECT_EQ(c.out[optimize::kSkipped].get(0), isFrozen ? 0 : 1);
+        const bool stays = sameBits(c.out[optimize::kUpdated], c.in[optimize::kParameters]);
+        EXPECT_EQ(stays, !isFrozen);
+        for (const size_t slot : {optimize::kSlot0, optimize::kSlot1}) {
+          const std::vector<double> values = c.out[slot].values();
+          EXPECT_EQ(std::all_of(values.begin(), values.end(), [](double v) { return v == 0; }),
+                    !isFrozen);
+        }
+      }
 }
 
 TEST_P(Optimizer, NothingToUpdate) {

@@ -22,7 +22,7 @@ class FastBackend : public testing::TestWithParam<const char*> {
   void onEveryTarget(const std::function<void()>& body) const;
   // On every target and for aligned and odd addresses.
   void expectAgreement(const Case& c, double bound) const;
-  // The same bits on any number of threads, and again.
+  // The same bits on any number of threads; where those of a device are emulated, in any order.
   void expectNoThreadsEffect(const Case& c) const;
 };
 

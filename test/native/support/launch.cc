@@ -129,8 +129,8 @@ class OnDevice {
     context.queue = queue_.handle();
     context.position = position_.as<RunPosition>();
   }
-  OptimizerAttributes prepare(OptimizerAttributes attributes) {
-    const OptimizerStep step{attributes.learningRate, attributes.iteration, 1};
+  OptimizerAttributes prepare(OptimizerAttributes attributes, double gradientScale) {
+    const OptimizerStep step{attributes.learningRate, attributes.iteration, gradientScale};
     const size_t bytes = static_cast<size_t>(attributes.segmentCount) * sizeof(ParameterSegment);
     step_ = memory(sizeof step);
     segments_ = memory(bytes);
@@ -207,7 +207,7 @@ class Prepared {
     device_->fill(deviceScratch_);
     call_ = makeCall(case_, deviceIn_, deviceOut_);
     if (case_.op == Op::Optimize) {
-      optimizer_ = device_->prepare(call_.attr<OptimizerAttributes>());
+      optimizer_ = device_->prepare(call_.attr<OptimizerAttributes>(), case_.gradientScale);
       call_.attributes = &optimizer_;
     }
     call_.scratch = deviceScratch_.data();

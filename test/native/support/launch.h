@@ -16,6 +16,7 @@ struct Case {
   std::vector<Tensor> in{};
   std::vector<Tensor> out{};
   RunContext context{};
+  double gradientScale = 1;  // of Optimize, on devices with memory of their own
 };
 
 const Backend& backend(const char* name);  // fails loudly where it is not registered

@@ -15,6 +15,22 @@ double rounded(double value, int bits, int least) {
 
 }  // namespace
 
+double roundedTo(Precision precision, double value) {
+  switch (precision) {
+    case Precision::Float32:
+      return value;
+    case Precision::TensorFloat32: {  // halves away from zero
+      const double unit = std::ldexp(1.0, std::ilogb(value) - 10);
+      return value == 0 ? value : std::round(value / unit) * unit;
+    }
+    case Precision::BFloat16:
+      return rounded(value, 8, -133);
+    case Precision::Float16:
+      return rounded(value, 11, -24);
+  }
+  return value;
+}
+
 Tensor roundedTo(WeightsType weights, const Tensor& matrix) {
   Tensor result = matrix;
   const int64_t n = matrix.shape().last();
