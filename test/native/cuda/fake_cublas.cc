@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 namespace {
 
@@ -52,18 +53,26 @@ struct Product {
   float* c;
   int ldc, compute;
 
+  // op(x) with the elements of a row of the result's, or of a column's, side by side.
+  std::vector<float> factor(const void* data, int type, int64_t extent, int64_t step,
+                            int64_t stepOfK) const {
+    std::vector<float> values;
+    for (int64_t i = 0; i < extent; ++i)
+      for (int64_t l = 0; l < k; ++l) {
+        const float value = elementAt(data, type, i * step + l * stepOfK);
+        values.push_back(compute == kTf32 ? toTf32(value) : value);
+      }
+    return values;
+  }
   void run() const {
-    const auto factor = [&](const void* data, int type, int64_t i) {
-      const float value = elementAt(data, type, i);
-      return compute == kTf32 ? toTf32(value) : value;
-    };
+    const std::vector<float> fromA = factor(a, typeA, m, opA ? lda : 1, opA ? 1 : lda);
+    const std::vector<float> fromB = factor(b, typeB, n, opB ? 1 : ldb, opB ? ldb : 1);
     for (int64_t j = 0; j < n; ++j)
       for (int64_t i = 0; i < m; ++i) {
         float sum = 0;
         for (int64_t l = 0; l < k; ++l)
-          sum += factor(a, typeA, opA ? l + i * lda : i + l * lda) *
-                 factor(b, typeB, opB ? j + l * ldb : l + j * ldb);
-        float& to = c[i + j * ldc];
+          sum += fromA[static_cast<size_t>(i * k + l)] * fromB[static_cast<size_t>(j * k + l)];
+        float& to = c[i + j * static_cast<int64_t>(ldc)];
         to = alpha * sum + (beta == 0 ? 0 : beta * to);
       }
   }
