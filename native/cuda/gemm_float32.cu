@@ -19,8 +19,8 @@ struct Shape {
   static constexpr int kTileRows = WarpRows * kLaneRows * Rows;
   static constexpr int kTileColumns = WarpColumns * kLaneColumns * Columns;
   static constexpr int kThreads = 32 * WarpRows * WarpColumns;
-  // Steps at once: with more the largest tile's factors leave its sums too few registers.
-  static constexpr int kUnroll = Rows * Columns < 64 ? kDepth : 2;
+  // Steps at once: with more than one the largest tile's factors leave its sums too few registers.
+  static constexpr int kUnroll = Rows * Columns < 64 ? kDepth : 1;
   // Behind each step of k 4 floats, which let the lanes of a transposing copy meet all banks.
   static constexpr int kStepA = kTileRows + 4, kStepB = kTileColumns + 4;
   static constexpr int kStage = kDepth * (kStepA + kStepB);
