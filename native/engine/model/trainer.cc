@@ -218,8 +218,7 @@ void Trainer::constrain(const Graph& graph, float* weights, const Backend& backe
     const TensorView out{weights + parameter.offset, DType::Float32, parameter.shape};
     const OpCall call{Op::Constrain, &parameter.constraint, nullptr, 0, &out, 1, nullptr, nullptr,
                       &context};
-    if (const int32_t status = requireKernel(backend, Op::Constrain).launch(call);
-        status != 0)
+    if (const int32_t status = requireKernel(backend, Op::Constrain).launch(call); status != 0)
       fail(Code::Internal,
            parameter.name + ": its constraint failed: " + backend.statusText(status),
            {.layer = parameter.layer});
