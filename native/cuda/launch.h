@@ -13,6 +13,9 @@ constexpr size_t kPlainSharedBytes = 48 << 10;  // more must be asked for
 struct Grid {
   dim3 blocks, threads;
   size_t sharedBytes = 0;
+  // The kernel may begin while the one in front of it ends: it calls awaitPrimary() before it reads
+  // or writes what others do. Of devices from compute capability 9.0.
+  bool overlaps = false;
 };
 
 // One kernel: 0, or a status. A grid without blocks does nothing.
@@ -32,6 +35,13 @@ int32_t launch(const OpCall& call, void (*kernel)(Parameters...), const Grid& gr
   config.blockDim = grid.threads;
   config.dynamicSmemBytes = grid.sharedBytes;
   config.stream = stream.handle;
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  if (grid.overlaps) {
+    config.attrs = &overlap;
+    config.numAttrs = 1;
+  }
   return statusOf(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...));
 }
 

@@ -1,0 +1,132 @@
+// The element-wise parts of recurrent cells, a unit of a row at a time. A cell has
+//   kStates     planes of a state, the first is h
+//   kGates      planes of x W + b, which become gates
+//   kSums       of them, the last, meet sums of h R in the step
+//   kExtra      more that backward needs of a step: planes of what it saves after states and gates
+//   kGradients  planes of gate gradients, of which the first kGates are those of x W + b
+//   step        takes states and gates to those after the step. sums: of h R + c
+//   backward    d: the gradients of the states after the step, and then what flows past h R to
+//               those before it; g: the gate gradients
+//   stateGradient(i)  the plane that is the gradient of gate i's h R + c, or -1: not known yet
+// Equations: docs/semantics.md.
+#pragma once
+
+#include "cuda/device/activate.h"
+
+namespace sluice::cuda {
+
+struct CellOptions {
+  ActivationSpec activation, recurrentActivation;
+  float clip;
+  int32_t replace;
+
+  // A gate of its sum, and the derivative from its value: none where clip holds the sum.
+  __device__ float gate(const ActivationSpec& spec, float sum) const {
+    if (clip > 0 && fabsf(sum) > clip) sum = copysignf(clip, sum);
+    return activate(spec, sum);
+  }
+  __device__ float slope(const ActivationSpec& spec, float value) const {
+    if (clip > 0 && (value <= activate(spec, -clip) || value >= activate(spec, clip))) return 0;
+    return derivative(spec, value, 0);
+  }
+};
+
+struct SimpleRnnCell {
+  static constexpr int kStates = 1, kGates = 1, kSums = 1, kExtra = 0, kGradients = 1;
+
+  static __device__ void step(const CellOptions& options, const float* sums, float* states,
+                              float* gates, float*) {
+    gates[0] = options.gate(options.activation, gates[0] + sums[0]);
+    states[0] = gates[0];
+  }
+  static __device__ void backward(const CellOptions& options, const float*, const float* gates,
+                                  const float*, float* d, float* g) {
+    g[0] = d[0] * options.slope(options.activation, gates[0]);
+    d[0] = 0;
+  }
+  static __device__ constexpr int stateGradient(int gate) { return gate; }
+};
+
+struct LstmCell {
+  static constexpr int kStates = 2, kGates = 4, kSums = 4, kExtra = 1, kGradients = 4;
+
+  // Extra: act(c).
+  static __device__ void step(const CellOptions& options, const float* sums, float* states,
+                              float* gates, float* extra) {
+    for (int gate = 0; gate < 4; ++gate)
+      gates[gate] = options.gate(gate == 2 ? options.activation : options.recurrentActivation,
+                                 gates[gate] + sums[gate]);
+    states[1] = gates[1] * states[1] + gates[0] * gates[2];
+    extra[0] = activate(options.activation, states[1]);
+    states[0] = gates[3] * extra[0];
+  }
+  static __device__ void backward(const CellOptions& options, const float* states,
+                                  const float* gates, const float* extra, float* d, float* g) {
+    const float i = gates[0], f = gates[1], c = gates[2], o = gates[3];
+    const float dc = d[1] + d[0] * o * derivative(options.activation, extra[0], 0);
+    g[0] = dc * c * options.slope(options.recurrentActivation, i);
+    g[1] = dc * states[1] * options.slope(options.recurrentActivation, f);
+    g[2] = dc * i * options.slope(options.activation, c);
+    g[3] = d[0] * extra[0] * options.slope(options.recurrentActivation, o);
+    d[0] = 0;
+    d[1] = dc * f;
+  }
+  static __device__ constexpr int stateGradient(int gate) { return gate; }
+};
+
+__device__ inline float blend(const CellOptions& options, float z, float h, float n) {
+  return options.replace ? (1 - z) * h + z * n : z * h + (1 - z) * n;
+}
+
+// What both kinds of a GRU do on the way back: dz, dn, and what z lets past.
+__device__ inline void updateGradients(const CellOptions& options, float h, const float* gates,
+                                       float* d, float* g) {
+  const float z = gates[0], n = gates[2];
+  const float toCandidate = options.replace ? z : 1 - z, past = options.replace ? 1 - z : z;
+  g[0] = d[0] * (options.replace ? n - h : h - n) * options.slope(options.recurrentActivation, z);
+  g[2] = d[0] * toCandidate * options.slope(options.activation, n);
+  d[0] *= past;
+}
+
+// r multiplies q = h R + c of the candidate, which is saved.
+struct GruCell {
+  static constexpr int kStates = 1, kGates = 3, kSums = 3, kExtra = 1, kGradients = 4;
+
+  static __device__ void step(const CellOptions& options, const float* sums, float* states,
+                              float* gates, float* extra) {
+    const float z = options.gate(options.recurrentActivation, gates[0] + sums[0]);
+    const float r = options.gate(options.recurrentActivation, gates[1] + sums[1]);
+    extra[0] = sums[2];
+    const float n = options.gate(options.activation, gates[2] + r * sums[2]);
+    gates[0] = z, gates[1] = r, gates[2] = n;
+    states[0] = blend(options, z, states[0], n);
+  }
+  static __device__ void backward(const CellOptions& options, const float* states,
+                                  const float* gates, const float* extra, float* d, float* g) {
+    updateGradients(options, states[0], gates, d, g);
+    g[1] = g[2] * extra[0] * options.slope(options.recurrentActivation, gates[1]);
+    g[3] = g[2] * gates[1];
+  }
+  static __device__ constexpr int stateGradient(int gate) { return gate == 2 ? 3 : gate; }
+};
+
+// r multiplies h before that meets the candidate's columns: the other two gates are computed before
+// (recurrent_reset.h). Saved: q = r h.
+struct ResetBeforeCell {
+  static constexpr int kStates = 1, kGates = 3, kSums = 1, kExtra = 1, kGradients = 3;
+
+  static __device__ void step(const CellOptions& options, const float* sums, float* states,
+                              float* gates, float* extra) {
+    extra[0] = gates[1] * states[0];
+    gates[2] = options.gate(options.activation, gates[2] + sums[0]);
+    states[0] = blend(options, gates[0], states[0], gates[2]);
+  }
+  // dr waits for dn R_h^T.
+  static __device__ void backward(const CellOptions& options, const float* states,
+                                  const float* gates, const float*, float* d, float* g) {
+    updateGradients(options, states[0], gates, d, g);
+  }
+  static __device__ constexpr int stateGradient(int gate) { return gate == 1 ? -1 : gate; }
+};
+
+}  // namespace sluice::cuda

@@ -1,0 +1,27 @@
+#include "cuda/recurrent_cell.h"
+
+namespace sluice::cuda {
+namespace {
+
+template <class Format>
+using Forward = ForwardTail<GruCell, Format>;
+template <class Format>
+using Backward = BackwardTail<GruCell, Format>;
+
+}  // namespace
+
+const RecurrentCell& gruCell() noexcept {
+  static const RecurrentCell kCell = [] {
+    RecurrentCell cell = cellOf<GruCell>("gru");
+    // The candidate's h R + c has a gradient of its own.
+    cell.parts[0] = {0, 2, 0, 0};
+    cell.parts[1] = {2, 1, 3, 0};
+    cell.partCount = 2;
+    cell.forward = launchStep<3, Forward, ForwardStep>;
+    cell.backward = launchStep<1, Backward, BackwardStep>;
+    return cell;
+  }();
+  return kCell;
+}
+
+}  // namespace sluice::cuda

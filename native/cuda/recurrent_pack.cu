@@ -1,0 +1,120 @@
+#include "cuda/recurrent_pack.h"
+
+#include "cuda/device/formats.h"
+#include "cuda/launch.h"
+
+namespace sluice::cuda {
+namespace {
+
+constexpr int kSide = 32, kLines = 8;  // of a square that a block turns
+
+struct PackShape {
+  int64_t H, rowFloats;  // of the recurrent kernel
+  int32_t first, gates, plane, depth;
+  int32_t tileUnits;
+  bool back;
+};
+
+// A square of one gate's [H,H]: read along its rows, written along the packed form's.
+template <class Format>
+__global__ void packKernel(PackShape shape, const float* from, typename Format::Operand* to) {
+  constexpr bool kDepthLast = Format::kPrecision != Precision::Float32;
+  const int slot = blockIdx.z;  // a gate of the columns, or a plane of the depth
+  const int64_t k0 = int64_t{blockIdx.x} * kSide, unit0 = int64_t{blockIdx.y} * kSide;
+  float* square = sharedMemory<float>();  // [k][unit]
+  const int64_t gate = (shape.first + slot) * shape.H;
+  for (int line = threadIdx.y; line < kSide; line += kLines) {
+    const int64_t k = k0 + (shape.back ? threadIdx.x : line);
+    const int64_t unit = unit0 + (shape.back ? line : threadIdx.x);
+    const int64_t row = shape.back ? unit : k, column = shape.back ? k : unit;
+    const bool inside = k < shape.H && unit < shape.H;
+    square[(k - k0) * (kSide + 1) + unit - unit0] =
+        inside ? from[row * shape.rowFloats + gate + column] : 0.0f;
+  }
+  __syncthreads();
+  const int64_t columns = int64_t{shape.gates} * shape.tileUnits;
+  for (int line = threadIdx.y; line < kSide; line += kLines) {
+    const int64_t k = k0 + (kDepthLast ? threadIdx.x : line);
+    const int64_t unit = unit0 + (kDepthLast ? line : threadIdx.x);
+    const int64_t tile = unit / shape.tileUnits;
+    if (k >= shape.plane || tile * shape.tileUnits >= shape.H) continue;
+    const int64_t depth = k + (shape.back ? int64_t{slot} * shape.plane : 0);
+    const int64_t column =
+        unit % shape.tileUnits + (shape.back ? 0 : int64_t{slot} * shape.tileUnits);
+    const int64_t at = kDepthLast ? column * shape.depth + depth : depth * columns + column;
+    to[tile * columns * shape.depth + at] =
+        Format::round(square[(k - k0) * (kSide + 1) + unit - unit0]);
+  }
+}
+
+template <class Format>
+int32_t pack(const OpCall& call, const PackShape& shape, int slots, const float* from,
+             void* packed) {
+  const int64_t units = divideUp(shape.H, shape.tileUnits) * shape.tileUnits;
+  const Grid grid{dim3(static_cast<unsigned>(divideUp(shape.plane, kSide)),
+                       static_cast<unsigned>(divideUp(units, kSide)), static_cast<unsigned>(slots)),
+                  dim3(kSide, kLines), kSide * (kSide + 1) * sizeof(float)};
+  return launch(call, packKernel<Format>, grid, shape, from,
+                static_cast<typename Format::Operand*>(packed));
+}
+
+template <class Body>
+int32_t withFormat(Precision precision, Body&& body) {
+  switch (precision) {
+    case Precision::TensorFloat32:
+      return body(TensorFloat32Format());
+    case Precision::BFloat16:
+      return body(BFloat16Format());
+    case Precision::Float16:
+      return body(Float16Format());
+    case Precision::Float32:
+      break;
+  }
+  return body(Float32Format());
+}
+
+template <class Format>
+int32_t setRows(const OpCall& call, const float* from, int64_t B, int64_t H, int64_t ld,
+                typename Format::Operand* to, float* values) {
+  return forEach(call, B * ld, [=] __device__(int64_t i) {
+    const int64_t b = i / ld, j = i % ld;
+    const float value = from != nullptr && j < H ? from[b * H + j] : 0.0f;
+    if (to != nullptr) to[i] = Format::round(value);
+    if (values != nullptr && j < H) values[b * H + j] = value;
+  });
+}
+
+}  // namespace
+
+size_t packedBytes(const StepColumns& columns, StepTile tile, Precision precision) noexcept {
+  const int64_t units = tileExtents(tile, columns.gates(), precision).units;
+  return static_cast<size_t>(divideUp(columns.H, units) * units * columns.gates() *
+                             columns.depth(precision) * operandBytes(precision));
+}
+
+int32_t packColumns(const OpCall& call, const StepColumns& columns, StepTile tile,
+                    const float* recurrentKernel, void* packed) noexcept {
+  const Precision precision = call.context->precision;
+  const PackShape shape{columns.H,
+                        columns.allGates * columns.H,
+                        columns.first,
+                        columns.gates(),
+                        static_cast<int32_t>(operandPlane(columns.H, precision)),
+                        static_cast<int32_t>(columns.depth(precision)),
+                        tileExtents(tile, columns.gates(), precision).units,
+                        columns.back};
+  return withFormat(precision, [&](auto format) {
+    return pack<decltype(format)>(call, shape, columns.count, recurrentKernel, packed);
+  });
+}
+
+int32_t setOperand(const OpCall& call, const float* from, int64_t B, int64_t H, int64_t ld,
+                   void* to, float* values) noexcept {
+  return withFormat(call.context->precision, [&](auto format) {
+    using Format = decltype(format);
+    return setRows<Format>(call, from, B, H, ld, static_cast<typename Format::Operand*>(to),
+                           values);
+  });
+}
+
+}  // namespace sluice::cuda
