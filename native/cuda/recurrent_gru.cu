@@ -1,15 +1,6 @@
 #include "cuda/recurrent_cell.h"
 
 namespace sluice::cuda {
-namespace {
-
-template <class Format>
-using Forward = ForwardTail<GruCell, Format>;
-template <class Format>
-using Backward = BackwardTail<GruCell, Format>;
-
-}  // namespace
-
 const RecurrentCell& gruCell() noexcept {
   static const RecurrentCell kCell = [] {
     RecurrentCell cell = cellOf<GruCell>("gru");
@@ -17,8 +8,8 @@ const RecurrentCell& gruCell() noexcept {
     cell.parts[0] = {0, 2, 0, 0};
     cell.parts[1] = {2, 1, 3, 0};
     cell.partCount = 2;
-    cell.forward = launchStep<3, Forward, ForwardStep>;
-    cell.backward = launchStep<1, Backward, BackwardStep>;
+    cell.forward = launchStep<3, ForwardTail, GruCell, ForwardStep>;
+    cell.backward = launchStep<1, BackwardTail, GruCell, BackwardStep>;
     return cell;
   }();
   return kCell;

@@ -2,25 +2,16 @@
 #include "cuda/recurrent_cell.h"
 
 namespace sluice::cuda {
-namespace {
-
-template <class Format>
-using Forward = ForwardTail<ResetBeforeCell, Format>;
-template <class Format>
-using Backward = BackwardTail<ResetBeforeCell, Format>;
-
-}  // namespace
-
 const RecurrentCell& resetBeforeCell() noexcept {
   static const RecurrentCell kCell = [] {
     RecurrentCell cell = cellOf<ResetBeforeCell>("gru");
     cell.parts[0] = {0, 2, 0, 0};
     cell.parts[1] = {2, 1, 2, ResetBeforeCell::kStates + ResetBeforeCell::kGates};
     cell.partCount = 2;
-    cell.forward = launchStep<1, Forward, ForwardStep>;
-    cell.backward = launchStep<1, Backward, BackwardStep>;
-    cell.forwardReset = launchStep<2, ResetTail, ForwardStep>;
-    cell.backwardReset = launchStep<1, ResetBackwardTail, BackwardStep>;
+    cell.forward = launchStep<1, ForwardTail, ResetBeforeCell, ForwardStep>;
+    cell.backward = launchStep<1, BackwardTail, ResetBeforeCell, BackwardStep>;
+    cell.forwardReset = launchStep<2, ResetTail, ResetBeforeCell, ForwardStep>;
+    cell.backwardReset = launchStep<1, ResetBackwardTail, ResetBeforeCell, BackwardStep>;
     return cell;
   }();
   return kCell;

@@ -1,20 +1,11 @@
 #include "cuda/recurrent_cell.h"
 
 namespace sluice::cuda {
-namespace {
-
-template <class Format>
-using Forward = ForwardTail<SimpleRnnCell, Format>;
-template <class Format>
-using Backward = BackwardTail<SimpleRnnCell, Format>;
-
-}  // namespace
-
 const RecurrentCell& simpleRnnCell() noexcept {
   static const RecurrentCell kCell = [] {
     RecurrentCell cell = cellOf<SimpleRnnCell>("simpleRnn");
-    cell.forward = launchStep<1, Forward, ForwardStep>;
-    cell.backward = launchStep<1, Backward, BackwardStep>;
+    cell.forward = launchStep<1, ForwardTail, SimpleRnnCell, ForwardStep>;
+    cell.backward = launchStep<1, BackwardTail, SimpleRnnCell, BackwardStep>;
     return cell;
   }();
   return kCell;

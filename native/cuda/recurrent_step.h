@@ -114,7 +114,7 @@ struct StepOperands {
   bool overlaps = false;  // it may begin before the step in front of it has ended
 };
 
-template <int kGates, template <class> class Tail, class Step>
+template <int kGates, template <class, class> class Tail, class Cell, class Step>
 int32_t launchStep(const OpCall& call, StepTile which, const StepOperands& operands,
                    const Step& step) noexcept {
   return withTile<kGates>(which, call.context->precision, [&](auto tile) {
@@ -128,9 +128,9 @@ int32_t launchStep(const OpCall& call, StepTile which, const StepOperands& opera
                    static_cast<unsigned>(divideUp(step.H, Tile::kUnits))),
               dim3(Tile::kThreads), StepProduct<Tile>::kSharedBytes};
     grid.overlaps = operands.overlaps;
-    return launch(
-        call, stepKernel<Tile, Tail<Format>>, grid, factors,
-        Tail<Format>{step, {static_cast<Operand*>(operands.next), operands.ld, operands.plane}});
+    return launch(call, stepKernel<Tile, Tail<Cell, Format>>, grid, factors,
+                  Tail<Cell, Format>{
+                      step, {static_cast<Operand*>(operands.next), operands.ld, operands.plane}});
   });
 }
 

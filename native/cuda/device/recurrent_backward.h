@@ -85,7 +85,7 @@ struct BackwardTail {
 
 // The second kernel of a step where r h meets the candidate's columns: sums are dn R_h^T, the
 // gradient of r h.
-template <class Format>
+template <class Cell, class Format>
 struct ResetBackwardTail {
   BackwardStep step;
   StepOperand<Format> next;

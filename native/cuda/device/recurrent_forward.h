@@ -101,7 +101,7 @@ struct ForwardTail {
 
 // The first kernel of a step where r h meets the candidate's columns: z and r, in place of their
 // sums, and r h.
-template <class Format>
+template <class Cell, class Format>
 struct ResetTail {
   ForwardStep step;
   StepOperand<Format> next;  // r h

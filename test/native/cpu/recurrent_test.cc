@@ -2,77 +2,18 @@
 // machine.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
-
 #include "cpu/targets.h"
 #include "support/recurrent.h"
 
 namespace sluice::test {
 namespace {
 
-constexpr double kForwardBound = 2e-6;
-constexpr double kGradientBound = 5e-6;
-
 const Backend& cpu() { return backend("cpu"); }
-const Backend& reference() { return backend("reference"); }
-
-// max|got - want| / max|want|
-double relativeDifference(const Tensor& got, const Tensor& want) {
-  double largest = 0, worst = 0;
-  for (int64_t i = 0; i < want.size(); ++i) {
-    largest = std::max(largest, std::abs(want.get(i)));
-    const double d = std::abs(got.get(i) - want.get(i));
-    worst = std::max(worst, std::isnan(d) ? INFINITY : d);
-  }
-  return worst == 0 ? 0 : worst / largest;
-}
-
-std::string describe(const RecurrentSizes& s) {
-  std::ostringstream out;
-  out << opName(s.op) << " B" << s.B << " T" << s.T << " I" << s.I << " H" << s.H << " mask"
-      << static_cast<int>(s.mask) << " after" << s.attributes.resetAfter << " replace"
-      << s.attributes.replace << " reverse" << s.attributes.reverse << " repeat"
-      << s.attributes.repeatMasked << " activations"
-      << static_cast<int>(s.attributes.activation.kind) << ","
-      << static_cast<int>(s.attributes.recurrentActivation.kind);
-  return out.str();
-}
 
 void expectAsReference(const RecurrentSizes& sizes, uint64_t seed, int threads = 1) {
-  SCOPED_TRACE(describe(sizes));
-  Random random(seed);
-  Case forward = recurrentForward(random, sizes, DType::Float32);
-  Case want = inDouble(forward);
-  launch(reference(), want);
-  forward.context.threads = threads;
-  launch(cpu(), forward);
-  for (const size_t out : {recurrent::kSequence, recurrent::kFinalState, recurrent::kFinalCell}) {
-    if (!forward.out[out].present()) continue;
-    EXPECT_LE(difference(forward.out[out], want.out[out]), kForwardBound) << "output " << out;
-  }
-
-  Case backward = recurrentBackwardOf(random, sizes, forward);
-  Case wantBackward = inDouble(backward);
-  wantBackward.in[recurrentBackward::kReserve] = want.out[recurrent::kReserve];
-  launch(reference(), wantBackward);
-  backward.context.threads = threads;
-  launch(cpu(), backward);
-  for (size_t i = 0; i < backward.out.size(); ++i) {
-    if (!backward.out[i].present()) continue;
-    EXPECT_LE(relativeDifference(backward.out[i], wantBackward.out[i]), kGradientBound)
-        << "gradient " << i;
-  }
-}
-
-RecurrentSizes sizesOf(Op op, int64_t B, int64_t T, int64_t I, int64_t H) {
-  RecurrentSizes sizes;
-  sizes.op = op;
-  sizes.B = B;
-  sizes.T = T;
-  sizes.I = I;
-  sizes.H = H;
-  return sizes;
+  RunContext context;
+  context.threads = threads;
+  test::expectAsReference(cpu(), sizes, seed, context);
 }
 
 template <typename Body>
@@ -87,7 +28,7 @@ TEST(CpuRecurrent, EveryRowCountAndManyWidths) {
     for (int64_t B = 1; B <= 9; ++B) {
       for (const int64_t H :
            {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 47, 48, 49, 64, 70})
-        expectAsReference(sizesOf(op, B, 1 + (B * H) % 7, 1 + (3 * B + H) % 11, H),
+        expectAsReference(recurrentSizes(op, B, 1 + (B * H) % 7, 1 + (3 * B + H) % 11, H),
                           static_cast<uint64_t>(B * 100 + H));
     }
   });
@@ -96,18 +37,18 @@ TEST(CpuRecurrent, EveryRowCountAndManyWidths) {
 TEST(CpuRecurrent, AroundTheBlockSizes) {
   onEveryTargetAndCell([](Op op) {
     for (const int64_t H : {127, 128, 129, 255, 256, 257})
-      expectAsReference(sizesOf(op, 5, 3, 40, H), static_cast<uint64_t>(H));
+      expectAsReference(recurrentSizes(op, 5, 3, 40, H), static_cast<uint64_t>(H));
     for (const int64_t I : {128, 256, 300})
-      expectAsReference(sizesOf(op, 3, 4, I, 20), static_cast<uint64_t>(I));
+      expectAsReference(recurrentSizes(op, 3, 4, I, 20), static_cast<uint64_t>(I));
   });
 }
 
 TEST(CpuRecurrent, LongSequences) {
   onEveryTargetAndCell([](Op op) {
-    expectAsReference(sizesOf(op, 3, 100, 10, 64), 1);
-    expectAsReference(sizesOf(op, 32, 100, 10, 20), 2, 2);
-    expectAsReference(sizesOf(op, 1, 1000, 3, 17), 3);
-    expectAsReference(sizesOf(op, 300, 40, 4, 40), 4, 2);
+    expectAsReference(recurrentSizes(op, 3, 100, 10, 64), 1);
+    expectAsReference(recurrentSizes(op, 32, 100, 10, 20), 2, 2);
+    expectAsReference(recurrentSizes(op, 1, 1000, 3, 17), 3);
+    expectAsReference(recurrentSizes(op, 300, 40, 4, 40), 4, 2);
   });
 }
 
@@ -118,7 +59,7 @@ TEST(CpuRecurrent, EveryOption) {
       if (op != Op::Gru && (bits & 3) != 3) continue;  // the first two are a GRU's
       for (const MaskKind mask : kMaskKinds) {
         for (const int64_t H : {5, 16, 33}) {
-          RecurrentSizes sizes = sizesOf(op, 4, 6, 3, H);
+          RecurrentSizes sizes = recurrentSizes(op, 4, 6, 3, H);
           sizes.mask = mask;
           sizes.attributes.resetAfter = bits & 1;
           sizes.attributes.replace = bits >> 1 & 1;
@@ -142,7 +83,7 @@ TEST(CpuRecurrent, MasksOfTheGatesAndZoneout) {
       for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
         for (const int64_t H : {5, 16, 33}) {
           RecurrentSizes sizes =
-              sizesOf(op, 4, 6, 3, H).regularised(bits & 1, bits >> 1 & 1, bits >> 2 & 1);
+              recurrentSizes(op, 4, 6, 3, H).regularised(bits & 1, bits >> 1 & 1, bits >> 2 & 1);
           sizes.mask = mask;
           sizes.attributes.resetAfter = op != Op::Gru || seed % 2 != 0;
           sizes.attributes.reverse = seed % 3 == 0;
@@ -155,7 +96,7 @@ TEST(CpuRecurrent, MasksOfTheGatesAndZoneout) {
       }
     }
     // Inference, and gradients outside of training, take the expectation.
-    RecurrentSizes sizes = sizesOf(op, 5, 7, 4, 20);
+    RecurrentSizes sizes = recurrentSizes(op, 5, 7, 4, 20);
     sizes.attributes.zoneout = 0.3;
     expectAsReference(sizes, 99, 2);
   });
@@ -170,7 +111,7 @@ TEST(CpuRecurrent, LayerNormAndClip) {
           // A norm over two or three columns is close to a step function.
           const int64_t units = op == Op::SimpleRnn ? H + 5 : H;
           RecurrentSizes sizes =
-              sizesOf(op, 4, 6, 3, units).regularised(bits & 1, bits & 1, bits >> 1 & 1);
+              recurrentSizes(op, 4, 6, 3, units).regularised(bits & 1, bits & 1, bits >> 1 & 1);
           sizes = bits & 4 ? sizes.normalized(seed % 3 ? 0 : 0.5) : sizes;
           if (!(bits & 4)) sizes.attributes.clip = 0.7;
           sizes.mask = mask;
@@ -185,7 +126,7 @@ TEST(CpuRecurrent, LayerNormAndClip) {
         }
       }
     }
-    expectAsReference(sizesOf(op, 40, 30, 20, 64).normalized(), 3, 2);
+    expectAsReference(recurrentSizes(op, 40, 30, 20, 64).normalized(), 3, 2);
   });
 }
 
@@ -201,7 +142,7 @@ TEST(CpuRecurrent, EveryActivation) {
         for (const int resetAfter : {0, 1}) {
           if (op != Op::Gru && !resetAfter) continue;
           // Few steps: with unbounded gates the state grows like a power of a power.
-          RecurrentSizes sizes = sizesOf(op, 3, 2, 4, 19);
+          RecurrentSizes sizes = recurrentSizes(op, 3, 2, 4, 19);
           sizes.attributes.activation = candidate;
           sizes.attributes.recurrentActivation = gates;
           sizes.attributes.resetAfter = resetAfter;
@@ -215,11 +156,11 @@ TEST(CpuRecurrent, EveryActivation) {
 TEST(CpuRecurrent, EmptyBatchesAndSequences) {
   for (const Op op : kRecurrentOps)
     for (const auto& [B, T] : {std::pair<int64_t, int64_t>{0, 5}, {3, 0}, {0, 0}})
-      expectAsReference(sizesOf(op, B, T, 4, 10), 1, 2);
+      expectAsReference(recurrentSizes(op, B, T, 4, 10), 1, 2);
 }
 
 TEST(CpuRecurrent, GradientsThatAreNotWantedAreNotWritten) {
-  const RecurrentSizes sizes = sizesOf(Op::Lstm, 5, 9, 6, 20);
+  const RecurrentSizes sizes = recurrentSizes(Op::Lstm, 5, 9, 6, 20);
   Random random(9);
   Case forward = recurrentForward(random, sizes, DType::Float32);
   launch(cpu(), forward);
@@ -242,7 +183,7 @@ TEST(CpuRecurrent, GradientsThatAreNotWantedAreNotWritten) {
 
 TEST(CpuRecurrent, CancelledCallsReturn) {
   const std::atomic<int32_t> cancel{1};
-  const RecurrentSizes sizes = sizesOf(Op::Gru, 64, 200, 16, 64);
+  const RecurrentSizes sizes = recurrentSizes(Op::Gru, 64, 200, 16, 64);
   Random random(10);
   Case forward = recurrentForward(random, sizes, DType::Float32);
   launch(cpu(), forward);

@@ -1,8 +1,33 @@
 #include "support/recurrent.h"
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
 #include <cmath>
+#include <sstream>
 
 namespace sluice::test {
+
+RecurrentSizes recurrentSizes(Op op, int64_t B, int64_t T, int64_t I, int64_t H) {
+  RecurrentSizes sizes;
+  sizes.op = op;
+  sizes.B = B;
+  sizes.T = T;
+  sizes.I = I;
+  sizes.H = H;
+  return sizes;
+}
+
+std::string describe(const RecurrentSizes& s) {
+  std::ostringstream out;
+  out << opName(s.op) << " B" << s.B << " T" << s.T << " I" << s.I << " H" << s.H << " mask"
+      << static_cast<int>(s.mask) << " after" << s.attributes.resetAfter << " replace"
+      << s.attributes.replace << " reverse" << s.attributes.reverse << " repeat"
+      << s.attributes.repeatMasked << " activations"
+      << static_cast<int>(s.attributes.activation.kind) << ","
+      << static_cast<int>(s.attributes.recurrentActivation.kind);
+  return out.str();
+}
 
 Tensor makeMask(Random& random, MaskKind kind, int64_t B, int64_t T) {
   if (kind == MaskKind::None) return {};
@@ -81,6 +106,44 @@ Case recurrentBackwardOf(Random& random, const RecurrentSizes& s, const Case& fo
     if (c.in[in].present()) c.out[out] = Tensor(real, c.in[in].shape());
   if (s.hasCell()) c.out[kDInitialCell] = Tensor(real, state);
   return c;
+}
+
+double relativeDifference(const Tensor& got, const Tensor& want) {
+  double largest = 0, worst = 0;
+  for (int64_t i = 0; i < want.size(); ++i) {
+    largest = std::max(largest, std::abs(want.get(i)));
+    const double d = std::abs(got.get(i) - want.get(i));
+    worst = std::max(worst, std::isnan(d) ? INFINITY : d);
+  }
+  return worst == 0 ? 0 : worst / largest;
+}
+
+void expectAsReference(const Backend& fast, const RecurrentSizes& sizes, uint64_t seed,
+                       const RunContext& context, const RecurrentBounds& bounds) {
+  SCOPED_TRACE(describe(sizes));
+  const Backend& reference = backend("reference");
+  Random random(seed);
+  Case forward = recurrentForward(random, sizes, DType::Float32);
+  Case want = inDouble(forward);
+  launch(reference, want);
+  forward.context = context;
+  launch(fast, forward);
+  for (const size_t out : {recurrent::kSequence, recurrent::kFinalState, recurrent::kFinalCell}) {
+    if (!forward.out[out].present()) continue;
+    EXPECT_LE(difference(forward.out[out], want.out[out]), bounds.forward) << "output " << out;
+  }
+
+  Case backward = recurrentBackwardOf(random, sizes, forward);
+  Case wantBackward = inDouble(backward);
+  wantBackward.in[recurrentBackward::kReserve] = want.out[recurrent::kReserve];
+  launch(reference, wantBackward);
+  backward.context = context;
+  launch(fast, backward);
+  for (size_t i = 0; i < backward.out.size(); ++i) {
+    if (!backward.out[i].present()) continue;
+    EXPECT_LE(relativeDifference(backward.out[i], wantBackward.out[i]), bounds.gradient)
+        << "gradient " << i;
+  }
 }
 
 }  // namespace sluice::test

@@ -1,6 +1,8 @@
 // Random calls of recurrences, forward and backward, for native tests.
 #pragma once
 
+#include <string>
+
 #include "support/launch.h"
 
 namespace sluice::test {
@@ -48,6 +50,9 @@ struct RecurrentSizes {
   }
 };
 
+RecurrentSizes recurrentSizes(Op op, int64_t B, int64_t T, int64_t I, int64_t H);
+std::string describe(const RecurrentSizes& sizes);
+
 // Bool [B, T]; absent for None. EmptyRow: the first row has no valid step, the others have holes.
 Tensor makeMask(Random& random, MaskKind kind, int64_t B, int64_t T);
 
@@ -58,5 +63,18 @@ Case recurrentForward(Random& random, const RecurrentSizes& sizes, DType real);
 // The backward call of a forward case that has been launched, with random gradients and every
 // output.
 Case recurrentBackwardOf(Random& random, const RecurrentSizes& sizes, const Case& forward);
+
+// max|got - want| / max|want|; infinite where a NaN is on one side.
+double relativeDifference(const Tensor& got, const Tensor& want);
+
+struct RecurrentBounds {
+  double forward = 2e-6;   // by difference()
+  double gradient = 5e-6;  // by relativeDifference()
+};
+
+// Runs random calls forward and back on `fast` and, in double, on the reference, and expects every
+// output within the bounds.
+void expectAsReference(const Backend& fast, const RecurrentSizes& sizes, uint64_t seed,
+                       const RunContext& context = {}, const RecurrentBounds& bounds = {});
 
 }  // namespace sluice::test

@@ -1,0 +1,316 @@
+// The CUDA backend's recurrences against the reference in double. Sizes are small: where there is
+// no GPU, an emulator runs every thread.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "support/recurrent.h"
+
+namespace sluice::test {
+namespace {
+
+class CudaRecurrent : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!BackendRegistry::instance().find("cuda")) GTEST_SKIP() << "no device";
+  }
+  static const Backend& cuda() { return backend("cuda"); }
+  static void expect(const RecurrentSizes& sizes, uint64_t seed) {
+    expectAsReference(cuda(), sizes, seed);
+  }
+};
+
+TEST_F(CudaRecurrent, ManySizes) {
+  for (const Op op : kRecurrentOps) {
+    uint64_t seed = 1;
+    for (const int64_t H : {1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 32, 33, 48, 64, 65, 70}) {
+      const int64_t B = 1 + static_cast<int64_t>(seed * 7 % 20), T = 1 + H % 4;
+      for (const int resetAfter : {1, 0}) {
+        if (op != Op::Gru && !resetAfter) continue;
+        RecurrentSizes sizes = recurrentSizes(op, B, T, 1 + H % 5, H);
+        sizes.attributes.resetAfter = resetAfter;
+        expect(sizes, seed++);
+      }
+    }
+  }
+}
+
+TEST_F(CudaRecurrent, EveryOption) {
+  for (const Op op : kRecurrentOps) {
+    uint64_t seed = 1;
+    for (int bits = 0; bits < 16; ++bits) {
+      if (op != Op::Gru && (bits & 3) != 3) continue;  // the first two are a GRU's
+      for (const MaskKind mask : kMaskKinds) {
+        RecurrentSizes sizes = recurrentSizes(op, 5, 6, 3, seed % 2 ? 5 : 9);
+        sizes.mask = mask;
+        sizes.attributes.resetAfter = bits & 1;
+        sizes.attributes.replace = bits >> 1 & 1;
+        sizes.attributes.reverse = bits >> 2 & 1;
+        sizes.attributes.repeatMasked = bits >> 3 & 1;
+        sizes.bias = seed % 3 != 0;
+        sizes.initialState = seed % 4 != 0;
+        sizes.sequence = seed % 5 != 0;
+        expect(sizes, seed);
+        ++seed;
+      }
+    }
+  }
+}
+
+TEST_F(CudaRecurrent, ZoneoutAndClip) {
+  for (const Op op : kRecurrentOps) {
+    uint64_t seed = 1;
+    for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
+      for (const double clip : {0.0, 0.7}) {
+        for (const bool drawn : {false, true}) {
+          for (const int resetAfter : {1, 0}) {
+            if (op != Op::Gru && !resetAfter) continue;
+            RecurrentSizes sizes = recurrentSizes(op, 4, 5, 3, 10).regularised(false, false, drawn);
+            sizes.mask = mask;
+            sizes.attributes.zoneout = 0.3;
+            sizes.attributes.clip = clip;
+            sizes.attributes.resetAfter = resetAfter;
+            sizes.attributes.reverse = seed % 3 == 0;
+            sizes.attributes.repeatMasked = seed % 4 == 0;
+            expect(sizes, seed);
+            ++seed;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_F(CudaRecurrent, EveryActivation) {
+  using Kind = ActivationKind;
+  const ActivationSpec specs[] = {
+      {Kind::Linear},   {Kind::Tanh},           {Kind::Sigmoid},
+      {Kind::Relu},     {Kind::Softsign},       {Kind::Softplus},
+      {Kind::Elu, 0.7}, {Kind::LeakyRelu, 0.3}, {Kind::HardSigmoid, 0.2, 0.5}};
+  for (const Op op : kRecurrentOps) {
+    for (const ActivationSpec& candidate : specs) {
+      for (const ActivationSpec& gates : {specs[2], specs[8], candidate}) {
+        for (const int resetAfter : {0, 1}) {
+          if (op != Op::Gru && !resetAfter) continue;
+          // Few steps: with unbounded gates the state grows like a power of a power.
+          RecurrentSizes sizes = recurrentSizes(op, 3, 2, 4, 11);
+          sizes.attributes.activation = candidate;
+          sizes.attributes.recurrentActivation = gates;
+          sizes.attributes.resetAfter = resetAfter;
+          expect(sizes, 7);
+        }
+      }
+    }
+  }
+}
+
+TEST_F(CudaRecurrent, EmptyBatchesAndSequences) {
+  for (const Op op : kRecurrentOps)
+    for (const auto& [B, T] : {std::pair<int64_t, int64_t>{0, 5}, {3, 0}, {0, 0}})
+      expect(recurrentSizes(op, B, T, 4, 10), 1);
+}
+
+// Rows so many that a block takes 32, 64 or 128 of them.
+TEST_F(CudaRecurrent, LargerTiles) {
+  struct Size {
+    Precision precision;
+    int64_t B;
+  };
+  for (const auto& [precision, B] : {Size{Precision::Float32, 650},
+                                     {Precision::Float32, 2570},
+                                     {Precision::BFloat16, 970},
+                                     {Precision::BFloat16, 2900}}) {
+    RunContext context;
+    context.precision = precision;
+    const RecurrentBounds bounds =
+        precision == Precision::Float32 ? RecurrentBounds{} : RecurrentBounds{0.02, 0.04};
+    RecurrentSizes sizes = recurrentSizes(Op::Gru, B, 2, 2, 70);
+    expectAsReference(cuda(), sizes, static_cast<uint64_t>(B), context, bounds);
+  }
+}
+
+// With `recompute`, at most 1024 rows and steps are worked on at once.
+TEST_F(CudaRecurrent, SequencesInChunks) {
+  for (const Op op : kRecurrentOps) {
+    for (const bool reverse : {false, true}) {
+      for (const int resetAfter : {0, 1}) {
+        if (op != Op::Gru && !resetAfter) continue;
+        RecurrentSizes sizes = recurrentSizes(op, 90, 26, 3, 4);
+        sizes.attributes.recompute = 1;
+        sizes.attributes.reverse = reverse;
+        sizes.attributes.resetAfter = resetAfter;
+        sizes.mask = reverse ? MaskKind::Holes : MaskKind::None;
+        expect(sizes, 3);
+        sizes.reserve = false;
+        Random random(4);
+        Case inference = recurrentForward(random, sizes, DType::Float32);
+        EXPECT_LE(expectAsReference(cuda(), inference, 2e-6), 2e-6);
+      }
+    }
+  }
+}
+
+TEST_F(CudaRecurrent, MaskedStepsAreNotLookedAt) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const Op op : kRecurrentOps) {
+    for (const int resetAfter : {0, 1}) {
+      if (op != Op::Gru && !resetAfter) continue;
+      RecurrentSizes sizes = recurrentSizes(op, 6, 5, 3, 9);
+      sizes.mask = MaskKind::EmptyRow;
+      sizes.attributes.resetAfter = resetAfter;
+      Random random(11);
+      Case clean = recurrentForward(random, sizes, DType::Float32);
+      Case dirty = clean;
+      const Tensor& mask = clean.in[recurrent::kMask];
+      for (int64_t at = 0; at < mask.size(); ++at)
+        for (int64_t i = 0; i < sizes.I && mask.get(at) == 0; ++i)
+          dirty.in[recurrent::kX].set(at * sizes.I + i, nan);
+      launch(cuda(), clean);
+      launch(cuda(), dirty);
+      Case back = recurrentBackwardOf(random, sizes, clean);
+      Case dirtyBack = back;
+      dirtyBack.in[recurrent::kX] = dirty.in[recurrent::kX];
+      dirtyBack.in[recurrentBackward::kReserve] = dirty.out[recurrent::kReserve];
+      for (int64_t at = 0; at < mask.size(); ++at)
+        for (int64_t j = 0; j < sizes.H && mask.get(at) == 0; ++j)
+          dirtyBack.in[recurrentBackward::kDSequence].set(at * sizes.H + j, nan);
+      launch(cuda(), back);
+      launch(cuda(), dirtyBack);
+      for (const size_t out : {recurrent::kSequence, recurrent::kFinalState})
+        EXPECT_TRUE(sameBits(clean.out[out], dirty.out[out])) << out;
+      for (size_t out = 0; out < back.out.size(); ++out)
+        if (back.out[out].present())
+          EXPECT_TRUE(sameBits(back.out[out], dirtyBack.out[out])) << "gradient " << out;
+    }
+  }
+}
+
+TEST_F(CudaRecurrent, GradientsThatAreNotWantedAreNotWritten) {
+  using namespace recurrentBackward;
+  for (const Op op : kRecurrentOps) {
+    const RecurrentSizes sizes = recurrentSizes(op, 5, 4, 6, 10);
+    Random random(9);
+    Case forward = recurrentForward(random, sizes, DType::Float32);
+    launch(cuda(), forward);
+    const Case all = [&] {
+      Case c = recurrentBackwardOf(random, sizes, forward);
+      launch(cuda(), c);
+      return c;
+    }();
+    const auto expectSame = [&](std::initializer_list<int> absent) {
+      Case some = all;
+      for (const int i : absent) some.out[static_cast<size_t>(i)] = Tensor();
+      launch(cuda(), some);
+      for (size_t i = 0; i < all.out.size(); ++i)
+        if (some.out[i].present()) EXPECT_TRUE(sameBits(all.out[i], some.out[i])) << i;
+    };
+    expectSame({kDKernel, kDRecurrentKernel, kDBias});
+    expectSame({kDx, kDInitialState, kDInitialCell});
+    expectSame({kDBias});
+  }
+}
+
+// What comes of a row is the same bits whatever other rows there are, and however many.
+TEST_F(CudaRecurrent, RowsDoNotDependOnEachOther) {
+  for (const Precision precision :
+       {Precision::Float32, Precision::TensorFloat32, Precision::BFloat16, Precision::Float16}) {
+    for (const Op op : {Op::Gru, Op::Lstm}) {
+      const int64_t many = op == Op::Gru ? 970 : 20;  // another tile, for all of them
+      RecurrentSizes sizes = recurrentSizes(op, many, 2, 3, 70);
+      sizes.reserve = false;
+      Random random(5);
+      Case batch = recurrentForward(random, sizes, DType::Float32);
+      batch.context.precision = precision;
+      launch(cuda(), batch);
+      for (const int64_t b : {int64_t{0}, int64_t{17}, many - 1}) {
+        Case one = batch;
+        const auto row = [&](Tensor& t) {
+          if (!t.present()) return;
+          Shape shape = t.shape();
+          shape[0] = 1;
+          Tensor cut(t.dtype(), shape);
+          for (int64_t i = 0; i < cut.size(); ++i) cut.set(i, t.get(b * cut.size() + i));
+          t = cut;
+        };
+        for (const size_t in : {recurrent::kX, recurrent::kInitialState, recurrent::kInitialCell})
+          row(one.in[in]);
+        for (Tensor& out : one.out) row(out);
+        const Case want = one;
+        launch(cuda(), one);
+        for (size_t out = 0; out < one.out.size(); ++out)
+          if (one.out[out].present())
+            EXPECT_TRUE(sameBits(one.out[out], want.out[out])) << "row " << b << " output " << out;
+      }
+    }
+  }
+}
+
+// Bits behind the leading one of what is multiplied.
+int bitsOf(Precision precision) { return precision == Precision::BFloat16 ? 7 : 10; }
+
+// To the nearest number of so many bits. All formats hold it, however they break ties.
+Tensor roundedTo(int bits, const Tensor& exact) {
+  Tensor rounded = exact;
+  for (int64_t i = 0; i < exact.size(); ++i) {
+    int exponent = 0;
+    const double fraction = std::frexp(exact.get(i), &exponent);
+    rounded.set(i, std::ldexp(std::nearbyint(std::ldexp(fraction, bits + 1)), exponent - bits - 1));
+  }
+  return rounded;
+}
+
+constexpr Precision kRounding[] = {Precision::TensorFloat32, Precision::BFloat16,
+                                   Precision::Float16};
+
+// A step whose factors are what the format holds has the float32 result: products are exact.
+TEST_F(CudaRecurrent, FactorsThatNeedNoRounding) {
+  for (const Precision precision : kRounding) {
+    for (const Op op : kRecurrentOps) {
+      for (const int64_t H : {3, 8, 33, 70}) {
+        RecurrentSizes sizes = recurrentSizes(op, 18, 1, 5, H);
+        Random random(static_cast<uint64_t>(H));
+        Case c = recurrentForward(random, sizes, DType::Float32);
+        for (const size_t in : {recurrent::kX, recurrent::kKernel, recurrent::kRecurrentKernel,
+                                recurrent::kInitialState})
+          c.in[in] = roundedTo(bitsOf(precision), c.in[in]);
+        c.context.precision = precision;
+        SCOPED_TRACE(describe(sizes));
+        expectAsReference(cuda(), c, 2e-6);
+      }
+    }
+  }
+}
+
+TEST_F(CudaRecurrent, RoundedFactors) {
+  for (const Precision precision : kRounding) {
+    RunContext context;
+    context.precision = precision;
+    const double epsilon = std::ldexp(1, -bitsOf(precision) - 1);
+    for (const Op op : kRecurrentOps) {
+      for (const int resetAfter : {0, 1}) {
+        if (op != Op::Gru && !resetAfter) continue;
+        for (const int64_t H : {5, 24, 70}) {
+          RecurrentSizes sizes = recurrentSizes(op, 19, 4, 6, H);
+          sizes.attributes.resetAfter = resetAfter;
+          sizes.mask = H == 24 ? MaskKind::Holes : MaskKind::None;
+          expectAsReference(cuda(), sizes, static_cast<uint64_t>(H), context,
+                            {8 * epsilon, 16 * epsilon});
+        }
+      }
+    }
+  }
+}
+
+TEST_F(CudaRecurrent, SaysWhatItCannotDo) {
+  RecurrentSizes plain = recurrentSizes(Op::Gru, 2, 3, 4, 5);
+  for (const RecurrentSizes& sizes : {plain.regularised(true, false, false),
+                                      plain.regularised(false, true, false), plain.normalized()}) {
+    Random random(1);
+    Case c = recurrentForward(random, sizes, DType::Float32);
+    EXPECT_THROW(launch(cuda(), c), std::runtime_error);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::test
