@@ -76,7 +76,10 @@ int32_t scatterSteps(const OpCall& call, const RecurrentExtents& e, const StepCh
 }
 
 CellOptions cellOptions(const RecurrentAttributes& attributes) noexcept {
-  return {attributes.activation, attributes.recurrentActivation,
+  const auto inFloat = [](const ActivationSpec& spec) {
+    return CellActivation{spec.kind, static_cast<float>(spec.alpha), static_cast<float>(spec.beta)};
+  };
+  return {inFloat(attributes.activation), inFloat(attributes.recurrentActivation),
           static_cast<float>(attributes.clip), attributes.replace};
 }
 

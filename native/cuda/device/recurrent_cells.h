@@ -15,19 +15,57 @@
 
 namespace sluice::cuda {
 
+// The functions that nearly all cells use are part of a step's code, the others are called: that
+// keeps the many kernels small.
+struct CellActivation {
+  ActivationKind kind;
+  float alpha, beta;
+};
+__device__ inline __attribute__((noinline)) float activateOther(ActivationKind kind, float alpha,
+                                                                float beta, float x) {
+  return activate({kind, alpha, beta}, x);
+}
+__device__ inline __attribute__((noinline)) float derivativeOther(ActivationKind kind, float alpha,
+                                                                  float y) {
+  return derivative({kind, alpha, 0}, y, 0);
+}
+__device__ inline float activate(const CellActivation& activation, float x) {
+  switch (activation.kind) {
+    case ActivationKind::Tanh:
+      return activate(ActivationSpec{ActivationKind::Tanh}, x);
+    case ActivationKind::Sigmoid:
+      return activate(ActivationSpec{ActivationKind::Sigmoid}, x);
+    default:
+      return activateOther(activation.kind, activation.alpha, activation.beta, x);
+  }
+}
+__device__ inline float derivative(const CellActivation& activation, float y) {
+  switch (activation.kind) {
+    case ActivationKind::Tanh:
+      return derivative(ActivationSpec{ActivationKind::Tanh}, y, 0);
+    case ActivationKind::Sigmoid:
+      return derivative(ActivationSpec{ActivationKind::Sigmoid}, y, 0);
+    default:
+      return derivativeOther(activation.kind, activation.alpha, y);
+  }
+}
+
 struct CellOptions {
-  ActivationSpec activation, recurrentActivation;
-  float clip;
+  CellActivation activation, recurrentActivation;
+  float clip;  // 0: none
   int32_t replace;
 
   // A gate of its sum, and the derivative from its value: none where clip holds the sum.
-  __device__ float gate(const ActivationSpec& spec, float sum) const {
+  __device__ float gate(const CellActivation& activation, float sum) const {
     if (clip > 0 && fabsf(sum) > clip) sum = copysignf(clip, sum);
-    return activate(spec, sum);
+    return activate(activation, sum);
   }
-  __device__ float slope(const ActivationSpec& spec, float value) const {
-    if (clip > 0 && (value <= activate(spec, -clip) || value >= activate(spec, clip))) return 0;
-    return derivative(spec, value, 0);
+  __device__ float slope(const CellActivation& activation, float value) const {
+    if (clip > 0 &&
+        (value <= activateOther(activation.kind, activation.alpha, activation.beta, -clip) ||
+         value >= activateOther(activation.kind, activation.alpha, activation.beta, clip)))
+      return 0;
+    return derivative(activation, value);
   }
 };
 
@@ -63,7 +101,7 @@ struct LstmCell {
   static __device__ void backward(const CellOptions& options, const float* states,
                                   const float* gates, const float* extra, float* d, float* g) {
     const float i = gates[0], f = gates[1], c = gates[2], o = gates[3];
-    const float dc = d[1] + d[0] * o * derivative(options.activation, extra[0], 0);
+    const float dc = d[1] + d[0] * o * derivative(options.activation, extra[0]);
     g[0] = dc * c * options.slope(options.recurrentActivation, i);
     g[1] = dc * states[1] * options.slope(options.recurrentActivation, f);
     g[2] = dc * i * options.slope(options.activation, c);

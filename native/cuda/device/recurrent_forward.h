@@ -120,7 +120,7 @@ struct ResetTail {
   __device__ void finish(int64_t b, int32_t j, const float* sums, Inputs in) const {
     if (!in.valid) return next.put(b, 0, j, 0);
     float* row = step.row(b, j);
-    const ActivationSpec& activation = step.options.recurrentActivation;
+    const CellActivation& activation = step.options.recurrentActivation;
     row[0] = step.options.gate(activation, in.gates[0] + sums[0]);
     const float r = step.options.gate(activation, in.gates[1] + sums[kStride]);
     row[step.H] = r;

@@ -71,19 +71,20 @@ class StepProduct {
     float* const sums = Tile::kWays > 1 ? this->sums() : reinterpret_cast<float*>(shared_);
     if constexpr (Tile::kWays > 1)
       for (int i = threadIdx.x; i < kSumBytes / 4; i += Tile::kThreads) sums[i] = 0;
-    for (int stage = 0; stage < stages_; ++stage) {
-      waitCopies<kStages - 1>();
-      __syncthreads();
-      if (kParts == 1 || stage % kParts == 0) part.clear();
-      const unsigned char* factors = buffer(stage);
-      part.multiply(factors, factors + Tile::kRows * Tile::kRowBytes);
-      __syncthreads();
-      loadColumns(stage + kStages);
-      loadRows(stage + kStages);
-      commitCopies();
-      if (kParts > 1 && (stage + 1) % kParts != 0) continue;
+    for (int round = 0; round < stages_ / kParts; ++round) {
+      part.clear();
+      for (int stage = round * kParts; stage < (round + 1) * kParts; ++stage) {
+        waitCopies<kStages - 1>();
+        __syncthreads();
+        const unsigned char* factors = buffer(stage);
+        part.multiply(factors, factors + Tile::kRows * Tile::kRowBytes);
+        __syncthreads();
+        loadColumns(stage + kStages);
+        loadRows(stage + kStages);
+        commitCopies();
+      }
       if constexpr (Tile::kWays > 1)
-        addWays(part, stage / kParts);
+        addWays(part, round);
       else
         total.add(part);
     }
