@@ -5,6 +5,8 @@
 //
 // A chunk is all of the sequence unless its gate gradients were very large. Its rows are [B,turns];
 // x and the saved states lie in [B,T], so that parts of them are gathered.
+#include <utility>
+
 #include "cuda/arguments.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
@@ -23,15 +25,16 @@ class Backward {
         attributes_(call.attr<RecurrentAttributes>()),
         e_(call),
         turns_(e_.chunkSteps(e_.gradientRow())),
-        tile_(e_.tile(1)),
+        tile_(e_.tile(e_.backwardColumns())),
+        resetTile_(e_.tile(e_.backwardResetColumns())),
         ld_(static_cast<int32_t>(e_.cell->gates * e_.plane())),
         wantsWeights_(call.out[kDKernel].present()),
         repeats_(e_.masked && attributes_.repeatMasked && call.in[kDSequence].present()),
-        gathersX_(wantsWeights_ && (chunked() || e_.masked)) {
+        gathersX_(wantsWeights_ && (chunked() || e_.masked || e_.inputMasks)) {
     const size_t operand = static_cast<size_t>(e_.B * ld_ * operandBytes(e_.precision));
     columns_ = plan_.take(packedBytes(e_.backwardColumns(), tile_, e_.precision));
     if (e_.cell->resetsBefore())
-      resetColumns_ = plan_.take(packedBytes(e_.backwardResetColumns(), tile_, e_.precision));
+      resetColumns_ = plan_.take(packedBytes(e_.backwardResetColumns(), resetTile_, e_.precision));
     operands_[0] = plan_.take(operand);
     operands_[1] = plan_.take(operand);
     for (int s = 0; s < e_.cell->states; ++s) d_[s] = plan_.floats(e_.B * e_.H);
@@ -40,13 +43,15 @@ class Backward {
     const int64_t rows = e_.B * chunk.turns;
     gradients_ = plan_.floats(rows * e_.gradientRow());
     if (gathersX_) x_ = plan_.floats(rows * e_.I);
-    if (wantsWeights_ && chunked()) met_ = plan_.floats(rows * e_.H);
-    if (call.out[kDx].present() && chunked()) dx_ = plan_.floats(rows * e_.I);
+    if (wantsWeights_ && gathersMet()) met_ = plan_.floats(rows * e_.H);
+    if (call.out[kDx].present() && scattersDx()) dx_ = plan_.floats(rows * e_.I);
     size_t most = columnSumScratchBytes(rows, e_.columns());
     for (int part = 0; part < e_.cell->partCount; ++part)
-      most = std::max(most, productScratchBytes(call, recurrentKernelProduct(chunk, part)));
-    most = std::max(most, productScratchBytes(call, kernelProduct(chunk)));
-    most = std::max(most, productScratchBytes(call, inputProduct(chunk)));
+      most = std::max(
+          most, productScratchBytes(call, recurrentKernelProduct(chunk, e_.cell->parts[part])));
+    most = std::max(most, productScratchBytes(call, recurrentKernelProduct(chunk, {0, 1, 0, 0})));
+    most = std::max(most, productScratchBytes(call, kernelProduct(chunk, 0)));
+    most = std::max(most, productScratchBytes(call, inputProduct(chunk, 0)));
     product_ = plan_.take(most);
   }
 
@@ -69,6 +74,10 @@ class Backward {
 
  private:
   bool chunked() const { return turns_ < e_.T; }
+  // With masks each gate is a product of its own.
+  bool gathersMet() const { return chunked() || e_.stateMasks; }
+  bool scattersDx() const { return chunked() || e_.inputMasks; }
+  int inputProducts() const { return e_.inputMasks ? e_.cell->gates : 1; }
 
   template <typename T = float>
   T* at(size_t offset) const {
@@ -80,24 +89,22 @@ class Backward {
     const float* kernel = input(call_, kRecurrentKernel);
     int32_t status = packColumns(call_, e_.backwardColumns(), tile_, kernel, at<void>(columns_));
     if (status == 0 && e_.cell->resetsBefore())
-      status =
-          packColumns(call_, e_.backwardResetColumns(), tile_, kernel, at<void>(resetColumns_));
+      status = packColumns(call_, e_.backwardResetColumns(), resetTile_, kernel,
+                           at<void>(resetColumns_));
     for (const size_t operand : operands_)
       if (status == 0)
-        status = setOperand(call_, nullptr, e_.B, e_.H, ld_, at<void>(operand), nullptr);
+        status = setOperand(call_, {e_.B, e_.H, e_.cell->gates}, nullptr, at<void>(operand));
     constexpr int kFinal[] = {kDFinalState, kDFinalCell};
     const auto set = [&](const float* from, size_t to) {
-      if (status == 0) status = setOperand(call_, from, e_.B, e_.H, e_.plane(), nullptr, at(to));
+      if (status == 0) status = setValues(call_, e_.B * e_.H, from, at(to));
     };
     for (int s = 0; s < e_.cell->states; ++s) set(input(call_, kFinal[s]), d_[s]);
     if (repeats_) set(nullptr, repeated_);
     // What no chunk writes.
     if (e_.B * e_.T == 0)
       for (const int out : {kDKernel, kDRecurrentKernel, kDBias})
-        if (float* gradient = output(call_, out); gradient != nullptr && status == 0) {
-          const int64_t size = call_.out[out].shape.elements();
-          status = setOperand(call_, nullptr, 1, size, size, nullptr, gradient);
-        }
+        if (float* gradient = output(call_, out); gradient != nullptr && status == 0)
+          status = setValues(call_, call_.out[out].shape.elements(), nullptr, gradient);
     return status;
   }
 
@@ -107,6 +114,8 @@ class Backward {
     step.options = cellOptions(attributes_);
     step.H = static_cast<int32_t>(e_.H);
     step.T = e_.T;
+    step.stateMasks = input(call_, kStateMasks);
+    step.maskRow = static_cast<int32_t>(e_.columns());
     step.mask = input<uint8_t>(call_, kMask);
     step.update = updateFactor(attributes_);
     if (attributes_.zoneout > 0) step.zoneout = input(call_, kZoneout);
@@ -124,7 +133,7 @@ class Backward {
     operands.columns = at<void>(columns_);
     operands.depth =
         turn + 1 < e_.T ? static_cast<int32_t>(e_.backwardColumns().depth(e_.precision)) : 0;
-    operands.ld = ld_;
+    operands.ld = operands.nextLd = ld_;
     operands.plane = e_.plane();
     return operands;
   }
@@ -140,7 +149,7 @@ class Backward {
     step.local = step.at - chunk.begin;
     StepOperands operands = this->operands(turn);
     operands.overlaps = kStepsOverlap && turn + 1 < chunk.firstTurn + chunk.turns;
-    if (const int32_t status = e_.cell->backward(call_, tile_, operands, step)) return status;
+    if (const int32_t status = walk(operands, step)) return status;
     if (!e_.cell->resetsBefore()) return 0;
     // dn, which that kernel wrote to the third plane.
     operands.rows = static_cast<const unsigned char*>(operands.next) +
@@ -148,7 +157,12 @@ class Backward {
     operands.columns = at<void>(resetColumns_);
     operands.depth = e_.plane();
     operands.overlaps = kStepsOverlap;
-    return e_.cell->backwardReset(call_, tile_, operands, step);
+    return e_.cell->backwardReset(call_, resetTile_, operands, step);
+  }
+
+  int32_t walk(const StepOperands& operands, const BackwardStep& step) const {
+    const auto kernel = e_.stateMasks ? e_.cell->backwardMasked : e_.cell->backward;
+    return kernel(call_, tile_, operands, step);
   }
 
   // The initial states' gradients.
@@ -157,57 +171,59 @@ class Backward {
     if (float* dInitial = output(call_, kDInitialState)) {
       BackwardStep step = common();
       step.dInitial = dInitial;
-      status = e_.cell->backward(call_, tile_, operands(-1), step);
+      status = walk(operands(-1), step);
     }
     if (float* dCell = output(call_, kDInitialCell); dCell != nullptr && status == 0)
-      status = setOperand(call_, at(d_[1]), e_.B, e_.H, e_.plane(), nullptr, dCell);
+      status = setValues(call_, e_.B * e_.H, at(d_[1]), dCell);
     return status;
   }
 
   bool sizing() const { return call_.scratch == nullptr; }
   const float* gradients(int plane) const { return at(gradients_) + plane * e_.H; }
 
-  Product kernelProduct(const StepChunk& chunk) const {
+  // Of all gates, or of one.
+  Product kernelProduct(const StepChunk& chunk, int which) const {
     Product product;
     product.m = e_.I;
-    product.n = product.ldc = e_.columns();
+    product.n = e_.columns() / inputProducts();
+    product.ldc = e_.columns();
     product.k = e_.B * chunk.turns;
     product.lda = e_.I;
     product.transposeA = true;
     product.ldb = e_.gradientRow();
     if (sizing()) return product;
     product.a = gathersX_ ? at(x_) : input(call_, kX);
-    product.b = gradients(0);
-    product.c = output(call_, kDKernel);
+    product.b = gradients(which);
+    product.c = output(call_, kDKernel) + which * product.n;
     return product;
   }
-  Product recurrentKernelProduct(const StepChunk& chunk, int which) const {
-    const StatePart& part = e_.cell->parts[which];
+  Product recurrentKernelProduct(const StepChunk& chunk, const StatePart& part) const {
     Product product;
     product.m = e_.H;
     product.n = part.gates * e_.H;
     product.k = e_.B * chunk.turns;
-    product.lda = chunked() ? e_.H : e_.savedRow();
+    product.lda = gathersMet() ? e_.H : e_.savedRow();
     product.transposeA = true;
     product.ldb = e_.gradientRow();
     product.ldc = e_.columns();
     if (sizing()) return product;
-    product.a = chunked() ? at(met_) : reserve(part.met);
+    product.a = gathersMet() ? at(met_) : reserve(part.met);
     product.b = gradients(part.gradient);
     product.c = output(call_, kDRecurrentKernel) + part.firstGate * e_.H;
     return product;
   }
-  Product inputProduct(const StepChunk& chunk) const {
+  Product inputProduct(const StepChunk& chunk, int which) const {
     Product product;
     product.m = e_.B * chunk.turns;
     product.n = product.ldc = e_.I;
-    product.k = product.ldb = e_.columns();
+    product.k = e_.columns() / inputProducts();
+    product.ldb = e_.columns();
     product.lda = e_.gradientRow();
     product.transposeB = true;
     if (sizing()) return product;
-    product.a = gradients(0);
-    product.b = input(call_, kKernel);
-    product.c = chunked() ? at(dx_) : output(call_, kDx);
+    product.a = gradients(which);
+    product.b = input(call_, kKernel) + which * product.k;
+    product.c = scattersDx() ? at(dx_) : output(call_, kDx);
     return product;
   }
 
@@ -216,17 +232,42 @@ class Backward {
     return multiply(call_, product, at<void>(product_));
   }
 
+  int32_t addKernel(const StepChunk& chunk, int which, bool accumulate) const {
+    StepRows rows{e_.I, e_.I, input<uint8_t>(call_, kMask)};
+    inputFactors(rows, which);
+    int32_t status = 0;
+    if (gathersX_) status = gatherSteps(call_, e_, chunk, rows, input(call_, kX), at(x_));
+    return status == 0 ? add(kernelProduct(chunk, which), accumulate) : status;
+  }
+  void inputFactors(StepRows& rows, int which) const {
+    if (!e_.inputMasks) return;
+    rows.factors = input(call_, kInputMasks) + which * e_.I;
+    rows.factorRow = e_.cell->gates * e_.I;
+  }
+  int32_t addRecurrentKernel(const StepChunk& chunk, const StatePart& part, bool accumulate) const {
+    StepRows rows{e_.H, e_.savedRow()};
+    if (e_.stateMasks) {
+      rows.factors = input(call_, kStateMasks) + part.firstGate * e_.H;
+      rows.factorRow = e_.columns();
+    }
+    int32_t status = 0;
+    if (gathersMet()) status = gatherSteps(call_, e_, chunk, rows, reserve(part.met), at(met_));
+    return status == 0 ? add(recurrentKernelProduct(chunk, part), accumulate) : status;
+  }
+
   int32_t addWeights(const StepChunk& chunk, bool accumulate) const {
     int32_t status = 0;
-    if (gathersX_)
-      status = gatherSteps(call_, e_, chunk, input(call_, kX), e_.I, e_.I,
-                           input<uint8_t>(call_, kMask), at(x_));
-    if (status == 0) status = add(kernelProduct(chunk), accumulate);
+    for (int i = 0; i < inputProducts() && status == 0; ++i)
+      status = addKernel(chunk, i, accumulate);
     for (int i = 0; i < e_.cell->partCount && status == 0; ++i) {
-      if (chunked())
-        status = gatherSteps(call_, e_, chunk, reserve(e_.cell->parts[i].met), e_.savedRow(), e_.H,
-                             nullptr, at(met_));
-      if (status == 0) status = add(recurrentKernelProduct(chunk, i), accumulate);
+      StatePart part = e_.cell->parts[i];
+      if (!e_.stateMasks) {
+        status = addRecurrentKernel(chunk, part, accumulate);
+        continue;
+      }
+      for (int left = std::exchange(part.gates, 1); left > 0 && status == 0;
+           --left, ++part.firstGate, ++part.gradient)
+        status = addRecurrentKernel(chunk, part, accumulate);
     }
     float* dBias = output(call_, kDBias);
     if (dBias == nullptr) return status;
@@ -245,16 +286,22 @@ class Backward {
   }
 
   int32_t putInput(const StepChunk& chunk) const {
-    const int32_t status = add(inputProduct(chunk), false);
-    if (status != 0 || !chunked()) return status;
-    return scatterSteps(call_, e_, chunk, at(dx_), e_.I, output(call_, kDx));
+    int32_t status = 0;
+    for (int i = 0; i < inputProducts() && status == 0; ++i) {
+      status = add(inputProduct(chunk, i), false);
+      StepRows rows{e_.I, e_.I};
+      inputFactors(rows, i);
+      if (status == 0 && scattersDx())
+        status = scatterSteps(call_, e_, chunk, rows, at(dx_), output(call_, kDx), i > 0);
+    }
+    return status;
   }
 
   const OpCall& call_;
   const RecurrentAttributes& attributes_;
   RecurrentExtents e_;
   int64_t turns_;  // of a chunk
-  StepTile tile_;
+  StepTile tile_, resetTile_;
   int32_t ld_;  // of operands: a plane a gate
   bool wantsWeights_, repeats_, gathersX_;
   ScratchPlan plan_;

@@ -25,6 +25,7 @@ struct RecurrentCell {
   using Backward = int32_t (*)(const OpCall&, StepTile, const StepOperands&, const BackwardStep&);
   Forward forward = nullptr;
   Backward backward = nullptr;
+  Backward backwardMasked = nullptr;  // where each gate has a mask; for tiles of some rows alone
   // Where a candidate waits for r: the kernel before forward, which takes the other gates, and the
   // one behind backward.
   Forward forwardReset = nullptr;
@@ -45,6 +46,18 @@ constexpr RecurrentCell cellOf(const char* name) {
   cell.gradients = Cell::kGradients;
   cell.parts[0] = {0, Cell::kGates, 0, 0};
   return cell;
+}
+
+// With masks the one kernel of the way back that is made for each format: it is for training with
+// dropout in the cell, and sums are the same in all tiles.
+constexpr StepTile kMaskedTile = StepTile::Some;
+template <class Cell, int kGates>
+int32_t launchMasked(const OpCall& call, StepTile, const StepOperands& operands,
+                     const BackwardStep& step) noexcept {
+  return withFormat(call.context->precision, [&](auto format) {
+    using Tile = typename StepTiles<decltype(format), kGates, kMaskedTile>::Type;
+    return launchTile<BackwardTail, MaskedCell<Cell, kGates>>(call, Tile(), operands, step);
+  });
 }
 
 const RecurrentCell& gruCell() noexcept;

@@ -8,7 +8,7 @@ namespace {
 KernelChoice choice(const RecurrentExtents& e, const StepColumns& columns, double passes) {
   KernelChoice choice;
   choice.split = "rows and units";
-  choice.how = tileExtents(e.tile(columns.gates()), columns.gates(), e.precision).how;
+  choice.how = tileExtents(e.tile(columns), columns.gates(), e.precision).how;
   choice.flop = passes * static_cast<double>(e.B * e.T) * static_cast<double>(e.columns());
   if (e.cell->resetsBefore()) choice.detour = "with resetAfter: false a step is two kernels";
   return choice;

@@ -18,20 +18,21 @@ class Forward {
         e_(call),
         keeps_(call.out[recurrent::kReserve].present()),
         turns_(keeps_ ? std::max<int64_t>(e_.T, 1) : e_.chunkSteps(e_.columns())),
-        tile_(e_.tile(e_.forwardColumns().gates())),
-        resetTile_(e_.tile(e_.forwardResetColumns().gates())) {
-    const size_t operand = static_cast<size_t>(e_.B * e_.plane() * operandBytes(e_.precision));
+        tile_(e_.tile(e_.forwardColumns())),
+        resetTile_(e_.tile(e_.forwardResetColumns())) {
+    const size_t plane = static_cast<size_t>(e_.B * e_.plane() * operandBytes(e_.precision));
+    const size_t operand = plane * static_cast<size_t>(e_.statePlanes());
     columns_ = plan_.take(packedBytes(e_.forwardColumns(), tile_, e_.precision));
     operands_[0] = plan_.take(operand);
     operands_[1] = plan_.take(operand);
     if (e_.cell->resetsBefore()) {
       resetColumns_ = plan_.take(packedBytes(e_.forwardResetColumns(), resetTile_, e_.precision));
-      resetOperand_ = plan_.take(operand);
+      resetOperand_ = plan_.take(plane);
     }
     const int64_t rows = e_.B * std::min(turns_, e_.T);
     if (!keeps_) sums_ = plan_.floats(rows * e_.columns());
-    if (chunked()) x_ = plan_.floats(rows * e_.I);
-    product_ = plan_.take(productScratchBytes(call, input(StepChunk(e_, 0, turns_))));
+    if (gathersX()) x_ = plan_.floats(rows * e_.I);
+    product_ = plan_.take(productScratchBytes(call, input(StepChunk(e_, 0, turns_), 0)));
   }
 
   size_t scratchBytes() const { return plan_.bytes(); }
@@ -40,10 +41,11 @@ class Forward {
     if (const int32_t status = start()) return status;
     for (int64_t turn = 0; turn < e_.T && e_.B > 0; turn += turns_) {
       const StepChunk chunk(e_, turn, turns_);
-      const float* x = cuda::input(call_, recurrent::kX);
       int32_t status = 0;
-      if (chunked()) status = gatherSteps(call_, e_, chunk, x, e_.I, e_.I, nullptr, at(x_));
-      if (status == 0) status = multiply(call_, input(chunk), at<void>(product_));
+      for (int i = 0; i < inputProducts() && status == 0; ++i) {
+        if (gathersX()) status = gather(chunk, i);
+        if (status == 0) status = multiply(call_, input(chunk, i), at<void>(product_));
+      }
       for (int64_t i = 0; i < chunk.turns && status == 0; ++i)
         status = step(chunk, turn + i, i > 0);
       if (status != 0) return status;
@@ -52,7 +54,17 @@ class Forward {
   }
 
  private:
-  bool chunked() const { return turns_ < e_.T; }
+  // With masks of the gates x meets the columns of each by itself.
+  int inputProducts() const { return e_.inputMasks ? e_.cell->gates : 1; }
+  bool gathersX() const { return turns_ < e_.T || e_.inputMasks; }
+  int32_t gather(const StepChunk& chunk, int which) const {
+    StepRows rows{e_.I, e_.I};
+    if (e_.inputMasks) {
+      rows.factors = cuda::input(call_, recurrent::kInputMasks) + which * e_.I;
+      rows.factorRow = e_.cell->gates * e_.I;
+    }
+    return gatherSteps(call_, e_, chunk, rows, cuda::input(call_, recurrent::kX), at(x_));
+  }
 
   template <typename T = float>
   T* at(size_t offset) const {
@@ -61,23 +73,25 @@ class Forward {
   float* gates() const {
     return keeps_ ? output(call_, recurrent::kReserve) + e_.cell->states * e_.H : at(sums_);
   }
+  const float* stateMasks() const { return cuda::input(call_, recurrent::kStateMasks); }
   int64_t ld() const { return keeps_ ? e_.savedRow() : e_.columns(); }
 
   // x W + b. Before launch, what it would be.
-  Product input(const StepChunk& chunk) const {
+  Product input(const StepChunk& chunk, int which) const {
     Product product;
     product.m = e_.B * chunk.turns;
-    product.n = e_.columns();
+    product.n = e_.columns() / inputProducts();
     product.k = e_.I;
     product.lda = e_.I;
     product.ldb = e_.columns();
     product.ldc = ld();
     product.rowInvariant = !keeps_;
     if (call_.scratch == nullptr) return product;
-    product.a = chunked() ? at(x_) : cuda::input(call_, recurrent::kX);
-    product.b = cuda::input(call_, recurrent::kKernel);
-    product.c = gates();
-    product.bias = cuda::input(call_, recurrent::kBias);
+    product.a = gathersX() ? at(x_) : cuda::input(call_, recurrent::kX);
+    const int64_t column = which * product.n;
+    product.b = cuda::input(call_, recurrent::kKernel) + column;
+    product.c = gates() + column;
+    if (const float* bias = cuda::input(call_, recurrent::kBias)) product.bias = bias + column;
     return product;
   }
 
@@ -88,16 +102,20 @@ class Forward {
     if (status == 0 && e_.cell->resetsBefore())
       status =
           packColumns(call_, e_.forwardResetColumns(), resetTile_, kernel, at<void>(resetColumns_));
-    const auto set = [&](const float* from, void* to, float* values) {
-      if (status == 0) status = setOperand(call_, from, e_.B, e_.H, e_.plane(), to, values);
+    const auto setOperands = [&](int64_t planes, const float* from, size_t to) {
+      const OperandRows rows{e_.B, e_.H, planes, stateMasks(), e_.columns()};
+      if (status == 0) status = setOperand(call_, rows, from, at<void>(to));
     };
-    set(cuda::input(call_, recurrent::kInitialState), at<void>(operands_[0]),
-        output(call_, recurrent::kFinalState));
-    set(nullptr, at<void>(operands_[1]), nullptr);
-    if (e_.cell->resetsBefore()) set(nullptr, at<void>(resetOperand_), nullptr);
+    const float* initial = cuda::input(call_, recurrent::kInitialState);
+    setOperands(e_.statePlanes(), initial, operands_[0]);
+    setOperands(e_.statePlanes(), nullptr, operands_[1]);
+    if (e_.cell->resetsBefore()) setOperands(1, nullptr, resetOperand_);
+    const auto setState = [&](const float* from, int to) {
+      if (status == 0) status = setValues(call_, e_.B * e_.H, from, output(call_, to));
+    };
+    setState(initial, recurrent::kFinalState);
     if (e_.cell->states > 1)
-      set(cuda::input(call_, recurrent::kInitialCell), nullptr,
-          output(call_, recurrent::kFinalCell));
+      setState(cuda::input(call_, recurrent::kInitialCell), recurrent::kFinalCell);
     return status;
   }
 
@@ -117,6 +135,9 @@ class Forward {
     const float* bias = cuda::input(call_, recurrent::kBias);
     if (bias != nullptr && call_.in[recurrent::kBias].shape.rank == 2)
       step.bias = bias + e_.columns();
+    step.stateMasks = stateMasks();
+    step.maskRow = static_cast<int32_t>(e_.columns());
+    step.operandPlanes = static_cast<int32_t>(e_.statePlanes());
     step.mask = cuda::input<uint8_t>(call_, recurrent::kMask);
     if (attributes_.zoneout > 0) step.zoneout = cuda::input(call_, recurrent::kZoneout);
     step.update = updateFactor(attributes_);
@@ -126,19 +147,23 @@ class Forward {
 
     StepOperands operands;
     operands.count = e_.B;
-    operands.depth = operands.ld = operands.plane = e_.plane();
+    operands.plane = e_.plane();
+    operands.depth = operands.ld = static_cast<int32_t>(e_.statePlanes() * e_.plane());
     operands.rows = at<void>(operands_[turn % 2]);
     operands.overlaps = kStepsOverlap && follows;
     if (e_.cell->resetsBefore()) {
       operands.columns = at<void>(resetColumns_);
       operands.next = at<void>(resetOperand_);
+      operands.nextLd = e_.plane();
       if (const int32_t status = e_.cell->forwardReset(call_, resetTile_, operands, step))
         return status;
       operands.rows = operands.next;
+      operands.depth = operands.ld = e_.plane();
       operands.overlaps = kStepsOverlap;
     }
     operands.columns = at<void>(columns_);
     operands.next = at<void>(operands_[(turn + 1) % 2]);
+    operands.nextLd = static_cast<int32_t>(e_.statePlanes() * e_.plane());
     return e_.cell->forward(call_, tile_, operands, step);
   }
 

@@ -10,6 +10,7 @@ const RecurrentCell& gruCell() noexcept {
     cell.partCount = 2;
     cell.forward = launchStep<3, ForwardTail, GruCell, ForwardStep>;
     cell.backward = launchStep<1, BackwardTail, GruCell, BackwardStep>;
+    cell.backwardMasked = launchMasked<GruCell, 3>;
     return cell;
   }();
   return kCell;

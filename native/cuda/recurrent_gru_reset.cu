@@ -10,6 +10,7 @@ const RecurrentCell& resetBeforeCell() noexcept {
     cell.partCount = 2;
     cell.forward = launchStep<1, ForwardTail, ResetBeforeCell, ForwardStep>;
     cell.backward = launchStep<1, BackwardTail, ResetBeforeCell, BackwardStep>;
+    cell.backwardMasked = launchMasked<ResetBeforeCell, 2>;
     cell.forwardReset = launchStep<2, ResetTail, ResetBeforeCell, ForwardStep>;
     cell.backwardReset = launchStep<1, ResetBackwardTail, ResetBeforeCell, BackwardStep>;
     return cell;

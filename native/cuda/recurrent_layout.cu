@@ -29,17 +29,23 @@ RecurrentExtents::RecurrentExtents(const OpCall& call)
       precision(call.context ? call.context->precision : Precision::Float32),
       masked(call.in[recurrent::kMask].present()),
       reverse(call.attr<RecurrentAttributes>().reverse != 0),
-      lowMemory(call.attr<RecurrentAttributes>().recompute != 0) {}
+      lowMemory(call.attr<RecurrentAttributes>().recompute != 0),
+      inputMasks(call.in[recurrent::kInputMasks].present()),
+      stateMasks(call.in[recurrent::kStateMasks].present()) {}
 
 StepColumns RecurrentExtents::forwardColumns() const {
-  return cell->resetsBefore() ? StepColumns{H, cell->gates, 2, 1, false}
-                              : StepColumns{H, cell->gates, 0, cell->gates, false};
+  return cell->resetsBefore() ? StepColumns{H, cell->gates, 2, 1, false, false}
+                              : StepColumns{H, cell->gates, 0, cell->gates, false, stateMasks};
 }
-StepColumns RecurrentExtents::forwardResetColumns() const { return {H, cell->gates, 0, 2, false}; }
+StepColumns RecurrentExtents::forwardResetColumns() const {
+  return {H, cell->gates, 0, 2, false, stateMasks};
+}
 StepColumns RecurrentExtents::backwardColumns() const {
-  return {H, cell->gates, 0, cell->resetsBefore() ? 2 : cell->gates, true};
+  return {H, cell->gates, 0, forwardGates(), true, stateMasks};
 }
-StepColumns RecurrentExtents::backwardResetColumns() const { return {H, cell->gates, 2, 1, true}; }
+StepColumns RecurrentExtents::backwardResetColumns() const {
+  return {H, cell->gates, 2, 1, true, false};
+}
 
 int64_t RecurrentExtents::chunkSteps(int64_t floats) const {
   constexpr int64_t kFloats = int64_t{1} << 26;
@@ -51,27 +57,33 @@ int64_t RecurrentExtents::chunkSteps(int64_t floats) const {
 const char* recurrentWhyNot(const OpCall& call) noexcept {
   const auto& attributes = call.attr<RecurrentAttributes>();
   if (attributes.weights != WeightsType::Float32) return "weights are kept as float32 here";
-  if (attributes.gateMasks) return "dropout inside a cell is not there yet";
   if (attributes.layerNorm) return "layer normalization inside a cell is not there yet";
   return nullptr;
 }
 
 int32_t gatherSteps(const OpCall& call, const RecurrentExtents& e, const StepChunk& chunk,
-                    const float* from, int64_t ld, int64_t width, const uint8_t* mask,
-                    float* to) noexcept {
+                    const StepRows& rows, const float* from, float* to) noexcept {
   const int64_t turns = chunk.turns, begin = chunk.begin, T = e.T;
-  return forEach(call, e.B * turns * width, [=] __device__(int64_t i) {
-    const int64_t row = i / width, at = row / turns * T + begin + row % turns;
-    to[i] = mask != nullptr && mask[at] == 0 ? 0.0f : from[at * ld + i % width];
+  return forEach(call, e.B * turns * rows.width, [=] __device__(int64_t i) {
+    const int64_t row = i / rows.width, j = i % rows.width, b = row / turns;
+    const int64_t at = b * T + begin + row % turns;
+    float value = 0;
+    if (rows.mask == nullptr || rows.mask[at] != 0)
+      value = from[at * rows.ld + j] *
+              (rows.factors != nullptr ? rows.factors[b * rows.factorRow + j] : 1.0f);
+    to[i] = value;
   });
 }
 
 int32_t scatterSteps(const OpCall& call, const RecurrentExtents& e, const StepChunk& chunk,
-                     const float* from, int64_t width, float* to) noexcept {
+                     const StepRows& rows, const float* from, float* to, bool add) noexcept {
   const int64_t turns = chunk.turns, begin = chunk.begin, T = e.T;
-  return forEach(call, e.B * turns * width, [=] __device__(int64_t i) {
-    const int64_t row = i / width;
-    to[(row / turns * T + begin + row % turns) * width + i % width] = from[i];
+  return forEach(call, e.B * turns * rows.width, [=] __device__(int64_t i) {
+    const int64_t row = i / rows.width, j = i % rows.width, b = row / turns;
+    float* place = to + (b * T + begin + row % turns) * rows.ld + j;
+    const float value =
+        from[i] * (rows.factors != nullptr ? rows.factors[b * rows.factorRow + j] : 1.0f);
+    *place = add ? *place + value : value;
   });
 }
 

@@ -17,13 +17,20 @@ struct RecurrentExtents {
   Precision precision;
   bool masked, reverse;
   bool lowMemory;
+  bool inputMasks, stateMasks;
 
   int64_t columns() const { return cell->gates * H; }
   int64_t savedRow() const { return cell->saved() * H; }
   int64_t gradientRow() const { return cell->gradients * H; }
   int64_t position(int64_t turn) const { return reverse ? T - 1 - turn : turn; }
+  // Planes of operands: of h forward, and of gate gradients.
+  int64_t statePlanes() const { return stateMasks ? forwardGates() : 1; }
+  int forwardGates() const { return cell->resetsBefore() ? 2 : cell->gates; }  // that meet h
   int32_t plane() const { return static_cast<int32_t>(operandPlane(H, precision)); }
-  StepTile tile(int gates) const { return chooseStepTile({B, H, gates, precision}); }
+  StepTile tile(const StepColumns& columns) const {
+    return columns.back && columns.apart ? kMaskedTile
+                                         : chooseStepTile({B, H, columns.gates(), precision});
+  }
 
   // Columns of the recurrent kernel that forward and backward multiply with, and those of the
   // second kernel of a step where there is one.
@@ -63,13 +70,18 @@ class ScratchPlan {
   size_t bytes_ = 0;
 };
 
-// Steps begin to begin + steps of rows [B,T] of `ld` floats, to or from [B,steps,width]. `masked`:
-// zeros where the mask is 0, whatever stands there.
+// Rows [B,T] of `ld` floats, of which the first `width` count.
+struct StepRows {
+  int64_t width = 0, ld = 0;
+  const uint8_t* mask = nullptr;   // zeros where it is 0, whatever stands there
+  const float* factors = nullptr;  // [width] for each of B rows, factorRow from one to the next
+  int64_t factorRow = 0;
+};
+// A chunk's steps of such rows to [B,turns,width], and from there; `add`: added to what is there.
 int32_t gatherSteps(const OpCall& call, const RecurrentExtents& e, const StepChunk& chunk,
-                    const float* from, int64_t ld, int64_t width, const uint8_t* mask,
-                    float* to) noexcept;
+                    const StepRows& rows, const float* from, float* to) noexcept;
 int32_t scatterSteps(const OpCall& call, const RecurrentExtents& e, const StepChunk& chunk,
-                     const float* from, int64_t width, float* to) noexcept;
+                     const StepRows& rows, const float* from, float* to, bool add) noexcept;
 
 CellOptions cellOptions(const RecurrentAttributes& attributes) noexcept;
 // Of the state to the new one, where no mask says it.

@@ -6,6 +6,7 @@ const RecurrentCell& lstmCell() noexcept {
     RecurrentCell cell = cellOf<LstmCell>("lstm");
     cell.forward = launchStep<4, ForwardTail, LstmCell, ForwardStep>;
     cell.backward = launchStep<1, BackwardTail, LstmCell, BackwardStep>;
+    cell.backwardMasked = launchMasked<LstmCell, 4>;
     return cell;
   }();
   return kCell;

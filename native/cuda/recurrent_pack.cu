@@ -13,6 +13,7 @@ struct PackShape {
   int32_t first, gates, plane, depth;
   int32_t tileUnits;
   bool back;
+  int32_t planeStep, columnStep;  // from one gate to the next, in depth and columns
 };
 
 // A square of one gate's [H,H]: read along its rows, written along the packed form's.
@@ -38,9 +39,8 @@ __global__ void packKernel(PackShape shape, const float* from, typename Format::
     const int64_t unit = unit0 + (kDepthLast ? line : threadIdx.x);
     const int64_t tile = unit / shape.tileUnits;
     if (k >= shape.plane || tile * shape.tileUnits >= shape.H) continue;
-    const int64_t depth = k + (shape.back ? int64_t{slot} * shape.plane : 0);
-    const int64_t column =
-        unit % shape.tileUnits + (shape.back ? 0 : int64_t{slot} * shape.tileUnits);
+    const int64_t depth = k + int64_t{slot} * shape.planeStep;
+    const int64_t column = unit % shape.tileUnits + int64_t{slot} * shape.columnStep;
     const int64_t at = kDepthLast ? column * shape.depth + depth : depth * columns + column;
     to[tile * columns * shape.depth + at] =
         Format::round(square[(k - k0) * (kSide + 1) + unit - unit0]);
@@ -58,29 +58,17 @@ int32_t pack(const OpCall& call, const PackShape& shape, int slots, const float*
                 static_cast<typename Format::Operand*>(packed));
 }
 
-template <class Body>
-int32_t withFormat(Precision precision, Body&& body) {
-  switch (precision) {
-    case Precision::TensorFloat32:
-      return body(TensorFloat32Format());
-    case Precision::BFloat16:
-      return body(BFloat16Format());
-    case Precision::Float16:
-      return body(Float16Format());
-    case Precision::Float32:
-      break;
-  }
-  return body(Float32Format());
-}
-
 template <class Format>
-int32_t setRows(const OpCall& call, const float* from, int64_t B, int64_t H, int64_t ld,
-                typename Format::Operand* to, float* values) {
-  return forEach(call, B * ld, [=] __device__(int64_t i) {
-    const int64_t b = i / ld, j = i % ld;
-    const float value = from != nullptr && j < H ? from[b * H + j] : 0.0f;
-    if (to != nullptr) to[i] = Format::round(value);
-    if (values != nullptr && j < H) values[b * H + j] = value;
+int32_t setRows(const OpCall& call, const OperandRows& rows, const float* from,
+                typename Format::Operand* to) {
+  const int64_t plane = operandPlane(rows.H, Format::kPrecision), ld = rows.planes * plane;
+  return forEach(call, rows.B * ld, [=] __device__(int64_t i) {
+    const int64_t b = i / ld, slot = i % ld / plane, j = i % plane;
+    float value = 0;
+    if (from != nullptr && j < rows.H && (slot == 0 || rows.masks != nullptr))
+      value = from[b * rows.H + j] *
+              (rows.masks != nullptr ? rows.masks[b * rows.maskRow + slot * rows.H + j] : 1.0f);
+    to[i] = Format::round(value);
   });
 }
 
@@ -95,26 +83,40 @@ size_t packedBytes(const StepColumns& columns, StepTile tile, Precision precisio
 int32_t packColumns(const OpCall& call, const StepColumns& columns, StepTile tile,
                     const float* recurrentKernel, void* packed) noexcept {
   const Precision precision = call.context->precision;
+  const int32_t units = tileExtents(tile, columns.gates(), precision).units;
+  const int32_t plane = static_cast<int32_t>(operandPlane(columns.H, precision));
   const PackShape shape{columns.H,
                         columns.allGates * columns.H,
                         columns.first,
                         columns.gates(),
-                        static_cast<int32_t>(operandPlane(columns.H, precision)),
+                        plane,
                         static_cast<int32_t>(columns.depth(precision)),
-                        tileExtents(tile, columns.gates(), precision).units,
-                        columns.back};
+                        units,
+                        columns.back,
+                        columns.planes() > 1 ? plane : 0,
+                        columns.gates() > 1 ? units : 0};
+  if (columns.apart) {
+    const size_t floats = packedBytes(columns, tile, precision) / sizeof(float);
+    if (const int32_t status =
+            setValues(call, static_cast<int64_t>(floats), nullptr, static_cast<float*>(packed)))
+      return status;
+  }
   return withFormat(precision, [&](auto format) {
     return pack<decltype(format)>(call, shape, columns.count, recurrentKernel, packed);
   });
 }
 
-int32_t setOperand(const OpCall& call, const float* from, int64_t B, int64_t H, int64_t ld,
-                   void* to, float* values) noexcept {
+int32_t setOperand(const OpCall& call, const OperandRows& rows, const float* from,
+                   void* operand) noexcept {
   return withFormat(call.context->precision, [&](auto format) {
     using Format = decltype(format);
-    return setRows<Format>(call, from, B, H, ld, static_cast<typename Format::Operand*>(to),
-                           values);
+    return setRows<Format>(call, rows, from, static_cast<typename Format::Operand*>(operand));
   });
+}
+
+int32_t setValues(const OpCall& call, int64_t count, const float* from, float* values) noexcept {
+  return forEach(call, count,
+                 [=] __device__(int64_t i) { values[i] = from != nullptr ? from[i] : 0.0f; });
 }
 
 }  // namespace sluice::cuda

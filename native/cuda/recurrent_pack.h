@@ -7,13 +7,16 @@ namespace sluice::cuda {
 
 // The columns of a step's product: gates `first` on of the recurrent kernel [H, allGates H].
 // Forward its own columns, `count` a unit; back those of its transpose, a plane of depth a gate.
+// Apart: each gate with a column a unit and a plane of depth of its own, zeros elsewhere, for gates
+// whose rows differ.
 struct StepColumns {
   int64_t H = 0;
   int allGates = 0, first = 0, count = 0;
   bool back = false;
+  bool apart = false;
 
-  int gates() const { return back ? 1 : count; }  // columns a unit
-  int planes() const { return back ? count : 1; }
+  int gates() const { return back && !apart ? 1 : count; }  // columns a unit
+  int planes() const { return back || apart ? count : 1; }
   int64_t depth(Precision precision) const { return planes() * operandPlane(H, precision); }
 };
 
@@ -21,9 +24,17 @@ size_t packedBytes(const StepColumns& columns, StepTile tile, Precision precisio
 int32_t packColumns(const OpCall& call, const StepColumns& columns, StepTile tile,
                     const float* recurrentKernel, void* packed) noexcept;
 
-// to[b][plane] = round(from[b]) for [B,H] values, null being zeros; the rest of B rows of `ld`
-// elements becomes zero. Likewise values[b], in float32; either may be null.
-int32_t setOperand(const OpCall& call, const float* from, int64_t B, int64_t H, int64_t ld,
-                   void* to, float* values) noexcept;
+// Values [B,H], null being zeros, to float32 `values` and, rounded, to `operand`: rows of `planes`
+// planes, of which the first gets them, or with `masks` [B,maskRow] each what its [H] leaves of
+// them. The rest is zeros.
+struct OperandRows {
+  int64_t B = 0, H = 0;
+  int64_t planes = 1;
+  const float* masks = nullptr;
+  int64_t maskRow = 0;
+};
+int32_t setOperand(const OpCall& call, const OperandRows& rows, const float* from,
+                   void* operand) noexcept;
+int32_t setValues(const OpCall& call, int64_t count, const float* from, float* values) noexcept;
 
 }  // namespace sluice::cuda

@@ -6,6 +6,7 @@ const RecurrentCell& simpleRnnCell() noexcept {
     RecurrentCell cell = cellOf<SimpleRnnCell>("simpleRnn");
     cell.forward = launchStep<1, ForwardTail, SimpleRnnCell, ForwardStep>;
     cell.backward = launchStep<1, BackwardTail, SimpleRnnCell, BackwardStep>;
+    cell.backwardMasked = cell.backward;  // one gate
     return cell;
   }();
   return kCell;

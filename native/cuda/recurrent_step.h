@@ -56,17 +56,8 @@ auto withTileOf(StepTile tile, Body&& body) {
 }
 template <int kGates, class Body>
 auto withTile(StepTile tile, Precision precision, Body&& body) {
-  switch (precision) {
-    case Precision::TensorFloat32:
-      return withTileOf<kGates, TensorFloat32Format>(tile, body);
-    case Precision::BFloat16:
-      return withTileOf<kGates, BFloat16Format>(tile, body);
-    case Precision::Float16:
-      return withTileOf<kGates, Float16Format>(tile, body);
-    case Precision::Float32:
-      break;
-  }
-  return withTileOf<kGates, Float32Format>(tile, body);
+  return withFormat(precision,
+                    [&](auto format) { return withTileOf<kGates, decltype(format)>(tile, body); });
 }
 
 template <class Tile, class Tail>
@@ -109,28 +100,33 @@ struct StepOperands {
   void* next = nullptr;
   int64_t count = 0;
   int32_t depth = 0;
-  int32_t ld = 0;         // of rows and of next
-  int32_t plane = 0;      // of next
+  int32_t ld = 0;  // of rows
+  int32_t nextLd = 0, plane = 0;
   bool overlaps = false;  // it may begin before the step in front of it has ended
 };
+
+template <template <class, class> class Tail, class Cell, class Tile, class Step>
+int32_t launchTile(const OpCall& call, Tile, const StepOperands& operands,
+                   const Step& step) noexcept {
+  using Format = typename Tile::Format;
+  using Operand = typename Format::Operand;
+  const StepFactors<Operand> factors{static_cast<const Operand*>(operands.rows),
+                                     static_cast<const Operand*>(operands.columns), operands.count,
+                                     operands.depth, operands.ld};
+  Grid grid{dim3(static_cast<unsigned>(divideUp(operands.count, Tile::kRows)),
+                 static_cast<unsigned>(divideUp(step.H, Tile::kUnits))),
+            dim3(Tile::kThreads), StepProduct<Tile>::kSharedBytes};
+  grid.overlaps = operands.overlaps;
+  return launch(call, stepKernel<Tile, Tail<Cell, Format>>, grid, factors,
+                Tail<Cell, Format>{
+                    step, {static_cast<Operand*>(operands.next), operands.nextLd, operands.plane}});
+}
 
 template <int kGates, template <class, class> class Tail, class Cell, class Step>
 int32_t launchStep(const OpCall& call, StepTile which, const StepOperands& operands,
                    const Step& step) noexcept {
   return withTile<kGates>(which, call.context->precision, [&](auto tile) {
-    using Tile = decltype(tile);
-    using Format = typename Tile::Format;
-    using Operand = typename Format::Operand;
-    const StepFactors<Operand> factors{static_cast<const Operand*>(operands.rows),
-                                       static_cast<const Operand*>(operands.columns),
-                                       operands.count, operands.depth, operands.ld};
-    Grid grid{dim3(static_cast<unsigned>(divideUp(operands.count, Tile::kRows)),
-                   static_cast<unsigned>(divideUp(step.H, Tile::kUnits))),
-              dim3(Tile::kThreads), StepProduct<Tile>::kSharedBytes};
-    grid.overlaps = operands.overlaps;
-    return launch(call, stepKernel<Tile, Tail<Cell, Format>>, grid, factors,
-                  Tail<Cell, Format>{
-                      step, {static_cast<Operand*>(operands.next), operands.ld, operands.plane}});
+    return launchTile<Tail, Cell>(call, tile, operands, step);
   });
 }
 

@@ -39,4 +39,20 @@ struct Float16Format {
   }
 };
 
+// body(format) with a value of the format's type.
+template <class Body>
+auto withFormat(Precision precision, Body&& body) {
+  switch (precision) {
+    case Precision::TensorFloat32:
+      return body(TensorFloat32Format());
+    case Precision::BFloat16:
+      return body(BFloat16Format());
+    case Precision::Float16:
+      return body(Float16Format());
+    case Precision::Float32:
+      break;
+  }
+  return body(Float32Format());
+}
+
 }  // namespace sluice::cuda

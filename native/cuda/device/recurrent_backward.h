@@ -15,6 +15,8 @@ struct BackwardStep {
   // Gate gradients of a chunk of steps: row b's at (b * steps + local) * ldGradients.
   float* gradients;
   int64_t ldGradients, steps, local;
+  const float* stateMasks;  // as in ForwardStep
+  int32_t maskRow;
   const uint8_t* mask;
   const float* zoneout;
   float update;
@@ -23,6 +25,10 @@ struct BackwardStep {
   float* d[2];             // [B,H]: of the states, but for what comes through h R; in place
   float* dInitial;         // set: there is no step any more, and this is d[0]
 
+  __device__ float stateMask(int64_t b, int gate, int32_t j) const {
+    return stateMasks != nullptr ? stateMasks[b * maskRow + static_cast<int64_t>(gate) * H + j]
+                                 : 1.0f;
+  }
   __device__ bool valid(int64_t b) const { return mask == nullptr || mask[b * T + at] != 0; }
   __device__ const float* row(int64_t b, int32_t j) const { return gates + (b * T + at) * ld + j; }
   __device__ float* gradient(int64_t b, int plane, int32_t j) const {
@@ -36,7 +42,7 @@ struct BackwardTail {
   StepOperand<Format> next;  // gradients of h R + c, a plane a gate
 
   struct Inputs {
-    bool valid;
+    int32_t valid;
     float d[Cell::kStates], dy, repeated, update;
     float states[Cell::kStates], gates[Cell::kGates], extra[Cell::kExtra + 1];
   };
@@ -61,7 +67,12 @@ struct BackwardTail {
   template <int kStride>
   __device__ void finish(int64_t b, int32_t j, const float* sums, Inputs in) const {
     const int64_t unit = b * step.H + j;
-    in.d[0] += sums[0];
+    if constexpr (Cell::kBackSums == 1) {
+      in.d[0] += sums[0] * step.stateMask(b, 0, j);
+    } else {
+      for (int gate = 0; gate < Cell::kBackSums; ++gate)
+        in.d[0] += sums[gate * kStride] * step.stateMask(b, gate, j);
+    }
     if (step.dInitial != nullptr) {
       step.dInitial[unit] = in.d[0];
       return;
@@ -91,7 +102,7 @@ struct ResetBackwardTail {
   StepOperand<Format> next;
 
   struct Inputs {
-    bool valid;
+    int32_t valid;
     float h, r, d;
   };
 
@@ -104,9 +115,10 @@ struct ResetBackwardTail {
   template <int kStride>
   __device__ void finish(int64_t b, int32_t j, const float* sums, Inputs in) const {
     float dr = 0;
+    const float dq = sums[0] * step.stateMask(b, 2, j);
     if (in.valid) {
-      dr = sums[0] * in.h * step.options.slope(step.options.recurrentActivation, in.r);
-      step.d[0][b * step.H + j] = in.d + sums[0] * in.r;
+      dr = dq * in.h * step.options.slope(step.options.recurrentActivation, in.r);
+      step.d[0][b * step.H + j] = in.d + dq * in.r;
     }
     *step.gradient(b, 1, j) = dr;
     next.put(b, 1, j, dr);

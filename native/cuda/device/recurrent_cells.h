@@ -7,6 +7,7 @@
 //   step        takes states and gates to those after the step. sums: of h R + c
 //   backward    d: the gradients of the states after the step, and then what flows past h R to
 //               those before it; g: the gate gradients
+//   kBackSums   sums of the way back: one of all gates, or of each where they have masks
 //   stateGradient(i)  the plane that is the gradient of gate i's h R + c, or -1: not known yet
 // Equations: docs/semantics.md.
 #pragma once
@@ -69,7 +70,14 @@ struct CellOptions {
   }
 };
 
+// A cell whose gates have masks: on the way back each has sums of its own.
+template <class Cell, int kBackSums_>
+struct MaskedCell : Cell {
+  static constexpr int kBackSums = kBackSums_;
+};
+
 struct SimpleRnnCell {
+  static constexpr int kBackSums = 1;
   static constexpr int kStates = 1, kGates = 1, kSums = 1, kExtra = 0, kGradients = 1;
 
   static __device__ void step(const CellOptions& options, const float* sums, float* states,
@@ -86,6 +94,7 @@ struct SimpleRnnCell {
 };
 
 struct LstmCell {
+  static constexpr int kBackSums = 1;
   static constexpr int kStates = 2, kGates = 4, kSums = 4, kExtra = 1, kGradients = 4;
 
   // Extra: act(c).
@@ -128,6 +137,7 @@ __device__ inline void updateGradients(const CellOptions& options, float h, cons
 
 // r multiplies q = h R + c of the candidate, which is saved.
 struct GruCell {
+  static constexpr int kBackSums = 1;
   static constexpr int kStates = 1, kGates = 3, kSums = 3, kExtra = 1, kGradients = 4;
 
   static __device__ void step(const CellOptions& options, const float* sums, float* states,
@@ -151,6 +161,7 @@ struct GruCell {
 // r multiplies h before that meets the candidate's columns: the other two gates are computed before
 // (recurrent_reset.h). Saved: q = r h.
 struct ResetBeforeCell {
+  static constexpr int kBackSums = 1;
   static constexpr int kStates = 1, kGates = 3, kSums = 1, kExtra = 1, kGradients = 3;
 
   static __device__ void step(const CellOptions& options, const float* sums, float* states,

@@ -18,17 +18,24 @@ struct ForwardStep {
   int64_t ld, steps, local;
   int32_t keeps;
   int32_t repeatMasked;
-  const float* bias;     // of h R, the planes of the gates; null: none
-  const uint8_t* mask;   // [B,T]; null: all are valid
-  const float* zoneout;  // [B,T,H]; null: `update` for all
-  float update;          // 1: the new state is taken as it is
-  float* states[2];      // [B,H], in place
-  float* sequence;       // [B,T,H]; null: not wanted
+  const float* bias;        // of h R, the planes of the gates; null: none
+  const float* stateMasks;  // [B,planes H]: what h, or r h, is multiplied with; null: nothing
+  int32_t maskRow;          // planes H
+  int32_t operandPlanes;    // of h: one, or one a gate that has a mask
+  const uint8_t* mask;      // [B,T]; null: all are valid
+  const float* zoneout;     // [B,T,H]; null: `update` for all
+  float update;             // 1: the new state is taken as it is
+  float* states[2];         // [B,H], in place
+  float* sequence;          // [B,T,H]; null: not wanted
 
   __device__ float* row(int64_t b, int32_t j) const { return gates + (b * steps + local) * ld + j; }
   __device__ bool valid(int64_t b) const { return mask == nullptr || mask[b * T + at] != 0; }
   __device__ float biasOf(int gate, int32_t j) const {
     return bias != nullptr ? bias[static_cast<int64_t>(gate) * H + j] : 0.0f;
+  }
+  __device__ float stateMask(int64_t b, int gate, int32_t j) const {
+    return stateMasks != nullptr ? stateMasks[b * maskRow + static_cast<int64_t>(gate) * H + j]
+                                 : 1.0f;
   }
   __device__ void putOut(int64_t b, int32_t j, bool valid, float h) const {
     if (sequence == nullptr) return;
@@ -54,7 +61,7 @@ struct ForwardTail {
   StepOperand<Format> next;  // h
 
   struct Inputs {
-    bool valid;
+    int32_t valid;
     float states[Cell::kStates], gates[Cell::kGates], bias[Cell::kSums];
     float update;
   };
@@ -94,7 +101,8 @@ struct ForwardTail {
     }
     // Also where nothing else is kept: a product of all steps takes a zero in masked ones.
     if (step.keeps && Cell::kExtra > 0) row[static_cast<int64_t>(Cell::kGates) * step.H] = extra[0];
-    next.put(b, 0, j, in.states[0]);
+    for (int gate = 0; gate < step.operandPlanes; ++gate)
+      next.put(b, gate, j, in.states[0] * step.stateMask(b, gate, j));
     step.putOut(b, j, in.valid, in.states[0]);
   }
 };
@@ -107,7 +115,7 @@ struct ResetTail {
   StepOperand<Format> next;  // r h
 
   struct Inputs {
-    bool valid;
+    int32_t valid;
     float state, gates[2];
   };
 
@@ -124,7 +132,7 @@ struct ResetTail {
     row[0] = step.options.gate(activation, in.gates[0] + sums[0]);
     const float r = step.options.gate(activation, in.gates[1] + sums[kStride]);
     row[step.H] = r;
-    next.put(b, 0, j, r * in.state);
+    next.put(b, 0, j, r * in.state * step.stateMask(b, 2, j));
   }
 };
 
