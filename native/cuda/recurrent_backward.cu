@@ -45,13 +45,16 @@ class Backward {
     if (gathersX_) x_ = plan_.floats(rows * e_.I);
     if (wantsWeights_ && gathersMet()) met_ = plan_.floats(rows * e_.H);
     if (call.out[kDx].present() && scattersDx()) dx_ = plan_.floats(rows * e_.I);
-    size_t most = columnSumScratchBytes(rows, e_.columns());
-    for (int part = 0; part < e_.cell->partCount; ++part)
-      most = std::max(
-          most, productScratchBytes(call, recurrentKernelProduct(chunk, e_.cell->parts[part])));
-    most = std::max(most, productScratchBytes(call, recurrentKernelProduct(chunk, {0, 1, 0, 0})));
-    most = std::max(most, productScratchBytes(call, kernelProduct(chunk, 0)));
-    most = std::max(most, productScratchBytes(call, inputProduct(chunk, 0)));
+    // The last chunk may be shorter.
+    size_t most = 0;
+    for (const StepChunk& any : {chunk, StepChunk(e_, (e_.T - 1) / turns_ * turns_, turns_)}) {
+      for (int i = 0; i < e_.cell->partCount; ++i)
+        most = std::max(most, partScratchBytes(any, e_.cell->parts[i]));
+      most = std::max({most, partScratchBytes(any, {0, 1, 0, 0}),
+                       columnSumScratchBytes(e_.B * any.turns, e_.columns()),
+                       productScratchBytes(call, kernelProduct(any, 0)),
+                       productScratchBytes(call, inputProduct(any, 0))});
+    }
     product_ = plan_.take(most);
   }
 
@@ -178,6 +181,10 @@ class Backward {
     return status;
   }
 
+  size_t partScratchBytes(const StepChunk& chunk, const StatePart& part) const {
+    return std::max(productScratchBytes(call_, recurrentKernelProduct(chunk, part)),
+                    columnSumScratchBytes(e_.B * chunk.turns, part.gates * e_.H));
+  }
   bool sizing() const { return call_.scratch == nullptr; }
   const float* gradients(int plane) const { return at(gradients_) + plane * e_.H; }
 

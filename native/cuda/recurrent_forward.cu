@@ -32,7 +32,10 @@ class Forward {
     const int64_t rows = e_.B * std::min(turns_, e_.T);
     if (!keeps_) sums_ = plan_.floats(rows * e_.columns());
     if (gathersX()) x_ = plan_.floats(rows * e_.I);
-    product_ = plan_.take(productScratchBytes(call, input(StepChunk(e_, 0, turns_), 0)));
+    // The last chunk may be shorter.
+    const StepChunk first(e_, 0, turns_), last(e_, (e_.T - 1) / turns_ * turns_, turns_);
+    product_ = plan_.take(std::max(productScratchBytes(call, input(first, 0)),
+                                   productScratchBytes(call, input(last, 0))));
   }
 
   size_t scratchBytes() const { return plan_.bytes(); }

@@ -60,8 +60,14 @@ auto withTile(StepTile tile, Precision precision, Body&& body) {
                     [&](auto format) { return withTileOf<kGates, decltype(format)>(tile, body); });
 }
 
+// Blocks that a multiprocessor is to hold at once. Left to itself the compiler spills registers to
+// hold more of the tiles with several ways.
+template <class Tile>
+constexpr int kBlocksOf = Tile::kThreads == 256 ? (Tile::kWays > 1 ? 2 : 1)
+                                                : (Tile::kGates == 4 ? 2 : 3);
+
 template <class Tile, class Tail>
-__global__ void __launch_bounds__(Tile::kThreads)
+__global__ void __launch_bounds__(Tile::kThreads, kBlocksOf<Tile>)
     stepKernel(StepFactors<typename Tile::Format::Operand> factors, Tail tail) {
   releaseDependents();
   const int64_t rowTile = blockIdx.x, unitTile = blockIdx.y;
