@@ -61,10 +61,11 @@ auto withTile(StepTile tile, Precision precision, Body&& body) {
 }
 
 // Blocks that a multiprocessor is to hold at once. Left to itself the compiler spills registers to
-// hold more of the tiles with several ways.
+// hold more.
 template <class Tile>
-constexpr int kBlocksOf = Tile::kThreads == 256 ? (Tile::kWays > 1 ? 2 : 1)
-                                                : (Tile::kGates == 4 ? 2 : 3);
+constexpr int kBlocksOf = Tile::kThreads == 256                   ? (Tile::kWays > 1 ? 2 : 1)
+                          : Tile::kGates == 4 || Tile::kDepthLast ? 2
+                                                                  : 3;
 
 template <class Tile, class Tail>
 __global__ void __launch_bounds__(Tile::kThreads, kBlocksOf<Tile>)
