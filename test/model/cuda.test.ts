@@ -218,6 +218,27 @@ describe.skipIf(!IS_BUILT || !existsSync(TWO))('a model on a device', () => {
     expect(distance(cuda.y, cpu.y)).toBeLessThan(1e-5);
   });
 
+  it('trains as on the cpu, and as well in the other precisions', () => {
+    const script = `
+      const on = async (device, precision = 'float32') => {
+        const m = build();
+        m.compile({ loss: 'mse', optimizer: 'adam', device, precision });
+        const rows = tensor(noise(40 * 5 * 4), [40, 5, 4]), targets = tensor(noise(40), [40, 1]);
+        const { history } = await m.fit(rows, targets, {
+          epochs: 3, batchSize: 8, validationSplit: 0.2, lengths: Array(40).fill(4), verbose: 0,
+        });
+        return [...history.loss, ...history.val_loss, ...(await m.predict(rows)).data];
+      };
+      const all = [await on('cpu')];
+      for (const precision of ['float32', 'tf32', 'bfloat16', 'float16']) all.push(await on('cuda', precision));
+      print(all);`;
+    const [cpu, ...cuda] = run(EMULATED, script).json;
+    const bounds = [1e-5, 1e-2, 5e-2, 1e-2];
+    for (const [i, got] of cuda.entries()) {
+      expect(distance(got, cpu), `precision ${i}`).toBeLessThan(bounds[i] as number);
+    }
+  });
+
   it('says that the cpu computes in float32 alone', () => {
     const script = `
       const calls = [
