@@ -5,7 +5,6 @@
 
 #include <cstring>
 #include <numeric>
-#include <sstream>
 
 #include "cpu/agreement.h"
 #include "support/recurrent.h"
@@ -17,15 +16,6 @@ constexpr double kForwardBound = 2e-6;
 constexpr double kGradientBound = 5e-6;
 
 const Backend& cpu() { return backend("cpu"); }
-
-std::string describe(const RecurrentSizes& s) {
-  std::ostringstream out;
-  out << "B" << s.B << " T" << s.T << " I" << s.I << " H" << s.H << " mask"
-      << static_cast<int>(s.mask) << " after" << s.attributes.resetAfter << " replace"
-      << s.attributes.replace << " reverse" << s.attributes.reverse << " repeat"
-      << s.attributes.repeatMasked;
-  return out.str();
-}
 
 // Everything but the widths, drawn with a fixed seed.
 RecurrentSizes draw(Random& random, int64_t H, int64_t index) {
