@@ -21,6 +21,11 @@ void SumColumns(const float* x, float* sum, int64_t n) {
   Transform(
       Floats(), n, sum, [](auto s, auto v) HWY_ATTR { return hn::Add(s, v); }, sum, x);
 }
+// sum += x - shift
+void SumDifferences(const float* x, const float* shift, float* sum, int64_t n) {
+  const auto add = [](auto s, auto v, auto from) HWY_ATTR { return hn::Add(s, hn::Sub(v, from)); };
+  Transform(Floats(), n, sum, add, sum, x, shift);
+}
 // sum += (x - mean)^2
 void SumSquares(const float* x, const float* mean, float* sum, int64_t n) {
   const auto square = [](auto s, auto v, auto m) HWY_ATTR {
@@ -68,6 +73,7 @@ HWY_AFTER_NAMESPACE();
 
 namespace sluice::cpu {
 HWY_EXPORT(SumColumns);
+HWY_EXPORT(SumDifferences);
 HWY_EXPORT(SumSquares);
 HWY_EXPORT(SumProducts);
 HWY_EXPORT(ScaleAndShift);
@@ -112,13 +118,19 @@ int32_t runMoments(const OpCall& call) noexcept {
   const float* x = input(call, kX);
   float *mean = output(call, kMean), *variance = output(call, kVariance);
   float* part = static_cast<float*>(call.scratch);
+  float* shift = part + F;
   const float n = counts.among(rows);
   parallelFor(call.context->threads, F, kColumns, [&](int64_t begin, int64_t end) {
     const int64_t width = end - begin;
+    // Less the first row, so that the mean of large numbers is near enough to them for a variance
+    // that is small beside it.
+    for (int64_t f = begin; f < end; ++f)
+      shift[f] = rows > 0 && counts(0) && std::isfinite(x[f]) ? x[f] : 0.0f;
     sumRows(rows, begin, end, part, mean, [&](int64_t row, float* sum) {
-      if (counts(row)) HWY_DYNAMIC_DISPATCH(SumColumns)(x + row * F + begin, sum, width);
+      if (counts(row))
+        HWY_DYNAMIC_DISPATCH(SumDifferences)(x + row * F + begin, shift + begin, sum, width);
     });
-    for (int64_t f = begin; f < end; ++f) mean[f] /= n;
+    for (int64_t f = begin; f < end; ++f) mean[f] = shift[f] + mean[f] / n;
     sumRows(rows, begin, end, part, variance, [&](int64_t row, float* sum) {
       if (counts(row))
         HWY_DYNAMIC_DISPATCH(SumSquares)(x + row * F + begin, mean + begin, sum, width);
@@ -229,7 +241,7 @@ KernelChoice describeRows(const OpCall& call) noexcept {
 }  // namespace
 
 const Kernel kMoments = {.name = "cpu.moments",
-                         .scratchBytes = featureScratch<1>,
+                         .scratchBytes = featureScratch<2>,
                          .launch = runMoments,
                          .describe = describeColumns};
 const Kernel kBatchNorm = {.name = "cpu.batchNorm",
