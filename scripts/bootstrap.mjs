@@ -22,6 +22,7 @@ const GOALS = {
   tests: [steps.npmPackages, steps.addon, steps.dist, steps.nativeTests],
   bench: [steps.npmPackages, steps.addon, steps.dist, steps.nativeBench],
   sanitize: [steps.sanitizedTests],
+  'sanitize-emulator': [steps.sanitizedCudaTests],
   threads: [steps.threadTests],
   asan: [steps.npmPackages, steps.addon, steps.dist, steps.sanitizedAddon],
   cuda: [steps.cuda],
@@ -39,6 +40,7 @@ Installs what is missing and builds what is out of date.
                   tests          run, and the native tests
                   bench          run, and the native timings
                   sanitize       the native tests with AddressSanitizer and UBSan
+                  sanitize-emulator  those of the CUDA backend on the emulated device, likewise
                   threads        the native tests with ThreadSanitizer
                   asan           run, the addon with AddressSanitizer and UBSan
                   cuda           the CUDA backend (needs nvcc, no GPU)

@@ -147,6 +147,7 @@ function sanitizedTree(folder, sanitizers, ...options) {
 }
 const MEMORY = 'address,undefined';
 
+// Two trees: on the two processors of a small machine one of both would take too long to compile.
 /** @type {Step} */
 export const sanitizedTests = nativeStep({
   title: 'compiling the native tests with sanitizers',
@@ -155,8 +156,26 @@ export const sanitizedTests = nativeStep({
   sources: { paths: [...NATIVE_SOURCES, 'test/native'], pattern: CXX },
   output: 'build/sanitize/sluice_tests',
   folder: 'build/sanitize',
-  configure: sanitizedTree('build/sanitize', MEMORY, '-DSLUICE_ADDON=OFF', '-DSLUICE_TESTS=ON'),
+  configure: sanitizedTree(
+    ...['build/sanitize', MEMORY, '-DSLUICE_ADDON=OFF', '-DSLUICE_TESTS=ON'],
+    '-DSLUICE_CUDA_EMULATOR=OFF',
+  ),
   build: ['cmake', '--build', 'build/sanitize', '--parallel'],
+});
+
+/** The CUDA backend on the emulated device. @type {Step} */
+export const sanitizedCudaTests = nativeStep({
+  title: 'compiling the tests of the CUDA backend with sanitizers',
+  log: 'sanitize-emulator',
+  needs: [...COMPILE, 'gtest'],
+  sources: { paths: [...NATIVE_SOURCES, 'test/native'], pattern: CXX },
+  output: 'build/sanitize-emulator/sluice_tests',
+  folder: 'build/sanitize-emulator',
+  configure: sanitizedTree(
+    ...['build/sanitize-emulator', MEMORY, '-DSLUICE_ADDON=OFF', '-DSLUICE_TESTS=ON'],
+    '-DSLUICE_CPU=OFF',
+  ),
+  build: ['cmake', '--build', 'build/sanitize-emulator', '--parallel'],
 });
 
 // ThreadSanitizer sees accesses of up to 16 bytes and takes those of wider vectors for none at all, so

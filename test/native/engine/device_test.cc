@@ -14,7 +14,7 @@
 namespace sluice::test {
 namespace {
 
-class OnDevice : public testing::Test {
+class CudaRuns : public testing::Test {
  protected:
   void SetUp() override {
     if (BackendRegistry::instance().find("cuda") == nullptr) GTEST_SKIP() << "no cuda";
@@ -46,7 +46,7 @@ Value modelWithDropout() {
 }
 
 // From the second time on steps are replayed: what changes between them must not be baked in.
-TEST_F(OnDevice, ReplayedStepsAreThoseOfTheReference) {
+TEST_F(CudaRuns, ReplayedStepsAreThoseOfTheReference) {
   const auto device = Model::create(modelWithDropout(), 1),
              reference = Model::create(modelWithDropout(), 1);
   for (const auto& model : {device, reference}) model->compile(adam(0.02));
@@ -66,7 +66,7 @@ TEST_F(OnDevice, ReplayedStepsAreThoseOfTheReference) {
   EXPECT_EQ(device->iterations(), 6);
 }
 
-TEST_F(OnDevice, TrainingGoesOnElsewhere) {
+TEST_F(CudaRuns, TrainingGoesOnElsewhere) {
   const auto moving = Model::create(referenceModel(), 1),
              staying = Model::create(referenceModel(), 1);
   for (const auto& model : {moving, staying}) model->compile(adam(0.02));
@@ -78,7 +78,7 @@ TEST_F(OnDevice, TrainingGoesOnElsewhere) {
   expectNear(weightsOf(*moving), weightsOf(*staying), 2e-5);
 }
 
-TEST_F(OnDevice, NewWeightsAreSeenByReplays) {
+TEST_F(CudaRuns, NewWeightsAreSeenByReplays) {
   const auto model = Model::create(referenceModel(), 1);
   const auto batch = trainingBatch(*model, 4, 5, 1);
   std::vector<float> last;
@@ -92,7 +92,7 @@ TEST_F(OnDevice, NewWeightsAreSeenByReplays) {
   }
 }
 
-TEST_F(OnDevice, AnInfiniteLossChangesNothing) {
+TEST_F(CudaRuns, AnInfiniteLossChangesNothing) {
   const auto hurt = Model::create(referenceModel(), 1), well = Model::create(referenceModel(), 1);
   for (const auto& model : {hurt, well}) model->compile(adam(0.02));
   const auto good = trainingBatch(*well, 8, 6, 1);
@@ -107,7 +107,7 @@ TEST_F(OnDevice, AnInfiniteLossChangesNothing) {
   EXPECT_EQ(hurt->iterations(), 3);
 }
 
-TEST_F(OnDevice, OutOfMemoryTellsHowMuchAndLeavesTheModelUsable) {
+TEST_F(CudaRuns, OutOfMemoryTellsHowMuchAndLeavesTheModelUsable) {
   const Device& device = *BackendRegistry::instance().require("cuda").device();
   if (device.memory().total > size_t{2} << 30) GTEST_SKIP() << "the device has too much memory";
   const auto model = Model::create(
@@ -129,7 +129,7 @@ TEST_F(OnDevice, OutOfMemoryTellsHowMuchAndLeavesTheModelUsable) {
 }
 
 // The next batch is copied while a step runs; what stands in its padding does not matter.
-TEST_F(OnDevice, UploadedBatches) {
+TEST_F(CudaRuns, UploadedBatches) {
   const auto model = Model::create(referenceModel(), 1);
   const Device& device = *BackendRegistry::instance().require("cuda").device();
   const std::vector<SlotSpec> slots{{SlotRole::Input, 0, makeShape(4, 3), DType::Float32},
@@ -155,7 +155,7 @@ TEST_F(OnDevice, UploadedBatches) {
   EXPECT_THROW(model->run(RunKind::Predict, uploaded, on("cuda")), Error);
 }
 
-TEST_F(OnDevice, SeveralRunsAtOnce) {
+TEST_F(CudaRuns, SeveralRunsAtOnce) {
   const auto model = Model::create(referenceModel(), 1);
   const auto first = trainingBatch(*model, 4, 5, 1);
   const std::vector<float> want = predicted(*model, *first, "reference");
@@ -170,7 +170,7 @@ TEST_F(OnDevice, SeveralRunsAtOnce) {
   for (const auto& result : got) expectNear(result, want, 1e-5);
 }
 
-TEST_F(OnDevice, Float16LeavesOutUpdatesThatOverflow) {
+TEST_F(CudaRuns, Float16LeavesOutUpdatesThatOverflow) {
   const auto model = Model::create(referenceModel(), 1);
   TrainingSpec spec = adam(0.02);
   spec.losses[0].weight = 1e4;  // times 32,768: more than float16 holds
@@ -187,7 +187,7 @@ TEST_F(OnDevice, Float16LeavesOutUpdatesThatOverflow) {
   EXPECT_NE(weightsOf(*model), before);
 }
 
-TEST_F(OnDevice, PrecisionsAreNearAndOthersRefuseThem) {
+TEST_F(CudaRuns, PrecisionsAreNearAndOthersRefuseThem) {
   const auto model = Model::create(referenceModel(), 1);
   model->compile(adam(0.02));
   const auto batch = trainingBatch(*model, 8, 6, 1);
@@ -206,7 +206,7 @@ TEST_F(OnDevice, PrecisionsAreNearAndOthersRefuseThem) {
   }
 }
 
-TEST_F(OnDevice, OpsThatAreMissingRunOnTheHostOrAreRefused) {
+TEST_F(CudaRuns, OpsThatAreMissingRunOnTheHostOrAreRefused) {
   const auto model =
       Model::create(description({inputNode("x", {-1, 3}),
                                  node("conv1d", "conv", {{"x", 0}}, convolutionOptions(4, {2})),
