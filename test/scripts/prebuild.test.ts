@@ -34,7 +34,7 @@ describe.skipIf(process.platform !== 'linux' || !existsSync(ADDON))('the prebuil
     expect(text).toMatch(/node.napi.node has the run path undefined, not \$ORIGIN/);
     expect(text).toMatch(/node.napi.node can be unloaded: -z nodelete is missing/);
     expect(text).toMatch(/node.napi.node needs libstdc\+\+.so: it has to be linked in/);
-    expect(text).toMatch(/node.napi.node has \d+\.\d+ MB; the limit is 9 MB/);
+    expect(text).toMatch(/node.napi.node has \d+\.\d+ MB; the limit is 10 MB/);
     expect(text).toMatch(/THIRD_PARTY_NOTICES is missing/);
   });
 
