@@ -8,6 +8,7 @@
 #include "cuda/stream.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/device.h"
+#include "support/backend.h"
 #include "support/cases.h"
 #include "support/check.h"
 #include "support/device_fill.h"
@@ -22,20 +23,6 @@ using sluice::Shape;
 using sluice::TensorView;
 namespace recurrent = sluice::recurrent;
 namespace recurrentBackward = sluice::recurrentBackward;
-
-inline sluice::Precision precisionOf(Numbers numbers) {
-  switch (numbers) {
-    case Numbers::TensorFloat32:
-      return sluice::Precision::TensorFloat32;
-    case Numbers::BFloat16:
-      return sluice::Precision::BFloat16;
-    case Numbers::Float16:
-      return sluice::Precision::Float16;
-    case Numbers::Float32:
-      break;
-  }
-  return sluice::Precision::Float32;
-}
 
 // Device memory that lives as long as the layer.
 class Memory {

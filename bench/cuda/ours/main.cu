@@ -1,28 +1,20 @@
 // Sluice's own GRU on the GPU, through the interface that the engine calls it by: put into a queue
 // call by call, and recorded once and replayed, as the engine does.
-#include <filesystem>
 #include <map>
 #include <string>
 #include <tuple>
 
-#include "engine/backend/library.h"
 #include "layer.h"
+#include "support/backend.h"
 #include "support/gru_timing.h"
 
 namespace {
 
 using namespace ours;
 
-// Beside this program's folder, wherever the build folder was moved to.
-std::string libraryFile() {
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe");
-  return program.parent_path().parent_path() / "cuda" / "libsluice_cuda.so";
-}
-
 const sluice::Backend& openBackend() {
-  sluice::BackendRegistry& registry = sluice::BackendRegistry::instance();
-  sluice::addLibrary(registry, "cuda", {{"the build folder", libraryFile(), ""}}, SLUICE_VERSION);
-  return registry.require("cuda");
+  openLibrary();
+  return sluice::BackendRegistry::instance().require("cuda");
 }
 
 std::vector<float> fetch(Layer& layer, const TensorView& view) {

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "support/json.h"
-#include "support/machine.h"
 
 namespace bench {
 
@@ -66,17 +65,6 @@ inline std::vector<Member> describe(const GruCase& c) {
           {"steps", integer(c.sizes.steps)},
           {"features", integer(c.sizes.features)},
           {"units", integer(c.sizes.units)}};
-}
-
-// The part of the device's peak at its highest clock that so many multiply-adds in so long a time
-// are; NaN, which JSON has as null, where the peak is not known.
-inline double shareOfPeak(const Machine& machine, Numbers numbers, double macs, double us) {
-  const Rates* rates = machine.rates();
-  if (!rates) return NAN;
-  const double rate = numbers == Numbers::Float32         ? rates->fp32
-                      : numbers == Numbers::TensorFloat32 ? rates->tf32
-                                                          : rates->half;
-  return macs / (us * 1e-6) / machine.peak(rate);
 }
 
 }  // namespace bench

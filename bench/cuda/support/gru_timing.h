@@ -1,11 +1,14 @@
 // Times of one training step of a GRU in its parts, on whatever library.
 #pragma once
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "support/clock.h"
 #include "support/gru_cases.h"
+#include "support/machine.h"
 #include "support/timing.h"
 
 namespace bench {
@@ -50,6 +53,17 @@ class PartTimer {
   std::vector<std::unique_ptr<Pair>> events_;
   std::vector<std::vector<double>> times_;
 };
+
+// The part of the device's peak at its highest clock that so many multiply-adds in so long a time
+// are; NaN, which JSON has as null, where the peak is not known.
+inline double shareOfPeak(const Machine& machine, Numbers numbers, double macs, double us) {
+  const Rates* rates = machine.rates();
+  if (!rates) return NAN;
+  const double rate = numbers == Numbers::Float32         ? rates->fp32
+                      : numbers == Numbers::TensorFloat32 ? rates->tf32
+                                                          : rates->half;
+  return macs / (us * 1e-6) / machine.peak(rate);
+}
 
 // Of a pass over all steps: its time, the time of a step, and the share of the peak.
 inline Member passMember(const char* name, const Machine& machine, const GruCase& c, double macs,

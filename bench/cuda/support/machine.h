@@ -3,11 +3,11 @@
 
 #include <cuda_runtime.h>
 
-#include <ctime>
 #include <string>
 #include <vector>
 
 #include "support/check.h"
+#include "support/clock.h"
 #include "support/json.h"
 
 namespace bench {
@@ -78,9 +78,6 @@ class Machine {
     const auto version = [](int v) {
       return text(std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10));
     };
-    char date[16];
-    const std::time_t now = std::time(nullptr);
-    std::strftime(date, sizeof date, "%Y-%m-%d", std::gmtime(&now));
     const Rates* r = rates();
     std::vector<Member> members = {
         {"gpu", text(properties_.name)},
@@ -93,7 +90,7 @@ class Machine {
         {"l2MiB", number(properties_.l2CacheSize / 1048576.0)},
         {"driver", version(driver)},
         {"runtime", version(runtime)},
-        {"date", text(date)}};
+        {"date", text(today())}};
     if (r) {
       members.push_back({"macsPerClock", object({{"fp32", number(r->fp32)},
                                                  {"tf32", number(r->tf32)},

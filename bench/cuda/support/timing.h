@@ -1,42 +1,12 @@
 // Times of work on the device: events around it, a warm-up before, the median and the spread after.
 #pragma once
 
-#include <algorithm>
-#include <chrono>
-#include <string>
 #include <vector>
 
 #include "support/check.h"
-#include "support/json.h"
+#include "support/spread.h"
 
 namespace bench {
-
-// The median, and between which values eight of ten lie.
-struct Spread {
-  double median = 0;
-  double low = 0;   // 10th percentile
-  double high = 0;  // 90th
-  int count = 0;
-};
-
-inline Spread spreadOf(std::vector<double> values) {
-  if (values.empty()) return {};
-  std::sort(values.begin(), values.end());
-  const auto at = [&](double share) {
-    const double place = share * static_cast<double>(values.size() - 1);
-    const size_t below = static_cast<size_t>(place);
-    const size_t above = std::min(below + 1, values.size() - 1);
-    return values[below] + (place - static_cast<double>(below)) * (values[above] - values[below]);
-  };
-  return {at(0.5), at(0.1), at(0.9), static_cast<int>(values.size())};
-}
-
-inline std::string json(const Spread& spread) {
-  return object({{"median", number(spread.median)},
-                 {"low", number(spread.low)},
-                 {"high", number(spread.high)},
-                 {"count", integer(spread.count)}});
-}
 
 class Event {
  public:
@@ -69,17 +39,6 @@ class Stream {
 
  private:
   cudaStream_t stream_ = nullptr;
-};
-
-// How long the host has been at it.
-class Clock {
- public:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
 // Microseconds of `work(stream)` on the device, repeated; the first `warmups` are not counted.
