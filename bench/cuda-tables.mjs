@@ -3,7 +3,9 @@ import { table } from './markdown.mjs';
 import { round3 } from './statistics.mjs';
 
 const on = ({ machine, library }) =>
-  [machine.gpu, library, `CUDA ${machine.runtime}`, machine.date].filter(Boolean).join(', ');
+  [machine.gpu, library, machine.runtime && `CUDA ${machine.runtime}`, machine.date]
+    .filter(Boolean)
+    .join(', ');
 
 const sizesOf = ({ batch, steps, features, units }) => `B${batch} T${steps} I${features} H${units}`;
 const keyOf = (row) => `${sizesOf(row)}, ${row.numbers}`;
@@ -68,19 +70,43 @@ function gruTable(ours, cudnn) {
   ];
 }
 
-function stepTable(pytorch) {
-  const rows = (pytorch?.rows ?? []).filter(({ valid }) => valid);
-  if (rows.length === 0) return [];
-  const columns = ['stepUs', 'forwardUs', 'backwardUs', 'optimizerUs'];
+const STEP_COLUMNS = ['stepUs', 'forwardUs', 'backwardUs', 'optimizerUs'];
+
+function stepLine(key, own, peer) {
+  const cell = (row, column) => (row ? `${round3(row[column].median)}` : '–');
   return [
-    '### Training steps of PyTorch',
-    `${on(pytorch)}. ${pytorch.conditions}.`,
+    key,
+    cell(own, 'stepUs'),
+    cell(own, 'stepWithCopyUs'),
+    ...STEP_COLUMNS.map((column) => cell(peer, column)),
+    own && peer ? `${round3(peer.stepUs.median / own.stepUs.median)} ×` : '–',
+  ];
+}
+
+function stepTable(ours, pytorch) {
+  const valid = (result) => (result?.rows ?? []).filter((row) => row.valid);
+  const byKey = (result) =>
+    new Map(valid(result).map((row) => [`${row.name} (${keyOf(row)})`, row]));
+  const [own, peers] = [byKey(ours), byKey(pytorch)];
+  const keys = [...new Set([...own.keys(), ...peers.keys()])];
+  if (keys.length === 0) return [];
+  return [
+    '### Training steps',
+    ...[ours, pytorch]
+      .filter((result) => valid(result).length)
+      .map((result) => `${on(result)}. ${result.conditions}.`),
     table(
-      ['case', 'step, µs', 'forward, µs', 'backward, µs', 'Adam, µs'],
-      rows.map((row) => [
-        `${row.name} (${keyOf(row)})`,
-        ...columns.map((column) => `${round3(row[column].median)}`),
-      ]),
+      [
+        'case',
+        'Sluice, step, µs',
+        'Sluice, step and copy of its rows, µs',
+        'PyTorch, step, µs',
+        'PyTorch, forward, µs',
+        'PyTorch, backward, µs',
+        'PyTorch, Adam, µs',
+        'PyTorch / Sluice',
+      ],
+      keys.map((key) => stepLine(key, own.get(key), peers.get(key))),
     ),
   ];
 }
@@ -89,7 +115,7 @@ function stepTable(pytorch) {
 export function cudaTables(results) {
   const parts = [
     ...gruTable(results['cuda-ours'], results['cuda-cudnn']),
-    ...stepTable(results['cuda-pytorch']),
+    ...stepTable(results['cuda-train'], results['cuda-pytorch']),
   ];
   return parts.length ? ['## On a GPU', 'Made by `bench/cuda/run.sh`.', ...parts] : [];
 }

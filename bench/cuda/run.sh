@@ -7,7 +7,8 @@ usage() {
   cat >&2 <<'TEXT'
 usage: bench/cuda/run.sh [OPTIONS] [NAME ...]
 
-Names: clusters dsmem l2_ping l2_exchange mma wgmma graph_nodes cudnn ours pytorch; default: all.
+Names: clusters dsmem l2_ping l2_exchange mma wgmma graph_nodes cudnn ours train pytorch;
+default: all.
 
   --out DIR        where cuda-*.json go; default bench/results
   --build DIR      where to build; default build/cuda-bench
@@ -42,7 +43,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 experiments="clusters dsmem l2_ping l2_exchange mma wgmma graph_nodes"
-: "${names:=$experiments cudnn ours pytorch}"
+: "${names:=$experiments cudnn ours train pytorch}"
 
 if [ -z "$cudnn" ]; then
   cudnn=$("$python" -c 'import nvidia.cudnn as c; print(list(c.__path__)[0] + "/..")' 2>/dev/null)
@@ -92,6 +93,9 @@ for name in $names; do
         echo "$name was not built" >&2
       fi
       ;;
+    train) [ -x "$build/bench/train" ] || usage
+      measure train 60 "$build/bench/train" --seconds 50
+      ;;
     pytorch) measure pytorch 60 "$python" "$root/bench/cuda/pytorch.py" ;;
     *) [ -x "$build/bench/$name" ] || usage
       measure "$name" 30 "$build/bench/$name" --seconds 20 ;;
@@ -105,7 +109,7 @@ for name in $experiments; do
   parts="$parts${parts:+,}\"$name\":$(cat "$build/results/$name.json")"
 done
 [ -z "$parts" ] || printf '{%s}\n' "$parts" >"$out/cuda-experiments.json"
-for name in cudnn ours pytorch; do
+for name in cudnn ours train pytorch; do
   [ ! -s "$build/results/$name.json" ] || cp "$build/results/$name.json" "$out/cuda-$name.json"
 done
 exit $status

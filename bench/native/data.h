@@ -18,6 +18,8 @@ enum Seed : uint32_t {
   kBias,             // [2,3H], or [3H] where the reset comes before the product
   kInitialState,     // [B,H]
   kOutputGradient,   // [B,T,H]
+  kDenseKernel,      // [H,1]
+  kTarget,           // [B,1]
 };
 
 // Uniform in [-scale, scale): a hash of the position and the seed.

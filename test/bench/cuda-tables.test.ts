@@ -59,24 +59,55 @@ describe('the part about GPUs', () => {
     expect(text({ 'cuda-ours': ours })).not.toContain('cuDNN 9');
   });
 
-  it("lists PyTorch's training steps", () => {
+  describe('training steps', () => {
     const median = (value: number) => ({ median: value, low: value, high: value, count: 5 });
-    const row = {
-      ...sizes,
-      name: 'reference model',
-      stepUs: median(1234.5),
-      forwardUs: median(400),
-      backwardUs: median(600),
-      optimizerUs: median(200),
+    const row = { ...sizes, name: 'reference model', valid: true };
+    const pytorch = {
+      machine,
+      library: 'PyTorch 2',
+      conditions: 'launched at once',
+      rows: ['bf16', 'fp16', 'tf32'].map((numbers) => ({
+        ...row,
+        numbers,
+        valid: numbers !== 'fp16',
+        stepUs: median(1234.5),
+        forwardUs: median(400),
+        backwardUs: median(600),
+        optimizerUs: median(200),
+      })),
     };
-    const rows = [
-      { ...row, valid: true },
-      { ...row, numbers: 'fp16', valid: false },
-    ];
-    const part = text({ 'cuda-pytorch': { machine, library: 'PyTorch 2', conditions: 'c', rows } });
-    expect(part).toContain(
-      '| reference model (B64 T100 I512 H512, bf16) | 1230 | 400 | 600 | 200 |',
-    );
-    expect(part).not.toContain('fp16');
+    const train = {
+      machine: { gpu: 'A GPU', details: 'of ours', date: '2026-01-03' },
+      library: 'Sluice 1',
+      conditions: 'one by one',
+      rows: ['bf16', 'fp16', 'fp32'].map((numbers) => ({
+        ...row,
+        numbers,
+        valid: numbers !== 'fp16',
+        stepUs: median(500),
+        stepWithCopyUs: median(617.25),
+      })),
+    };
+    const both = text({ 'cuda-train': train, 'cuda-pytorch': pytorch });
+
+    it("are ours beside PyTorch's", () => {
+      expect(both).toContain(
+        '| reference model (B64 T100 I512 H512, bf16) | 500 | 617 | 1230 | 400 | 600 | 200 | 2.47 × |',
+      );
+      expect(both).toContain('A GPU, Sluice 1, 2026-01-03. one by one.');
+      expect(both).toContain('A GPU, PyTorch 2, CUDA 13.0, 2026-01-02. launched at once.');
+    });
+
+    it('leave out what was wrong', () => {
+      expect(both).not.toContain('fp16');
+    });
+
+    it('of one side alone are shown', () => {
+      expect(both).toContain('fp32) | 500 | 617 | – | – | – | – | – |');
+      expect(both).toContain('tf32) | – | – | 1230 | 400 | 600 | 200 | – |');
+      expect(text({ 'cuda-train': train })).toContain('bf16) | 500 | 617 | – |');
+      expect(text({ 'cuda-train': train })).not.toContain('PyTorch 2');
+      expect(text({ 'cuda-pytorch': pytorch })).toContain('bf16) | – | – | 1230 |');
+    });
   });
 });
