@@ -1,10 +1,12 @@
 #include "addon/devices.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "addon/arguments.h"
+#include "addon/channel.h"
 #include "addon/js.h"
 #include "addon/process.h"
 #include "addon/wrap.h"
@@ -75,6 +77,9 @@ Napi::Value openLibrary(const Napi::CallbackInfo& info) {
                  .reason = readStringOrNull(fields, "reason")};
   }
   const auto attempts = addLibrary(BackendRegistry::instance(), name, places, kVersion);
+  // Once more, to come before what the library has registered since: nothing may be under way when
+  // its runtime goes.
+  std::atexit(closeAllChannels);
   return toArray(env, attempts, [&](const LibraryAttempt& attempt) {
     Napi::Object entry = Napi::Object::New(env);
     entry.Set("status", statusName(attempt.status));

@@ -86,8 +86,10 @@ int32_t openQueue(int32_t index, void** queue) noexcept {
   return 0;
 }
 int32_t closeQueue(void* queue) noexcept {
-  stream(queue).cublas.reset();
-  const int32_t status = in(queue, [](cudaStream_t s) { return cudaStreamDestroy(s); });
+  const int32_t status = in(queue, [&](cudaStream_t s) {
+    stream(queue).cublas.reset();
+    return cudaStreamDestroy(s);
+  });
   delete static_cast<Stream*>(queue);
   return status;
 }
@@ -124,7 +126,6 @@ int32_t follow(void* queue, void* other) noexcept {
 }
 
 int32_t beginRecording(void* queue) noexcept {
-  cublasOf(stream(queue));  // it allocates, which a stream that records does not allow
   return in(queue, [](cudaStream_t s) {
     return cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal);
   });

@@ -18,7 +18,8 @@ struct Stream {
   bool hasCublas = true;  // until it was looked for
 };
 
-// Null where there is none. Looked for once, while the stream does not record.
+// Null where there is none. Looked for once, by the first product that wants it: not while the
+// stream records, as that allocates; what is recorded has been run before.
 inline Cublas* cublasOf(Stream& stream) {
   if (stream.hasCublas && !stream.cublas) {
     stream.cublas.reset(Cublas::open(stream.device, stream.handle));

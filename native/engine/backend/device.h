@@ -92,7 +92,7 @@ class Queue {
     try {
       body();
     } catch (...) {
-      endRecording();
+      endRecording();  // is not wanted
       throw;
     }
     return endRecording();

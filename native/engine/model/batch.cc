@@ -130,6 +130,15 @@ size_t Batch::bytes() const {
   return sum;
 }
 
+// The memory must outlive the copy.
+Batch::Upload::~Upload() {
+  try {
+    queue.synchronize();
+  } catch (const Error&) {
+    // What failed is told by whoever waits for it.
+  }
+}
+
 void Batch::upload() {
   if (device_ == nullptr) return;
   if (!upload_) {
@@ -138,9 +147,9 @@ void Batch::upload() {
       fresh->buffers.emplace_back(rows.bytes(), "a batch", device_);
     upload_ = std::move(fresh);
   }
+  upload_->isThere = true;
   for (size_t i = 0; i < buffers_.size(); ++i)
     upload_->queue.copyIn(upload_->buffers[i].data(), buffers_[i].data(), buffers_[i].bytes());
-  upload_->isThere = true;
 }
 
 void Batch::forgetUpload() {

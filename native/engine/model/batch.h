@@ -76,6 +76,7 @@ class Batch {
   const Device* device_;
   struct Upload {
     explicit Upload(const Device& device) : queue(device) {}
+    ~Upload();
     Queue queue;
     std::vector<Buffer> buffers;
     bool isThere = false;

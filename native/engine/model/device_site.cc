@@ -137,7 +137,13 @@ class DeviceSite final : public RunSite {
       }
     };
     eachFromOutside([](void*, void*, size_t) {});
-    lane_->reserve(bound.arenaBytes(), bytes, bound.sumBytes());
+    try {
+      lane_->reserve(bound.arenaBytes(), bytes, bound.sumBytes());
+    } catch (const Error& error) {
+      if (error.code() != Code::OutOfMemory) throw;
+      cache_.dropLanes();  // of runs that are over
+      lane_->reserve(bound.arenaBytes(), bytes, bound.sumBytes());
+    }
     auto* const from = lane_->pinned.as<std::byte>();
     auto* const to = lane_->staging.as<std::byte>();
     const Head head{{context.seed, context.step, context.rowOffset}, step_};
@@ -186,15 +192,21 @@ class DeviceSite final : public RunSite {
         std::find_if(recorded.begin(), recorded.end(), [&](const auto& r) { return r.key == key; });
     const RunContext there = onDevice(context);
     if (found == recorded.end()) {
+      body(there);
+      // Only now: what a kernel does at its first launch must not happen in a recording.
       recorded.push_front({.key = key, .plan = std::move(plan), .recording = nullptr});
       if (recorded.size() > kMostRecorded) recorded.pop_back();
-      body(there);
       return;
     }
     recorded.splice(recorded.begin(), recorded, found);
     Lane::Recorded& again = recorded.front();
     if (!again.recording && again.canRecord) {
-      again.recording = lane_->queue.record([&] { body(there); });
+      try {
+        again.recording = lane_->queue.record([&] { body(there); });
+      } catch (const Error& error) {
+        if (error.code() == Code::Aborted) throw;
+        // Nothing has been done: it is, below, and reports itself what is wrong.
+      }
       again.canRecord = again.recording != nullptr;
     }
     if (again.recording)

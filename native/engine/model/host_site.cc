@@ -46,7 +46,7 @@ class HostSite final : public RunSite {
   const void* weights(const Snapshot& snapshot, DType real) override {
     return snapshot.valuesAs(real);
   }
-  float* write(Snapshot& snapshot) override { return snapshot.values(); }
+  float* write(Snapshot& snapshot) override { return snapshot.write(); }
 
  private:
   PlanCache& cache_;

@@ -19,7 +19,8 @@ class Lane {
 
   // Grows what is smaller; recordings with old addresses are forgotten.
   void reserve(size_t arenaBytes, size_t stagingBytes, size_t sumBytes) {
-    if (arena.bytes() >= arenaBytes && staging.bytes() >= stagingBytes && sums.bytes() >= sumBytes)
+    if (arena.bytes() >= arenaBytes && staging.bytes() >= stagingBytes &&
+        pinned.bytes() >= stagingBytes && sums.bytes() >= sumBytes)
       return;
     recorded.clear();
     grow(arena, arenaBytes, "the scratch memory of this run", &device);

@@ -54,6 +54,7 @@ std::vector<double> measureOps(const std::shared_ptr<const BoundPlan>& plan, con
   memory.cancel = cancel;
   RunContext context;
   context.threads = plan->threads();
+  context.precision = plan->precision();
   context.cancel = cancel ? cancel->flag() : nullptr;
 
   Frame frame(plan, graph.parameters);

@@ -37,7 +37,7 @@ std::shared_ptr<Snapshot> Model::currentWeights() const {
   if (auto weights = published()) return weights;
   auto fresh = std::make_shared<Snapshot>(static_cast<size_t>(graph_.parameterFloats));
   for (const Parameter& p : graph_.parameters)
-    p.initializer.fill(fresh->values() + p.offset, p.shape, seed_, randomStream(p.name));
+    p.initializer.fill(fresh->write() + p.offset, p.shape, seed_, randomStream(p.name));
   const std::lock_guard lock(mutex_);
   weights_ = fresh;
   return fresh;
@@ -80,12 +80,12 @@ void Model::setWeights(const std::vector<WeightUpdate>& weights) {
   }
   const auto current = currentWeights();
   auto next = std::make_shared<Snapshot>(current->floats());
-  std::copy_n(current->values(), current->floats(), next->values());
+  float* const values = next->write();
+  std::copy_n(current->values(), current->floats(), values);
   for (const WeightUpdate& update : weights)
     std::copy_n(
         update.values, update.count,
-        next->values() +
-            graph_.parameters[static_cast<size_t>(graph_.findParameter(update.name))].offset);
+        values + graph_.parameters[static_cast<size_t>(graph_.findParameter(update.name))].offset);
   publish(std::move(next));
 }
 

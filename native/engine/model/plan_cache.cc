@@ -68,19 +68,27 @@ void PlanCache::returnArena(Buffer arena) {
 
 std::unique_ptr<Lane> PlanCache::takeLane(const Device& device) {
   const std::lock_guard lock(mutex_);
-  for (auto lane = lanes_.begin(); lane != lanes_.end(); ++lane) {
-    if (&(*lane)->device != &device) continue;
-    std::unique_ptr<Lane> taken = std::move(*lane);
-    lanes_.erase(lane);
-    return taken;
-  }
-  return std::make_unique<Lane>(device, changes_);
+  // The largest, so that a small run beside a large one does not make two large ones in the end.
+  auto best = lanes_.end();
+  for (auto lane = lanes_.begin(); lane != lanes_.end(); ++lane)
+    if (&(*lane)->device == &device &&
+        (best == lanes_.end() || (*lane)->arena.bytes() > (*best)->arena.bytes()))
+      best = lane;
+  if (best == lanes_.end()) return std::make_unique<Lane>(device, changes_);
+  std::unique_ptr<Lane> taken = std::move(*best);
+  lanes_.erase(best);
+  return taken;
 }
 
 void PlanCache::returnLane(std::unique_ptr<Lane> lane) {
   const std::lock_guard lock(mutex_);
   // What it has recorded may belong to an optimizer that is gone.
   if (lane->change == changes_ && lanes_.size() < kMaxIdleArenas) lanes_.push_back(std::move(lane));
+}
+
+void PlanCache::dropLanes() {
+  const std::lock_guard lock(mutex_);
+  lanes_.clear();
 }
 
 size_t PlanCache::residentBytes() const {

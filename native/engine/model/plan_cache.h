@@ -27,6 +27,8 @@ class PlanCache {
   // The same on a device.
   std::unique_ptr<Lane> takeLane(const Device& device);
   void returnLane(std::unique_ptr<Lane> lane);
+  // Gives back what idle lanes hold.
+  void dropLanes();
   size_t residentBytes() const;
   // Changes something that compiled plans depend on (trainable flags, losses) and forgets them.
   void change(const std::function<void()>& body);

@@ -256,6 +256,8 @@ void ModelRun::runSlice(int64_t first, int64_t rows) {
   if (first > 0) site_->add(gradients_, gradients, static_cast<int64_t>(weights_->floats()), real_);
   // A device goes on to the update before the host has seen the losses: it looks at them itself.
   if (is(RunKind::Train) && site_->device() && first + rows == batch_.rows()) next_ = update();
+  // While a device works, this thread can.
+  if (memory_.yields && site_->device()) Scheduler::instance().yieldToInference();
   site_->finish();
 
   collectSums(frame);

@@ -9,7 +9,7 @@ uint64_t Snapshot::nextVersion() {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-float* Snapshot::values() {
+float* Snapshot::write() {
   const std::lock_guard lock(mutex_);
   bringToHost();
   for (const auto& copy : copies_) copy->valid = false;
@@ -59,7 +59,7 @@ float* Snapshot::writeOn(const Device& device, Queue& queue) {
   const std::lock_guard lock(mutex_);
   Copy& copy = copyOn(device);
   // What lies between parameters is not written, and stays zero.
-  if (hostIsValid_ && !copy.valid) queue.fill(copy.buffer.data(), 0, copy.buffer.bytes());
+  if (!copy.valid) queue.fill(copy.buffer.data(), 0, copy.buffer.bytes());
   for (const auto& other : copies_) other->valid = false;
   copy.valid = true;
   hostIsValid_ = false;

@@ -22,12 +22,12 @@ class Snapshot {
   // Zeros: the padding between parameters stays so.
   explicit Snapshot(size_t floats)
       : floats_(floats), values_(floats * sizeof(float)), version_(nextVersion()) {
-    std::fill_n(values(), floats, 0.0f);
+    std::fill_n(write(), floats, 0.0f);
   }
 
-  // To be written: copies on devices are stale from here on.
-  float* values();
   const float* values() const;
+  // To be written: copies on devices are stale from here on.
+  float* write();
   size_t floats() const { return floats_; }
   // In this real type: as they are, or a copy that lives as long as the snapshot.
   const void* valuesAs(DType real) const;

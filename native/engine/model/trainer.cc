@@ -203,8 +203,9 @@ std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
                context, [&](const RunContext& there) {
                  call.context = &there;
                  if (const int32_t status = kernel.launch(call); status != 0)
-                   fail(Code::Internal,
-                        "the optimizer's update failed: " + backend.statusText(status));
+                   fail(
+                       site.device() && status == kOutOfMemory ? Code::OutOfMemory : Code::Internal,
+                       "the optimizer's update failed: " + backend.statusText(status));
                  constrain(graph, updated, backend, there);
                });
   return next;

@@ -110,7 +110,7 @@ void Frame::launch(size_t op, const RunMemory& memory) {
     if (isPair) memory.seconds[op - 1] = memory.seconds[op];
   }
   if (status != 0)
-    fail(Code::Internal,
+    fail(bound.backend->device() && status == kOutOfMemory ? Code::OutOfMemory : Code::Internal,
          cat(plan_->plan().ops[op].layer, ": ", opName(call.op), " failed on ",
              bound.backend->name(), ": ", bound.backend->statusText(status)),
          {.layer = plan_->plan().ops[op].layer});
