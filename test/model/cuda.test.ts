@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { IS_BUILT, sluice, sluiceJson } from '../cli/support.js';
 import { makeTree, ROOT } from '../scripts/support.js';
+import { EMULATED } from '../support/emulated.js';
 import { distance } from '../support/numbers.js';
 // @ts-expect-error: plain JavaScript
 import { PRELUDE } from '../support/prelude.mjs';
@@ -192,9 +193,6 @@ describe.skipIf(!IS_BUILT || !existsSync(TWO))('a device', () => {
     expect(json.option).toBe("load: unknown option 'strict' (known: device, precision)");
   });
 });
-
-/** The same kernels as a GPU has, compiled for the processor, and a library without any. */
-const EMULATED = join(ROOT, 'build', 'emulated', 'libsluice_cuda_emulated.so');
 
 describe.skipIf(!IS_BUILT || !existsSync(TWO))('a model on a device', () => {
   it.each([

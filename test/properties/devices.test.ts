@@ -1,7 +1,8 @@
-// The fast device against the oracle: plain loops in double over the same float weights and data.
+// The fast devices against the oracle: plain loops in double over the same float weights and data.
 import fc from 'fast-check';
 import { type LossOption, type OptimizerOption, optimizers, tensor } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { FAST_DEVICES } from '../support/cuda.js';
 import { distance, noise, range } from '../support/numbers.js';
 import {
   expectCloseGradients,
@@ -31,13 +32,18 @@ hushWarnings();
 const reference = { device: 'reference' };
 const cases = fc.record({ spec: modelSpecs(), data: dataSpecs() });
 
-describe('cpu agrees with the reference', () => {
+describe.each(FAST_DEVICES)('%s agrees with the reference', (device) => {
+  const here = { device };
+
   it('in predict', async () => {
     await forAll(cases, RUNS, async ({ spec, data }) => {
       using m = buildModel(spec);
       const x = inputsOf(m, data, spec.features);
       const masks = maskOptions(masksOf(m, data), data.masks);
-      expectCloseOutputs(await m.predict(x, masks), await m.predict(x, { ...masks, ...reference }));
+      expectCloseOutputs(
+        await m.predict(x, { ...masks, ...here }),
+        await m.predict(x, { ...masks, ...reference }),
+      );
     });
   });
 
@@ -46,8 +52,8 @@ describe('cpu agrees with the reference', () => {
       using m = buildModel(spec, { isStateful: true });
       const x = inputsOf(m, data, spec.features);
       const masks = maskOptions(masksOf(m, data), data.masks);
-      await m.predict(x, masks);
-      const fast = await m.predict(x, masks);
+      await m.predict(x, { ...masks, ...here });
+      const fast = await m.predict(x, { ...masks, ...here });
       const states = m.getStates();
       m.resetStates();
       await m.predict(x, { ...masks, ...reference });
@@ -62,7 +68,7 @@ describe('cpu agrees with the reference', () => {
       const x = inputsOf(m, data, spec.features);
       const masks = maskOptions(masksOf(m, data), data.masks);
       const cotangents = like(await m.predict(x, masks), data.seed);
-      const fast = await m.vjp(x, cotangents, { ...masks, training });
+      const fast = await m.vjp(x, cotangents, { ...masks, training, ...here });
       const exact = await m.vjp(x, cotangents, { ...masks, training, ...reference });
       expectCloseOutputs(fast.outputs, exact.outputs);
       expectCloseGradients(
@@ -80,12 +86,12 @@ describe('cpu agrees with the reference', () => {
       m.compile({ loss: lossOf, metrics: ['mae', 'mse'] });
       const weights = rowWeights(m, data.rows, training.isWeighted);
       const call = { ...options, ...weights };
-      const logs = await m.evaluate(x, y, call);
+      const logs = await m.evaluate(x, y, { ...call, ...here });
       const exactLogs = await m.evaluate(x, y, { ...call, ...reference });
       expect(Object.keys(logs)).toEqual(Object.keys(exactLogs));
       const error = distance(Object.values(logs), Object.values(exactLogs));
       expect(error).toBeLessThanOrEqual(OUTPUT_BOUND);
-      const fast = await m.gradients(x, y, call);
+      const fast = await m.gradients(x, y, { ...call, ...here });
       const exact = await m.gradients(x, y, { ...call, ...reference });
       // The loss' own gradients are about one over the number of values that it is a mean of.
       const ofOutputs = { loss: tensor([1 / data.rows / data.steps]) };
@@ -99,15 +105,15 @@ describe('cpu agrees with the reference', () => {
 
   it('in the weights that training arrives at', async () => {
     await forAll(fc.tuple(cases, trainings), RUNS, async ([{ spec, data }, training]) => {
-      const arrive = async (device: string) => {
+      const arrive = async (place: string) => {
         using m = buildModel(spec);
         const { x, y, options, lossOf } = await labelled(m, spec.features, data, training);
-        m.compile({ loss: lossOf, optimizer: training.optimizer, device });
+        m.compile({ loss: lossOf, optimizer: training.optimizer, device: place });
         const losses: number[] = [];
         for (const _ of range(4)) losses.push((await m.trainOnBatch(x, y, options)).loss as number);
         return { losses, weights: m.getWeights() };
       };
-      const fast = await arrive('cpu');
+      const fast = await arrive(device);
       const exact = await arrive('reference');
       const error = distance(fast.losses, exact.losses);
       expect(error).toBeLessThanOrEqual(GRADIENT_BOUND);

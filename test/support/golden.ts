@@ -16,6 +16,7 @@ import { type RawTensor, readSafetensors } from '../../lib/formats/safetensors.j
 import { BidirectionalLayer } from '../../lib/layers/bidirectional.js';
 import { RecurrentCell } from '../../lib/layers/cells.js';
 import { RecurrentLayer } from '../../lib/layers/recurrent.js';
+import { FAST_DEVICES } from './cuda.js';
 
 const ROOT = join(__dirname, '..', 'golden');
 
@@ -38,12 +39,12 @@ export const CONSUMERS = {
 
 export type Consumer = keyof typeof CONSUMERS;
 
-/** Both state the same numbers: the fast kernels and the plain loops they are held to. */
-export const DEVICES = ['cpu', 'reference'] as const;
+/** All state the same numbers: the fast kernels and the plain loops they are held to. */
+export const DEVICES: readonly ('cpu' | 'cuda' | 'reference')[] = [...FAST_DEVICES, 'reference'];
 
 /**
  * Where and how a call runs. Strict, so that a kernel that is missing on the cpu is an error: otherwise
- * the reference would quietly stand in for what is under test.
+ * the reference would quietly stand in for what is under test. What a GPU lacks is known (docs/cuda.md).
  */
 export function on(device: (typeof DEVICES)[number]) {
   return { device, strict: device === 'cpu' };
