@@ -95,6 +95,11 @@ size_t PlanCache::residentBytes() const {
   const std::lock_guard lock(mutex_);
   size_t bytes = 0;
   for (const Buffer& arena : arenas_) bytes += arena.bytes();
+  // Of devices too: who collects garbage is to see that there is some.
+  for (const auto& lane : lanes_)
+    for (const Buffer* buffer :
+         {&lane->arena, &lane->staging, &lane->pinned, &lane->sums, &lane->mirror})
+      bytes += buffer->bytes();
   return bytes;
 }
 
