@@ -43,7 +43,7 @@ int32_t run(const OpCall& call) noexcept {
   const float* t = attr.kind == LossKind::Value ? p : input(call, kTarget);
   const double* scale = input<double>(call, kScale);
   float* dp = output(call, kDPrediction);
-  const RowWeights weights(call.in[kWeight], call.in[kMask], rows);
+  const RowWeights weights = rowWeights(call.in[kWeight], call.in[kMask], rows);
   const auto categorical = [&](int64_t begin, int64_t end) {
     const bool sparse = attr.kind == LossKind::SparseCategoricalCrossentropy;
     RowSums sums;

@@ -8,29 +8,9 @@
 #include "cpu/loss_math.h"
 #include "cpu/parallel.h"
 #include "engine/backend/op.h"
+#include "engine/backend/row_weights.h"
 
 namespace sluice::cpu {
-
-class RowWeights {
- public:
-  RowWeights(const TensorView& weight, const TensorView& mask, int64_t rows)
-      : weight_(weight.present() ? weight.as<const float>() : nullptr),
-        mask_(mask.present() ? mask.as<const uint8_t>() : nullptr),
-        rowsPerWeight_(rows / std::max<int64_t>(1, weight.shape.elements())),
-        rowsPerMask_(rows / std::max<int64_t>(1, mask.shape.elements())) {}
-
-  bool allOne() const { return !weight_ && !mask_; }
-  // 0 where the row is not to be looked at.
-  double of(int64_t row) const {
-    if (mask_ && !mask_[row / rowsPerMask_]) return 0;
-    return weight_ ? static_cast<double>(weight_[row / rowsPerWeight_]) : 1;
-  }
-
- private:
-  const float* weight_;
-  const uint8_t* mask_;
-  int64_t rowsPerWeight_, rowsPerMask_;
-};
 
 // Sum of w * value and sum of w.
 struct RowSums {

@@ -20,7 +20,7 @@ int32_t run(const OpCall& call) noexcept {
   const Shape& shape = call.in[kPrediction].shape;
   const int64_t rows = shape.rows(), F = shape.last();
   const float *p = input(call, kPrediction), *t = input(call, kTarget);
-  const RowWeights weights(call.in[kWeight], call.in[kMask], rows);
+  const RowWeights weights = rowWeights(call.in[kWeight], call.in[kMask], rows);
   const auto accuracy = [&](int64_t row) -> double {
     const float *logits = p + row * F, *truth = t + row * F;
     if (attr.kind == MetricKind::BinaryAccuracy) {

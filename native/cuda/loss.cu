@@ -2,8 +2,8 @@
 #include "cuda/arguments.h"
 #include "cuda/device/activate.h"
 #include "cuda/kernels.h"
-#include "cuda/row_weights.h"
 #include "cuda/sums.h"
+#include "engine/backend/row_weights.h"
 
 namespace sluice::cuda {
 namespace {
@@ -130,7 +130,7 @@ int32_t runLoss(const OpCall& call) noexcept {
                      output(call, kDPrediction),
                      shape.rows(),
                      shape.last(),
-                     RowWeights(call.in[kWeight], call.in[kMask], shape.rows())};
+                     rowWeights(call.in[kWeight], call.in[kMask], shape.rows())};
   return withLanes(all.length, [&](auto lanes) {
     constexpr int kLanes = decltype(lanes)::value;
     return sumOver<2>(call, all.rows * kLanes, output<double>(call, kSums), call.scratch,

@@ -1,8 +1,8 @@
 // Metrics: sums of w value and w over rows, in double. Lanes share a row.
 #include "cuda/arguments.h"
 #include "cuda/kernels.h"
-#include "cuda/row_weights.h"
 #include "cuda/sums.h"
+#include "engine/backend/row_weights.h"
 
 namespace sluice::cuda {
 namespace {
@@ -90,7 +90,7 @@ int32_t runMetric(const OpCall& call) noexcept {
                        sparse ? input<int32_t>(call, kTarget) : nullptr,
                        shape.rows(),
                        shape.last(),
-                       RowWeights(call.in[kWeight], call.in[kMask], shape.rows())};
+                       rowWeights(call.in[kWeight], call.in[kMask], shape.rows())};
   return withLanes(all.length, [&](auto lanes) {
     constexpr int kLanes = decltype(lanes)::value;
     return sumOver<2>(call, all.rows * kLanes, output<double>(call, kSums), call.scratch,
