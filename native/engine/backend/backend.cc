@@ -1,5 +1,6 @@
 #include "engine/backend/backend.h"
 
+#include "engine/backend/abi.h"
 #include "engine/core/error.h"
 
 namespace sluice {
@@ -85,6 +86,12 @@ const char* precisionName(Precision precision) {
       return "float16";
   }
   return "unknown";
+}
+
+void failLaunch(const Backend& backend, int32_t status, const std::string& what,
+                const std::string& layer) {
+  fail(backend.device() && status == kOutOfMemory ? Code::OutOfMemory : Code::Internal,
+       cat(what, ": ", backend.statusText(status)), {.layer = layer});
 }
 
 const Kernel& requireKernel(const Backend& backend, Op op) {

@@ -38,6 +38,11 @@ class Backend {
   }
 };
 
+// What a launch that returned `status`, not 0, ends in: OUT_OF_MEMORY where a device has none left
+// (the first launch of a kernel takes some), else INTERNAL. `what`: "the update failed".
+[[noreturn]] void failLaunch(const Backend& backend, int32_t status, const std::string& what,
+                             const std::string& layer = "");
+
 // The kernel of an op on float32 tensors; UNSUPPORTED where the backend has none.
 const Kernel& requireKernel(const Backend& backend, Op op);
 

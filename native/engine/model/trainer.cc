@@ -203,9 +203,7 @@ std::shared_ptr<Snapshot> Trainer::update(const Graph& graph,
                context, [&](const RunContext& there) {
                  call.context = &there;
                  if (const int32_t status = kernel.launch(call); status != 0)
-                   fail(
-                       site.device() && status == kOutOfMemory ? Code::OutOfMemory : Code::Internal,
-                       "the optimizer's update failed: " + backend.statusText(status));
+                   failLaunch(backend, status, "the optimizer's update failed");
                  constrain(graph, updated, backend, there);
                });
   return next;
@@ -220,9 +218,7 @@ void Trainer::constrain(const Graph& graph, float* weights, const Backend& backe
     const OpCall call{Op::Constrain, &parameter.constraint, nullptr, 0, &out, 1, nullptr, nullptr,
                       &context};
     if (const int32_t status = requireKernel(backend, Op::Constrain).launch(call); status != 0)
-      fail(Code::Internal,
-           parameter.name + ": its constraint failed: " + backend.statusText(status),
-           {.layer = parameter.layer});
+      failLaunch(backend, status, parameter.name + ": its constraint failed", parameter.layer);
   }
 }
 

@@ -110,10 +110,10 @@ void Frame::launch(size_t op, const RunMemory& memory) {
     if (isPair) memory.seconds[op - 1] = memory.seconds[op];
   }
   if (status != 0)
-    fail(bound.backend->device() && status == kOutOfMemory ? Code::OutOfMemory : Code::Internal,
-         cat(plan_->plan().ops[op].layer, ": ", opName(call.op), " failed on ",
-             bound.backend->name(), ": ", bound.backend->statusText(status)),
-         {.layer = plan_->plan().ops[op].layer});
+    failLaunch(*bound.backend, status,
+               cat(plan_->plan().ops[op].layer, ": ", opName(call.op), " failed on ",
+                   bound.backend->name()),
+               plan_->plan().ops[op].layer);
 }
 
 // Values that only ops of the host see are not on the device; the others may have been written
