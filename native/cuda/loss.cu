@@ -131,15 +131,11 @@ int32_t runLoss(const OpCall& call) noexcept {
                      shape.rows(),
                      shape.last(),
                      rowWeights(call.in[kWeight], call.in[kMask], shape.rows())};
-  return withLanes(all.length, [&](auto lanes) {
-    constexpr int kLanes = decltype(lanes)::value;
-    return sumOver<2>(call, all.rows * kLanes, output<double>(call, kSums), call.scratch,
-                      LossRow<kLanes>{all});
-  });
+  return sumRowsOf<LossRow>(call, all, output<double>(call, kSums));
 }
 
 size_t scratchBytes(const OpCall& call) noexcept {
-  return sumScratchBytes<2>(call.in[loss::kPrediction].shape.rows() * 32);
+  return rowSumScratchBytes(call.in[loss::kPrediction].shape.rows());
 }
 
 }  // namespace

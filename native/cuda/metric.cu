@@ -91,15 +91,11 @@ int32_t runMetric(const OpCall& call) noexcept {
                        shape.rows(),
                        shape.last(),
                        rowWeights(call.in[kWeight], call.in[kMask], shape.rows())};
-  return withLanes(all.length, [&](auto lanes) {
-    constexpr int kLanes = decltype(lanes)::value;
-    return sumOver<2>(call, all.rows * kLanes, output<double>(call, kSums), call.scratch,
-                      MetricRow<kLanes>{all});
-  });
+  return sumRowsOf<MetricRow>(call, all, output<double>(call, kSums));
 }
 
 size_t scratchBytes(const OpCall& call) noexcept {
-  return sumScratchBytes<2>(call.in[metric::kPrediction].shape.rows() * 32);
+  return rowSumScratchBytes(call.in[metric::kPrediction].shape.rows());
 }
 
 }  // namespace

@@ -92,4 +92,15 @@ int32_t withLanes(int64_t length, Use&& use) {
   return use(std::integral_constant<int, 32>{});
 }
 
+// Both sums of a loss or a metric over the rows of `all`, which says how many and how long they
+// are: Row<lanes>{all} adds what a row brings, lanes sharing it.
+inline size_t rowSumScratchBytes(int64_t rows) { return sumScratchBytes<2>(rows * 32); }
+template <template <int> class Row, typename All>
+int32_t sumRowsOf(const OpCall& call, const All& all, double* sums) {
+  return withLanes(all.length, [&](auto lanes) {
+    constexpr int kLanes = decltype(lanes)::value;
+    return sumOver<2>(call, all.rows * kLanes, sums, call.scratch, Row<kLanes>{all});
+  });
+}
+
 }  // namespace sluice::cuda
