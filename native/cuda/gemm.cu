@@ -55,7 +55,7 @@ TiledProduct tiled(const Product& p, const Pieces& pieces) {
 int multiprocessors(const OpCall& call) {
   constexpr int kDevices = 64;
   static std::atomic<int> known[kDevices];
-  const int device = streamOf(call).device;
+  const int device = streamOf(call).device();
   std::atomic<int>& count = known[device % kDevices];
   if (const int n = count.load(std::memory_order_relaxed)) return n;
   int n = 0;

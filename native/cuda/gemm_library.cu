@@ -60,9 +60,9 @@ size_t libraryScratchBytes(const OpCall& call, const Product& p) {
 }
 
 bool multiplyByLibrary(const OpCall& call, const Product& p, void* scratch, int32_t& status) {
-  Cublas* cublas = isForLibrary(p) ? cublasOf(streamOf(call)) : nullptr;
+  Cublas* cublas = isForLibrary(p) ? streamOf(call).cublas() : nullptr;
   if (cublas == nullptr) return false;
-  cudaSetDevice(streamOf(call).device);
+  cudaSetDevice(streamOf(call).device());
   const Precision precision = call.context->precision;
   Cublas::Arguments arguments{p.m, p.n,   p.k,          p.a, p.lda, p.transposeA,
                               p.b, p.ldb, p.transposeB, p.c, p.ldc, p.accumulate || p.bias};

@@ -24,7 +24,7 @@ int32_t launch(const OpCall& call, void (*kernel)(Parameters...), const Grid& gr
                Arguments... arguments) noexcept {
   if (grid.blocks.x == 0 || grid.blocks.y == 0 || grid.blocks.z == 0) return 0;
   const Stream& stream = streamOf(call);
-  cudaSetDevice(stream.device);
+  cudaSetDevice(stream.device());
   if (grid.sharedBytes > kPlainSharedBytes)
     if (const int32_t status = statusOf(cudaFuncSetAttribute(
             reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -34,7 +34,7 @@ int32_t launch(const OpCall& call, void (*kernel)(Parameters...), const Grid& gr
   config.gridDim = grid.blocks;
   config.blockDim = grid.threads;
   config.dynamicSmemBytes = grid.sharedBytes;
-  config.stream = stream.handle;
+  config.stream = stream.handle();
   cudaLaunchAttribute overlap{};
   overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   overlap.val.programmaticStreamSerializationAllowed = 1;

@@ -2,6 +2,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdio>
+#include <memory>
 #include <new>
 
 #include "cuda/probe.h"
@@ -30,7 +31,7 @@ int32_t on(int32_t device, Body&& body) {
 }
 template <typename Body>
 int32_t in(void* queue, Body&& body) {
-  return on(stream(queue).device, [&] { return body(stream(queue).handle); });
+  return on(stream(queue).device(), [&] { return body(stream(queue).handle()); });
 }
 
 // A failed allocation leaves an error that the next launch would report as its own.
@@ -73,25 +74,14 @@ int32_t memoryInfo(int32_t index, size_t* free, size_t* total) noexcept {
 }
 
 int32_t openQueue(int32_t index, void** queue) noexcept {
-  auto* opened = new (std::nothrow) Stream{.device = deviceAt(index)};
-  if (opened == nullptr) return kOutOfMemory;
-  const int32_t status = on(opened->device, [&] {
-    return cudaStreamCreateWithFlags(&opened->handle, cudaStreamNonBlocking);
-  });
-  if (status != 0) {
-    delete opened;
-    return status;
-  }
-  *queue = opened;
-  return 0;
+  std::unique_ptr<Stream> opened;
+  const int32_t status = Stream::open(deviceAt(index), opened);
+  *queue = opened.release();
+  return status;
 }
 int32_t closeQueue(void* queue) noexcept {
-  const int32_t status = in(queue, [&](cudaStream_t s) {
-    stream(queue).cublas.reset();
-    return cudaStreamDestroy(s);
-  });
   delete static_cast<Stream*>(queue);
-  return status;
+  return 0;
 }
 
 int32_t copy(void* queue, void* to, const void* from, size_t bytes, cudaMemcpyKind kind) noexcept {
@@ -112,18 +102,7 @@ int32_t fill(void* queue, void* device, int32_t byte, size_t bytes) noexcept {
 int32_t synchronize(void* queue) noexcept {
   return in(queue, [](cudaStream_t s) { return cudaStreamSynchronize(s); });
 }
-int32_t follow(void* queue, void* other) noexcept {
-  cudaEvent_t event = nullptr;
-  int32_t status = on(stream(other).device, [&] {
-    cudaError_t error = cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
-    if (error == cudaSuccess) error = cudaEventRecord(event, stream(other).handle);
-    return error;
-  });
-  if (status == 0)
-    status = in(queue, [&](cudaStream_t s) { return cudaStreamWaitEvent(s, event, 0); });
-  if (event != nullptr) cudaEventDestroy(event);  // once it has happened
-  return status;
-}
+int32_t follow(void* queue, void* other) noexcept { return stream(queue).follow(stream(other)); }
 
 int32_t beginRecording(void* queue) noexcept {
   return in(queue, [](cudaStream_t s) {
@@ -139,7 +118,7 @@ int32_t endRecording(void* queue, void** recording) noexcept {
   if (graph != nullptr) cudaGraphDestroy(graph);
   if (status != 0) cudaGetLastError();
   if (status == 0 && handle != nullptr)
-    *recording = new (std::nothrow) Graph{stream(queue).device, handle};
+    *recording = new (std::nothrow) Graph{stream(queue).device(), handle};
   return status;
 }
 int32_t replay(void* queue, void* recording) noexcept {

@@ -4,6 +4,7 @@
 // weights.
 #include "cuda/arguments.h"
 #include "cuda/kernels.h"
+#include "cuda/pair.h"
 #include "cuda/recurrent_describe.h"
 #include "cuda/recurrent_gradients.h"
 
@@ -169,6 +170,7 @@ Kernel kernelNamed(const char* name) {
           .whyNot = recurrentWhyNot,
           .scratchBytes = scratchBytes,
           .launch = run,
+          .launchPair = launchPair<run>,
           .describe = recurrentDescribeBackward};
 }
 

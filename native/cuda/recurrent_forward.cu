@@ -4,6 +4,7 @@
 #include "cuda/arguments.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
+#include "cuda/pair.h"
 #include "cuda/recurrent_describe.h"
 #include "cuda/recurrent_layout.h"
 
@@ -196,6 +197,7 @@ Kernel kernelNamed(const char* name) {
           .scratchBytes = scratchBytes,
           .reserveBytes = reserveBytes,
           .launch = run,
+          .launchPair = launchPair<run>,
           .describe = recurrentDescribe};
 }
 

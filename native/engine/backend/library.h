@@ -12,7 +12,7 @@ namespace sluice {
 struct LibraryPlace {
   std::string name;    // for people: "the package sluice-cuda-linux-x64"
   std::string file;    // empty: nothing is there
-  std::string reason;  // why not
+  std::string reason{};  // why not
 };
 
 // What became of a place.

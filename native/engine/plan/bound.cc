@@ -178,13 +178,14 @@ void BoundPlan::chooseKernels() {
 // Neighbours of one kernel that can run at once: the two directions of a bidirectional layer, or a
 // layer and the next one, which follows a few steps behind.
 void BoundPlan::pairUp() {
-  if (threads_ <= 1 || device_.device() != nullptr) return;
+  if (threads_ <= 1 && device_.device() == nullptr) return;
   const auto isSame = [&](ValueId a, ValueId b) {
     return a != kNoValue && b != kNoValue && plan_->root(a) == plan_->root(b);
   };
   const auto canPair = [&](size_t i) {
     const Kernel* kernel = ops_[i].kernel;
-    if (kernel != ops_[i + 1].kernel || !kernel->launchPair) return false;
+    if (ops_[i].backend != &device_ || kernel != ops_[i + 1].kernel || !kernel->launchPair)
+      return false;
     std::vector<ValueId> used = plan_->ops[i + 1].in;
     if (kernel->pairInput >= 0) {
       ValueId& followed = used[static_cast<size_t>(kernel->pairInput)];

@@ -38,7 +38,7 @@ class Cublas : public testing::Test {
 constexpr ProductSpec kLarge{.m = 330, .n = 320, .k = 321};
 
 TEST_F(Cublas, ComputesLargeProductsOfEveryLayout) {
-  ProductStream stream;
+  const auto stream = openStream();
   int calls = 0;
   for (const Precision precision : kPrecisions)
     for (const int layout : {0, 1, 2, 3}) {
@@ -51,7 +51,7 @@ TEST_F(Cublas, ComputesLargeProductsOfEveryLayout) {
       spec.precision = precision;
       SCOPED_TRACE(describe(spec));
       const ProductRun product(spec);
-      const std::vector<float> got = product.run(stream.stream);
+      const std::vector<float> got = product.run(*stream);
       EXPECT_LE(product.error(got, true), sumBound(spec.k));
       EXPECT_EQ(products(), ++calls);
     }
@@ -60,35 +60,35 @@ TEST_F(Cublas, ComputesLargeProductsOfEveryLayout) {
 
 TEST_F(Cublas, ReleasesItsHandles) {
   {
-    ProductStream stream;
-    ProductRun(kLarge).run(stream.stream);
+    const auto stream = openStream();
+    ProductRun(kLarge).run(*stream);
     EXPECT_EQ(handles(), 1);
   }
   EXPECT_EQ(handles(), 0);
 }
 
 TEST_F(Cublas, LeavesSmallAndRowInvariantProductsAlone) {
-  ProductStream stream;
-  ProductRun({.m = 64, .n = 64, .k = 64}).run(stream.stream);
+  const auto stream = openStream();
+  ProductRun({.m = 64, .n = 64, .k = 64}).run(*stream);
   ProductSpec spec = kLarge;
   spec.rowInvariant = true;
-  ProductRun(spec).run(stream.stream);
+  ProductRun(spec).run(*stream);
   EXPECT_EQ(products(), 0);
 }
 
 TEST_F(Cublas, CanBeTurnedOff) {
   const Setting off("SLUICE_CUBLAS", "off");
-  ProductStream stream;
+  const auto stream = openStream();
   const ProductRun product(kLarge);
-  EXPECT_LE(product.error(product.run(stream.stream), true), sumBound(kLarge.k));
+  EXPECT_LE(product.error(product.run(*stream), true), sumBound(kLarge.k));
   EXPECT_EQ(products(), 0);
 }
 
 TEST_F(Cublas, MayBeMissing) {
   const Setting nowhere("SLUICE_CUBLAS_PATH", "/nowhere/libcublas.so");
-  ProductStream stream;
+  const auto stream = openStream();
   const ProductRun product(kLarge);
-  EXPECT_LE(product.error(product.run(stream.stream), true), sumBound(kLarge.k));
+  EXPECT_LE(product.error(product.run(*stream), true), sumBound(kLarge.k));
   EXPECT_EQ(products(), 0);
 }
 

@@ -4,32 +4,15 @@
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <numeric>
 #include <string>
 #include <vector>
 
+#include "support/setting.h"
+
 namespace sluice::test {
 
 inline void expectOk(cudaError_t error) { EXPECT_STREQ(cudaGetErrorName(error), "cudaSuccess"); }
-
-// Sets a variable of the environment for as long as it lives.
-class Setting {
- public:
-  Setting(const char* name, const char* value) : name_(name) {
-    const char* before = std::getenv(name);
-    if (before != nullptr) before_ = before;
-    wasSet_ = before != nullptr;
-    setenv(name, value, 1);
-  }
-  ~Setting() { wasSet_ ? setenv(name_, before_.c_str(), 1) : unsetenv(name_); }
-  Setting(const Setting&) = delete;
-
- private:
-  const char* name_;
-  std::string before_;
-  bool wasSet_;
-};
 
 // An array of the device.
 template <typename T>

@@ -11,9 +11,9 @@ namespace {
 void expectProduct(const ProductSpec& spec) {
   SCOPED_TRACE(describe(spec));
   const Setting noLibrary("SLUICE_CUBLAS", "off");
-  ProductStream stream;
+  const auto stream = openStream();
   const ProductRun product(spec);
-  const std::vector<float> got = product.run(stream.stream);
+  const std::vector<float> got = product.run(*stream);
   EXPECT_LE(product.error(got, true), sumBound(spec.k));
   EXPECT_LE(product.error(got, false), sumBound(spec.k) + roundingBound(spec.precision, spec.k));
 }
@@ -61,20 +61,20 @@ TEST(CudaGemm, MultipliesByTheLargestTiles) {
 // Rows alone, a few, and so many that other tiles compute them.
 TEST(CudaGemm, RowsDoNotDependOnEachOther) {
   const Setting noLibrary("SLUICE_CUBLAS", "off");
-  ProductStream stream;
+  const auto stream = openStream();
   for (const Precision precision : kPrecisions)
     for (const int64_t n : {40, 300}) {
       ProductSpec spec{
           .m = 300, .n = n, .k = 530, .bias = true, .rowInvariant = true, .precision = precision};
       const ProductRun all(spec);
-      const std::vector<float> want = all.run(stream.stream);
+      const std::vector<float> want = all.run(*stream);
       for (const int64_t rows : {1, 7, 20, 100}) {
         spec.m = rows;
         ProductRun some(spec);
         for (int64_t first = 0; first + rows <= 300; first += 100) {
           some.b = all.b, some.bias = all.bias;
           std::copy_n(all.a.values.begin() + first * 530, rows * 530, some.a.values.begin());
-          const std::vector<float> got = some.run(stream.stream);
+          const std::vector<float> got = some.run(*stream);
           ASSERT_TRUE(std::equal(got.begin(), got.end(), want.begin() + first * n))
               << rows << " rows from " << first << ", " << describe(spec);
         }
@@ -93,22 +93,22 @@ TEST(CudaGemm, SplitSumsComeOutTheSameInAnyOrder) {
                            .precision = precision};
     expectProduct(spec);
     const ProductRun product(spec);
-    ProductStream stream;
-    const std::vector<float> want = product.run(stream.stream);
+    const auto stream = openStream();
+    const std::vector<float> want = product.run(*stream);
     for (const char* order : {"backward", "random"}) {
       const Setting setting("SLUICE_EMULATOR_ORDER", order);
-      EXPECT_EQ(product.run(stream.stream), want) << order;
+      EXPECT_EQ(product.run(*stream), want) << order;
     }
   }
 }
 
 TEST(CudaGemm, NothingHidesWhatIsNotFinite) {
-  ProductStream stream;
+  const auto stream = openStream();
   for (const Precision precision : kPrecisions)
     for (const float value : {NAN, INFINITY}) {
       ProductRun product({.m = 5, .n = 9, .k = 37, .precision = precision});
       product.a.values[2 * 37 + 36] = value;
-      const std::vector<float> got = product.run(stream.stream);
+      const std::vector<float> got = product.run(*stream);
       for (int64_t i = 0; i < 5; ++i)
         for (int64_t j = 0; j < 9; ++j)
           EXPECT_EQ(std::isfinite(got[product.c.place(i, j)]), i != 2) << i << ", " << j;
@@ -116,9 +116,9 @@ TEST(CudaGemm, NothingHidesWhatIsNotFinite) {
 }
 
 TEST(CudaGemm, RefusesWhatItCannotCount) {
-  ProductStream stream;
+  const auto stream = openStream();
   RunContext context;
-  context.queue = &stream.stream;
+  context.queue = stream.get();
   OpCall call;
   call.context = &context;
   cuda::Product product;

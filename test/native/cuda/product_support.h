@@ -89,7 +89,7 @@ class ProductRun {
     call.context = &context;
     const Array<uint8_t> scratch(cuda::productScratchBytes(call, product));
     EXPECT_EQ(cuda::multiply(call, product, scratch.data()), 0);
-    expectOk(cudaStreamSynchronize(stream.handle));
+    expectOk(cudaStreamSynchronize(stream.handle()));
     return onC.values();
   }
 
@@ -124,17 +124,11 @@ class ProductRun {
   }
 };
 
-class ProductStream {
- public:
-  ProductStream() { expectOk(cudaStreamCreateWithFlags(&stream.handle, cudaStreamNonBlocking)); }
-  ~ProductStream() {
-    stream.cublas.reset();
-    expectOk(cudaStreamDestroy(stream.handle));
-  }
-  ProductStream(const ProductStream&) = delete;
-
-  cuda::Stream stream;
-};
+inline std::unique_ptr<cuda::Stream> openStream() {
+  std::unique_ptr<cuda::Stream> stream;
+  EXPECT_EQ(cuda::Stream::open(0, stream), 0);
+  return stream;
+}
 
 constexpr Precision kPrecisions[] = {Precision::Float32, Precision::TensorFloat32,
                                      Precision::BFloat16, Precision::Float16};

@@ -128,6 +128,31 @@ TEST_F(CudaRecurrent, ZoneoutAndClip) {
   }
 }
 
+// Two directions at once, in streams of their own.
+TEST_F(CudaRecurrent, PairsDoNotMatter) {
+  for (const Op op : kRecurrentOps) {
+    RecurrentSizes sizes[2] = {recurrentSizes(op, 5, 4, 3, 10), recurrentSizes(op, 5, 4, 3, 12)};
+    sizes[1].attributes.reverse = 1;
+    Random random(7);
+    Case forward[2], backward[2];
+    for (int i = 0; i < 2; ++i) {
+      forward[i] = recurrentForward(random, sizes[i], DType::Float32);
+      launch(cuda(), forward[i]);
+      backward[i] = recurrentBackwardOf(random, sizes[i], forward[i]);
+    }
+    Case forwardPair[2] = {forward[0], forward[1]}, backwardPair[2] = {backward[0], backward[1]};
+    launchPair(cuda(), forwardPair[0], forwardPair[1], false);
+    launchPair(cuda(), backwardPair[0], backwardPair[1], false);
+    for (int i = 0; i < 2; ++i) {
+      launch(cuda(), backward[i]);
+      for (size_t k = 0; k < forward[i].out.size(); ++k)
+        EXPECT_TRUE(same(forward[i].out[k], forwardPair[i].out[k])) << "output " << k;
+      for (size_t k = 0; k < backward[i].out.size(); ++k)
+        EXPECT_TRUE(same(backward[i].out[k], backwardPair[i].out[k])) << "gradient " << k;
+    }
+  }
+}
+
 TEST_F(CudaRecurrent, EveryActivation) {
   using Kind = ActivationKind;
   const ActivationSpec specs[] = {

@@ -10,6 +10,7 @@
 
 #include "engine/model/run_inputs.h"
 #include "support/model.h"
+#include "support/setting.h"
 
 namespace sluice::test {
 namespace {
@@ -168,6 +169,33 @@ TEST_F(CudaRuns, SeveralRunsAtOnce) {
     });
   for (std::thread& thread : threads) thread.join();
   for (const auto& result : got) expectNear(result, want, 1e-5);
+}
+
+// Two directions are branches of one recording, which may run in any order.
+TEST_F(CudaRuns, DirectionsRunBesideEachOther) {
+  const Value both = description(
+      {inputNode("x", {-1, 3}),
+       node("bidirectional", "both", {{"x", 0}}, bidirectionalOptions(gruOptions(5), "concat")),
+       node("dense", "dense", {{"both", 0}}, denseOptions(2))},
+      {{"dense", 0}});
+  std::vector<float> first;
+  for (const char* order : {"forward", "backward", "random"}) {
+    const Setting setting("SLUICE_EMULATOR_ORDER", order);
+    const auto model = Model::create(both, 1), reference = Model::create(both, 1);
+    for (const auto& each : {model.get(), reference.get()}) each->compile(adam(0.02));
+    int pairs = 0;
+    for (const OpInfo& op : model->explain({RunKind::Train, 6, 5, "cuda"}).ops)
+      pairs += op.beside.empty() ? 0 : 1;
+    EXPECT_EQ(pairs, 4);
+    const auto batch = trainingBatch(*model, 6, 5, 1);
+    for (int step = 0; step < 4; ++step) {
+      model->run(RunKind::Train, *batch, on("cuda"));
+      reference->run(RunKind::Train, *trainingBatch(*reference, 6, 5, 1), on("reference"));
+    }
+    expectNear(weightsOf(*model), weightsOf(*reference), 2e-5);
+    if (first.empty()) first = weightsOf(*model);
+    EXPECT_EQ(weightsOf(*model), first) << order;
+  }
 }
 
 TEST_F(CudaRuns, Float16LeavesOutUpdatesThatOverflow) {

@@ -1,6 +1,5 @@
 #include "support/agreement.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -45,11 +44,10 @@ void FastBackend::expectNoThreadsEffect(const Case& c) const {
   if (isCpu()) return onEveryTarget([&] { expectThreadsDoNotMatter(device(), c); });
   std::vector<Case> runs;
   for (const char* order : {"forward", "random"}) {
-    setenv("SLUICE_EMULATOR_ORDER", order, 1);
+    const Setting setting("SLUICE_EMULATOR_ORDER", order);
     runs.push_back(c);
     launch(device(), runs.back());
   }
-  unsetenv("SLUICE_EMULATOR_ORDER");
   for (size_t i = 0; i < c.out.size(); ++i)
     EXPECT_TRUE(sameBits(runs[0].out[i], runs[1].out[i])) << "output " << i;
 }
