@@ -42,7 +42,7 @@ export type {
 } from '../binding.js';
 export { toSluiceError } from './addon/errors.js';
 
-type Addon = typeof Binding;
+export type Addon = typeof Binding;
 
 /** lib/ and dist/ both stand one level below the package's root. */
 export const PACKAGE_ROOT = join(__dirname, '..');

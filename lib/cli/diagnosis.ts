@@ -4,6 +4,7 @@ import { whatToDo } from '../addon/notFound.js';
 import { type Attempt, libcFamily, type Place } from '../addon/places.js';
 import { type ThreadInfo, threads } from '../model/machine.js';
 import {
+  type Addon,
   addonSearch,
   type CpuInfo,
   cudaSearch,
@@ -86,8 +87,19 @@ function askAddon() {
     cpu: addon.cpu(),
     threads: { ...count, reason: reasonOf(count) },
     memory: addon.memory(),
-    devices: addon.devices(),
+    devices: addon.devices().map((device) => tried(addon, device)),
   }));
+}
+
+/** That a GPU is there does not say that it can be used. */
+function tried(addon: Addon, device: DeviceInfo): DeviceInfo {
+  if (!device.available) return device;
+  try {
+    addon.requireDevice(device.name);
+    return device;
+  } catch (error) {
+    return { ...device, available: false, description: (error as Error).message };
+  }
 }
 
 function adviceFor(isLoaded: boolean, attempts: Attempt[], cpu?: DeviceInfo): string[] {

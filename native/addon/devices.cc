@@ -10,7 +10,7 @@
 #include "addon/js.h"
 #include "addon/process.h"
 #include "addon/wrap.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/device.h"
 #include "engine/backend/library.h"
 #include "engine/core/error.h"
 #include "reference/reference.h"
@@ -102,16 +102,23 @@ Napi::Value chooseDevice(const Napi::CallbackInfo& info) {
     return name.substr(0, name.find(':')) == kind;
   };
   std::string device, reason;
-  for (const Backend* backend : registry.all())
-    if (device.empty() && isOfKind(backend->name())) {
-      device = backend->name();
-      reason = backend->description();
+  const auto because = [&](const std::string& name, const char* is, const std::string& why) {
+    if (reason.empty()) reason = cat(name, is, why);
+  };
+  for (const Backend* backend : registry.all()) {
+    if (!device.empty() || !isOfKind(backend->name())) continue;
+    const std::string why = backend->device() != nullptr ? backend->device()->start() : "";
+    if (!why.empty()) {
+      because(backend->name(), " cannot be used: ", why);
+      continue;
     }
+    device = backend->name();
+    reason = backend->description();
+  }
   if (device.empty()) {
     device = "cpu";
     for (const auto& missing : registry.unavailable())
-      if (reason.empty() && isOfKind(missing.name))
-        reason = cat(missing.name, " is not available: ", missing.reason);
+      if (isOfKind(missing.name)) because(missing.name, " is not available: ", missing.reason);
   }
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("device", device);

@@ -143,6 +143,7 @@ extern "C" __attribute__((visibility("default"))) const sluice::BackendLibrary* 
       .name = "cuda",
       .probe = probe,
       .describe = describe,
+      .start = start,
       .kernel = kernel,
       .whyNotPrecision = whyNotPrecision,
       .statusText = statusText,

@@ -40,15 +40,7 @@ const char* whyNot(int device, char* text, size_t bytes) {
                   properties.name, properties.major, properties.minor, kOldestMajor);
     return text;
   }
-  cudaFuncAttributes attributes;
-  cudaError_t error = cudaSetDevice(device);
-  if (error == cudaSuccess)
-    error = cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(probeKernel));
-  if (error == cudaSuccess) return nullptr;
-  cudaGetLastError();
-  std::snprintf(text, bytes, "%s (compute capability %d.%d) cannot run the kernels: %s",
-                properties.name, properties.major, properties.minor, cudaGetErrorString(error));
-  return text;
+  return nullptr;
 }
 
 }  // namespace
@@ -83,6 +75,15 @@ int32_t probe(char* reason, size_t reasonBytes) noexcept {
 }
 
 int32_t deviceAt(int32_t index) noexcept { return usable[index]; }
+
+int32_t start(int32_t index) noexcept {
+  cudaFuncAttributes attributes;
+  cudaError_t error = cudaSetDevice(deviceAt(index));
+  if (error == cudaSuccess)
+    error = cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(probeKernel));
+  if (error != cudaSuccess) cudaGetLastError();
+  return statusOf(error);
+}
 
 int32_t describe(int32_t index, DeviceDescription* description) noexcept {
   cudaDeviceProp properties;

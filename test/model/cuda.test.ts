@@ -82,6 +82,26 @@ describe.skipIf(!IS_BUILT || !existsSync(TWO))('the CUDA library', () => {
     ]);
   });
 
+  it('lists a device that cannot be used until somebody asks for it', () => {
+    const { json, stderr } = run(
+      fake('Start'),
+      `print({
+         listed: cuda(),
+         first: await compile({ device: 'cuda' }),
+         second: await compile({ device: 'cuda:1' }),
+         auto: (compile({ device: 'auto' }), m.explain().device),
+       });`,
+    );
+    expect(json.listed).toEqual([GPU(0), GPU(1)]);
+    expect(json.first).toMatchObject({
+      code: 'DEVICE_UNAVAILABLE',
+      message: expect.stringMatching(/^device 'cuda' .* cannot be used: it is broken; there is /),
+    });
+    expect(json.second).toBe('compiled');
+    expect(json.auto).toBe('cuda:1');
+    expect(stderr).toBe("sluice: device 'auto' is cuda:1: Fake GPU 1, memory of the host\n");
+  });
+
   it.each([
     ['Abi', /^SLUICE_CUDA_PATH=.*Abi\.so: speaks version \d+ of the interface, this is \d+$/],
     ['Version', /^SLUICE_CUDA_PATH=.*: is of sluice 99\.0\.0, this is \d+\.\d+\.\d+$/],
@@ -318,6 +338,14 @@ describe.skipIf(!IS_BUILT || !existsSync(TWO))('sluice doctor', () => {
   });
 
   it('says why there are none, which is no failure', () => {
+    const busy = doctor(fake('Start'));
+    expect(busy.status).toBe(0);
+    expect(busy.json.devices).toEqual(
+      expect.arrayContaining([
+        { ...GPU(0), available: false, description: expect.stringContaining('it is broken') },
+        GPU(1),
+      ]),
+    );
     const none = doctor(DRIVER);
     expect(none.status).toBe(0);
     expect(none.json.cuda.loaded).toEqual({ place: 'explicit', file: DRIVER });

@@ -30,9 +30,13 @@ struct BackendLibrary {
   const char* version = nullptr;  // of the package that it was built from
   const char* name = nullptr;     // "cuda": devices are named cuda:0, cuda:1...
 
-  // How many devices there are, or 0 with the reason. Called once, before everything else.
+  // How many devices there are, or 0 with the reason. Called once, before everything else. Takes
+  // nothing of the devices.
   int32_t (*probe)(char* reason, size_t reasonBytes) noexcept = nullptr;
   int32_t (*describe)(int32_t device, DeviceDescription* description) noexcept = nullptr;
+  // What a device needs before it can be used, such as memory for its driver; or what keeps it from
+  // that. Called before everything below; again where it failed.
+  int32_t (*start)(int32_t device) noexcept = nullptr;
   // Null where there is no such kernel. Of one real type: Float32.
   const Kernel* (*kernel)(int32_t device, const char* op) noexcept = nullptr;
   // Null, or why the device cannot compute so.

@@ -1,6 +1,7 @@
 #include "engine/backend/backend.h"
 
 #include "engine/backend/abi.h"
+#include "engine/backend/device.h"
 #include "engine/core/error.h"
 
 namespace sluice {
@@ -151,11 +152,16 @@ bool BackendRegistry::knows(const std::string& name) const {
 }
 
 const Backend& BackendRegistry::require(const std::string& name) const {
-  if (const Backend* backend = find(name)) return *backend;
-  std::string known;
-  for (const Backend* backend : all())
-    known += (known.empty() ? "'" : ", '") + backend->name() + "'";
+  const Backend* backend = find(name);
   std::string why = "is unknown";
+  if (backend != nullptr) {
+    why = backend->device() != nullptr ? backend->device()->start() : "";
+    if (why.empty()) return *backend;
+    why = cat("(", backend->description(), ") cannot be used: ", why);
+  }
+  std::string known;
+  for (const Backend* other : all())
+    if (other != backend) known += cat(known.empty() ? "'" : ", '", other->name(), "'");
   // 'cuda:1' is not there for the reason why 'cuda' is not.
   for (const Unavailable& missing : unavailable())
     if (answersTo(missing.name, name) || missing.name == name.substr(0, name.find(':')))

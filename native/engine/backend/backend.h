@@ -58,7 +58,7 @@ class BackendRegistry {
   void addUnavailable(std::string name, std::string reason);
   // 'cuda' is 'cuda:0'. Null if absent.
   const Backend* find(const std::string& name) const;
-  // Throws DEVICE_UNAVAILABLE with the recorded reason.
+  // One that can be used: starts its device. Throws DEVICE_UNAVAILABLE with the reason.
   const Backend& require(const std::string& name) const;
   // Whether a backend, or a device of it, was added under this name, or why there is none.
   bool knows(const std::string& name) const;

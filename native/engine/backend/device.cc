@@ -12,6 +12,13 @@ std::string Device::statusText(int32_t status) const {
   return text;
 }
 
+std::string Device::start() const {
+  if (isStarted_) return "";
+  const int32_t status = library_.start(index_);
+  isStarted_ = status == 0;
+  return status == 0 ? "" : statusText(status);
+}
+
 void Device::check(int32_t status, const char* what) const {
   if (status == 0) return;
   fail(status == kOutOfMemory ? Code::OutOfMemory : Code::Internal,

@@ -2,6 +2,7 @@
 // exceptions and lifetimes as objects.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,9 @@ class Device final : public MemorySpace {
   void release(void* memory) const noexcept override;
   // Memory of the host that is copied from and to at full speed.
   const MemorySpace& host() const { return host_; }
+
+  // Opens the device, once; empty, or what keeps it from being used. Any thread.
+  std::string start() const;
 
   struct Memory {
     size_t free = 0, total = 0;
@@ -50,6 +54,7 @@ class Device final : public MemorySpace {
   const BackendLibrary& library_;
   int32_t index_;
   Host host_;
+  mutable std::atomic<bool> isStarted_ = false;
 };
 
 // What was put into a queue while it recorded, to be run any number of times.

@@ -10,8 +10,8 @@ namespace sluice {
 
 // Where a library may lie. A place without a file tells why there is none.
 struct LibraryPlace {
-  std::string name;    // for people: "the package sluice-cuda-linux-x64"
-  std::string file;    // empty: nothing is there
+  std::string name;      // for people: "the package sluice-cuda-linux-x64"
+  std::string file;      // empty: nothing is there
   std::string reason{};  // why not
 };
 

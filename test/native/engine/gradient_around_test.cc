@@ -118,8 +118,7 @@ TEST(AroundGradients, Merges) {
 TEST(AroundGradients, Dot) {
   const Value vector = inputNode("x", {3}), matrix = inputNode("x", {-1, 3});
   for (const bool normalize : {false, true}) {
-    const auto product = [&](const Value& a, std::vector<int64_t> b, int64_t axisA,
-                             int64_t axisB) {
+    const auto product = [&](const Value& a, std::vector<int64_t> b, int64_t axisA, int64_t axisB) {
       check("dot", description({a, inputNode("y", std::move(b)),
                                 node("dot", "dot", {{"x", 0}, {"y", 0}},
                                      {{"axes", numbers({axisA, axisB})},

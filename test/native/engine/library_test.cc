@@ -126,6 +126,17 @@ TEST(Library, IsTheFirstGoodOneAmongItsPlaces) {
   ASSERT_EQ(registry.all().size(), 1u);  // of Describe, and not the two of None
 }
 
+// What it takes to find that out is left until somebody asks for the device.
+TEST(Library, DeviceThatCannotBeUsedSaysSoWhenItIsAskedFor) {
+  BackendRegistry registry;
+  add(registry, {at("Start")});
+  EXPECT_EQ(missing(registry), Texts{});
+  EXPECT_EQ(refusal(registry, "cuda"),
+            "device 'cuda' (Fake GPU 0, memory of the host) cannot be used: it is broken; there is "
+            "'cuda:1'");
+  EXPECT_EQ(registry.require("cuda:1").name(), "cuda:1");
+}
+
 // Where a machine has no device, another library would not find one either.
 TEST(Library, OfThisVersionIsTheLastOneThatIsTried) {
   BackendRegistry registry;

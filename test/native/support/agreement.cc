@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "support/setting.h"
 #if SLUICE_CPU
 #include "cpu/targets.h"
 #endif

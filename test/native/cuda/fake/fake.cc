@@ -22,6 +22,7 @@ enum Fault {
   LongReason,     // a reason that fills all of the space for it
   Describe,       // of two devices the second does not tell what it is
   NoneDescribed,  // none of two does
+  Start,          // of two devices the first cannot be used
   Memory,         // there is no memory left
   HostMemory,     // nor of the host's
   QueueOpening,   // a queue cannot be opened
@@ -52,6 +53,7 @@ int32_t describe(int32_t device, DeviceDescription* description) noexcept {
   return 0;
 }
 
+int32_t start(int32_t device) noexcept { return kFault == Start && device == 0 ? kBroken : 0; }
 const Kernel* kernel(int32_t, const char*) noexcept { return nullptr; }
 const char* whyNotPrecision(int32_t, Precision) noexcept { return nullptr; }
 void statusText(int32_t status, char* text, size_t bytes) noexcept {
@@ -134,6 +136,7 @@ EXPORTED const sluice::BackendLibrary* SLUICE_FAKE_SYMBOL() {
       .name = "cuda",
       .probe = probe,
       .describe = describe,
+      .start = start,
       .kernel = kernel,
       .whyNotPrecision = whyNotPrecision,
       .statusText = statusText,
