@@ -24,7 +24,9 @@ endmacro()
 
 # sluice_cuda_defaults(TARGET): language, include root, warnings, visibility.
 # The standard by its flag: CMake before 3.30 does not know what newer compilers take. Functions that
-# are constexpr can be called on the device: the engine's that both sides need.
+# are constexpr can be called on the device: the engine's that both sides need. As elsewhere a product
+# and a sum are one operation only where fmaf says so: else the compiler decides it tile by tile, and
+# a row's bits would depend on the tile.
 function(sluice_cuda_defaults target)
   target_compile_features(${target} PRIVATE cxx_std_20)
   set_target_properties(${target} PROPERTIES
@@ -36,7 +38,7 @@ function(sluice_cuda_defaults target)
     CUDA_RUNTIME_LIBRARY Static)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/native)
   target_compile_options(${target} PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --extended-lambda --expt-relaxed-constexpr -Werror=all-warnings -Xcompiler=-Wall,-Wextra>
+    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -fmad=false --extended-lambda --expt-relaxed-constexpr -Werror=all-warnings -Xcompiler=-Wall,-Wextra>
     $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra>)
 endfunction()
 
