@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 
 #include "cuda/stream.h"
 
@@ -16,7 +17,20 @@ struct Grid {
   // The kernel may begin while the one in front of it ends: it calls awaitPrimary() before it reads
   // or writes what others do. Of devices from compute capability 9.0.
   bool overlaps = false;
+  // Of a kernel that takes more shared memory than is plain: on which devices it has been allowed.
+  std::atomic<uint64_t>* allowed = nullptr;
 };
+
+// Asks for a kernel's shared memory, once on each device: it may wait for the device.
+inline int32_t allowShared(const void* kernel, const Grid& grid, int32_t device) noexcept {
+  if (grid.sharedBytes <= kPlainSharedBytes) return 0;
+  const uint64_t bit = uint64_t{1} << device % 64;
+  if (grid.allowed != nullptr && (grid.allowed->load() & bit) != 0) return 0;
+  const int32_t status = statusOf(cudaFuncSetAttribute(
+      kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(grid.sharedBytes)));
+  if (status == 0 && grid.allowed != nullptr) grid.allowed->fetch_or(bit);
+  return status;
+}
 
 // One kernel: 0, or a status. A grid without blocks does nothing.
 template <typename... Parameters, typename... Arguments>
@@ -25,11 +39,9 @@ int32_t launch(const OpCall& call, void (*kernel)(Parameters...), const Grid& gr
   if (grid.blocks.x == 0 || grid.blocks.y == 0 || grid.blocks.z == 0) return 0;
   const Stream& stream = streamOf(call);
   cudaSetDevice(stream.device());
-  if (grid.sharedBytes > kPlainSharedBytes)
-    if (const int32_t status = statusOf(cudaFuncSetAttribute(
-            reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-            static_cast<int>(grid.sharedBytes))))
-      return status;
+  if (const int32_t status =
+          allowShared(reinterpret_cast<const void*>(kernel), grid, stream.device()))
+    return status;
   cudaLaunchConfig_t config{};
   config.gridDim = grid.blocks;
   config.blockDim = grid.threads;

@@ -123,6 +123,8 @@ int32_t launchTile(const OpCall& call, Tile, const StepOperands& operands,
   Grid grid{dim3(static_cast<unsigned>(divideUp(operands.count, Tile::kRows)),
                  static_cast<unsigned>(divideUp(step.H, Tile::kUnits))),
             dim3(Tile::kThreads), StepProduct<Tile>::kSharedBytes};
+  static std::atomic<uint64_t> allowed = 0;
+  grid.allowed = &allowed;
   grid.overlaps = operands.overlaps;
   return launch(call, stepKernel<Tile, Tail<Cell, Format>>, grid, factors,
                 Tail<Cell, Format>{

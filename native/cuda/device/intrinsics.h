@@ -112,12 +112,13 @@ __device__ __forceinline__ uint32_t packHalf(float low, float high) {
 }
 
 // --- matrix products of a warp: d += a b --------------------------------------------------------
-// All lanes call them together.
+// All lanes call them together; volatile, so that none is moved to where they do not.
 
 // 16 x 8 += 16 x 8 times 8 x 8.
 __device__ __forceinline__ void multiplyTf32(float (&d)[4], const uint32_t (&a)[4],
                                              const uint32_t (&b)[2]) {
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
       "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
@@ -126,7 +127,8 @@ __device__ __forceinline__ void multiplyTf32(float (&d)[4], const uint32_t (&a)[
 // 16 x 8 += 16 x 16 times 16 x 8.
 __device__ __forceinline__ void multiplyBFloat16(float (&d)[4], const uint32_t (&a)[4],
                                                  const uint32_t (&b)[2]) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
       "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
@@ -134,7 +136,8 @@ __device__ __forceinline__ void multiplyBFloat16(float (&d)[4], const uint32_t (
 
 __device__ __forceinline__ void multiplyHalf(float (&d)[4], const uint32_t (&a)[4],
                                              const uint32_t (&b)[2]) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
       "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
