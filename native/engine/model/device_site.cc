@@ -12,6 +12,7 @@ namespace sluice {
 namespace {
 
 constexpr size_t kMostRecorded = 16;
+constexpr int kMostFailures = 3;
 
 // The first bytes of the staging memory, before the values from outside.
 struct Head {
@@ -86,10 +87,10 @@ class DeviceSite final : public RunSite {
     return view;
   }
   const void* read(const void* memory, size_t bytes) override {
-    if (read_.bytes() < bytes) read_ = Buffer(bytes);
-    lane_->queue.copyOut(read_.data(), memory, bytes);
+    void* const here = lane_->results(bytes);
+    lane_->queue.copyOut(here, memory, bytes);
     lane_->queue.synchronize();
-    return read_.data();
+    return here;
   }
   void write(void* memory, const void* from, size_t bytes) override {
     lane_->queue.copyIn(memory, from, bytes);
@@ -200,14 +201,15 @@ class DeviceSite final : public RunSite {
     }
     recorded.splice(recorded.begin(), recorded, found);
     Lane::Recorded& again = recorded.front();
-    if (!again.recording && again.canRecord) {
+    if (!again.recording && again.failures < kMostFailures) {
       try {
         again.recording = lane_->queue.record([&] { body(there); });
       } catch (const Error& error) {
         if (error.code() == Code::Aborted) throw;
         // Nothing has been done: it is, below, and reports itself what is wrong.
       }
-      again.canRecord = again.recording != nullptr;
+      // Another thread may have stood in the way, for once.
+      if (!again.recording) ++again.failures;
     }
     if (again.recording)
       lane_->queue.replay(*again.recording);
@@ -221,7 +223,7 @@ class DeviceSite final : public RunSite {
   std::unique_ptr<Lane> lane_;
   RunMemory there_;
   OptimizerStep step_;
-  Buffer read_, gradients_;
+  Buffer gradients_;
   const BoundPlan* bound_ = nullptr;
   const Batch* batch_ = nullptr;
 };

@@ -29,18 +29,24 @@ class Lane {
     grow(sums, sumBytes, "the losses of this run", &device.host());
   }
 
+  // Memory of the host for what a run brings back; it counts until the next call.
+  void* results(size_t bytes) {
+    grow(back, bytes, "the results of this run", &device.host());
+    return back.data();
+  }
+
   // Something that was done with these addresses.
   struct Recorded {
     std::vector<const void*> key;
     std::shared_ptr<const BoundPlan> plan;  // whose address may be in the key
-    bool canRecord = true;
-    std::unique_ptr<Recording> recording;  // from the second time on
+    int failures = 0;                       // to record it
+    std::unique_ptr<Recording> recording;   // from the second time on
   };
 
   const Device& device;
   const int64_t change;  // PlanCache's, after which it was made
   Queue queue;
-  Buffer arena, staging, pinned, sums;
+  Buffer arena, staging, pinned, sums, back;
   Buffer mirror;                 // of the arena, on the host, for ops that run there
   std::list<Recorded> recorded;  // the last used first
 

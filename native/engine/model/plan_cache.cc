@@ -66,15 +66,20 @@ void PlanCache::returnArena(Buffer arena) {
   if (arenas_.size() > kMaxIdleArenas) arenas_.erase(arenas_.begin());
 }
 
+// Lanes are opened and closed outside of the lock: both may wait for the device.
 std::unique_ptr<Lane> PlanCache::takeLane(const Device& device) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   // The largest, so that a small run beside a large one does not make two large ones in the end.
   auto best = lanes_.end();
   for (auto lane = lanes_.begin(); lane != lanes_.end(); ++lane)
     if (&(*lane)->device == &device &&
         (best == lanes_.end() || (*lane)->arena.bytes() > (*best)->arena.bytes()))
       best = lane;
-  if (best == lanes_.end()) return std::make_unique<Lane>(device, changes_);
+  if (best == lanes_.end()) {
+    const int64_t change = changes_;
+    lock.unlock();
+    return std::make_unique<Lane>(device, change);
+  }
   std::unique_ptr<Lane> taken = std::move(*best);
   lanes_.erase(best);
   return taken;
@@ -87,8 +92,9 @@ void PlanCache::returnLane(std::unique_ptr<Lane> lane) {
 }
 
 void PlanCache::dropLanes() {
+  std::vector<std::unique_ptr<Lane>> dropped;
   const std::lock_guard lock(mutex_);
-  lanes_.clear();
+  dropped.swap(lanes_);
 }
 
 size_t PlanCache::residentBytes() const {
@@ -98,16 +104,17 @@ size_t PlanCache::residentBytes() const {
   // Of devices too: who collects garbage is to see that there is some.
   for (const auto& lane : lanes_)
     for (const Buffer* buffer :
-         {&lane->arena, &lane->staging, &lane->pinned, &lane->sums, &lane->mirror})
+         {&lane->arena, &lane->staging, &lane->pinned, &lane->sums, &lane->back, &lane->mirror})
       bytes += buffer->bytes();
   return bytes;
 }
 
 void PlanCache::change(const std::function<void()>& body) {
+  std::vector<std::unique_ptr<Lane>> dropped;
   const std::lock_guard lock(mutex_);
   body();
   entries_.clear();
-  lanes_.clear();
+  dropped.swap(lanes_);
   ++changes_;
 }
 

@@ -85,12 +85,12 @@ ModelRun::ModelRun(Model& model, RunKind kind, Batch& batch, const RunOptions& o
       real_(options.device == "reference" ? DType::Float64 : DType::Float32),
       threads_(Scheduler::instance().threads()),
       trainer_(model.trainer()),
-      site_(makeRunSite(model.plans(), device_)),
       losses_(hasLosses(kind)),
       inputs_(graph_, batch, real_),
       weights_(options.weights ? options.weights : model.currentWeights()),
       carried_(graph_, model.carriedStates(), batch.rows(), real_),
-      slice_(std::max<int64_t>(1, batch.rows())) {
+      slice_(std::max<int64_t>(1, batch.rows())),
+      site_(makeRunSite(model.plans(), device_)) {
   if (losses_ && !trainer_)
     fail(Code::InvalidArgument,
          "the model is not compiled: call compile({ optimizer, loss }) first");

@@ -64,7 +64,6 @@ class ModelRun {
   DType real_;
   int threads_;
   std::shared_ptr<Trainer> trainer_;
-  std::unique_ptr<RunSite> site_;
   bool losses_;
   RunInputs inputs_;
   std::shared_ptr<Snapshot> weights_;
@@ -83,6 +82,8 @@ class ModelRun {
   std::map<size_t, std::vector<double>> nextParameters_;
   std::shared_ptr<Snapshot> next_;  // made by the update
   RunResult result_;
+  // Goes first: it waits for what may still work with the memory of the others.
+  std::unique_ptr<RunSite> site_;
 };
 
 }  // namespace sluice
