@@ -32,7 +32,7 @@ int32_t runDropout(const OpCall& call) noexcept {
         const RandomBlock random =
             rowRandom(key, position->step, global, static_cast<uint64_t>(block));
         const int64_t at = row * perRow + block * kNumbers;
-        float own[kNumbers];
+        float own[kNumbers] = {};
         if (aligned && x) {
           const float4 four = *reinterpret_cast<const float4*>(x + at);
           own[0] = four.x, own[1] = four.y, own[2] = four.z, own[3] = four.w;
