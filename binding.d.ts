@@ -337,6 +337,7 @@ export declare class Model {
     device: string,
     memory: 'fast' | 'low',
     precision: Precision,
+    strict: boolean,
   ): PlanInfo;
   /** The same, after timed runs on made-up data off the JavaScript thread. Changes nothing. */
   measure(
@@ -346,6 +347,7 @@ export declare class Model {
     device: string,
     memory: 'fast' | 'low',
     precision: Precision,
+    strict: boolean,
     cancel: CancelToken | null,
   ): Promise<PlanInfo>;
   /** States of stateful layers, by state name, [rows, units]; empty before the first run or after a reset. */

@@ -1,4 +1,3 @@
-import { SluiceError } from '../errors.js';
 import {
   integer,
   oneOf,
@@ -156,9 +155,9 @@ function scaled(value: number, unit: number): string {
 /** See `Model.explain`. */
 export function explain(core: ModelCore, options: ExplainOptions = {}): Explanation {
   const question = questionOf(core, 'explain', parseOptions('explain', FIELDS, options));
-  return explained(
-    question,
+  return new Explanation(
     native(() => core.engine.explain(...planOf(question))),
+    question.settings,
   );
 }
 
@@ -166,8 +165,13 @@ export function explain(core: ModelCore, options: ExplainOptions = {}): Explanat
 export async function measure(core: ModelCore, options: MeasureOptions = {}): Promise<Explanation> {
   const call = parseOptions('measure', { ...FIELDS, signal: optional(signal()) }, options);
   const question = questionOf(core, 'measure', call);
-  return withSignal(call.signal, async (cancel) =>
-    explained(question, await nativeAsync(() => core.engine.measure(...planOf(question), cancel))),
+  return withSignal(
+    call.signal,
+    async (cancel) =>
+      new Explanation(
+        await nativeAsync(() => core.engine.measure(...planOf(question), cancel)),
+        question.settings,
+      ),
   );
 }
 
@@ -188,18 +192,6 @@ function questionOf(core: ModelCore, what: string, call: Parsed<typeof FIELDS>):
 
 /** As the engine is asked for it. */
 function planOf({ kind, rows, steps, settings }: Question) {
-  const { device, memory, precision } = settings;
-  return [kind, rows, steps, resolveDevice(device), memory, precision] as const;
-}
-
-function explained({ settings }: Question, plan: PlanInfo): Explanation {
-  const slow = plan.ops.find(({ fallback }) => fallback !== null);
-  if (slow && settings.strict) {
-    throw new SluiceError(
-      'UNSUPPORTED',
-      `${slow.layer}: ${slow.op} does not run on the fast path of '${resolveDevice(settings.device)}': ${slow.fallback}`,
-      { layer: slow.layer, option: 'strict', received: slow.kernel },
-    );
-  }
-  return new Explanation(plan, settings);
+  const { device, memory, precision, strict } = settings;
+  return [kind, rows, steps, resolveDevice(device), memory, precision, strict] as const;
 }

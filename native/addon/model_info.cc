@@ -58,7 +58,8 @@ PlanQuestion readPlanQuestion(const Napi::CallbackInfo& info) {
           .steps = readInteger(info[2], "steps", 0, kMaxCount),
           .device = readString(info[3], "device"),
           .precision = readChoice(info[5], "precision", kPrecisions),
-          .lowMemory = readChoice(info[4], "memory", kMemories)};
+          .lowMemory = readChoice(info[4], "memory", kMemories),
+          .strict = readBoolean(info[6], "strict")};
 }
 
 Napi::Value jsPositiveOrNull(Napi::Env env, double value) {
@@ -207,7 +208,7 @@ Napi::Value ModelObject::measure(const Napi::CallbackInfo& info) {
 
 Submission ModelObject::startMeasure(const Napi::CallbackInfo& info) {
   PlanQuestion question = readPlanQuestion(info);
-  CancelObject* cancel = info[6].IsNull() ? nullptr : &CancelObject::from(info[6], "cancel");
+  CancelObject* cancel = info[7].IsNull() ? nullptr : &CancelObject::from(info[7], "cancel");
   // From here on no code of the user's runs.
   const auto task = std::make_shared<MeasureTask>(model(), std::move(question));
   if (cancel != nullptr && cancel->isCancelled()) fail(Code::Aborted, "the call was aborted");

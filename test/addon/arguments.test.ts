@@ -306,7 +306,7 @@ describe('process-wide functions', () => {
     const { model, batch } = trainable();
     const run = model.run('predict', batch, { ...OPTIONS, precision: 'float64' as 'float32' });
     await expectRejection(run, 'INVALID_ARGUMENT');
-    const explain = () => model.explain('predict', 1, 1, 'cpu', 'fast', 'half' as 'float32');
+    const explain = () => model.explain('predict', 1, 1, 'cpu', 'fast', 'half' as 'float32', false);
     expectCode(explain, 'INVALID_ARGUMENT');
   });
 });

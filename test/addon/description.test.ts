@@ -164,18 +164,18 @@ describe('a model', () => {
 
   it('explains and estimates', () => {
     const model = smallModel();
-    const plan = model.explain('predict', 4, 7, 'reference', 'fast', 'float32');
+    const plan = model.explain('predict', 4, 7, 'reference', 'fast', 'float32', false);
     expect(plan.ops.map(({ layer }) => layer)).toContain('gru');
     expect(plan.parameterBytes).toBeGreaterThan(0);
     const { needed, available } = model.estimate('predict', 1000, 100);
     expect(needed).toBeGreaterThan(0);
     expect(available).toBeGreaterThan(needed);
     expectCode(
-      () => model.explain('predict', 4, 7, 'tpu', 'fast', 'float32'),
+      () => model.explain('predict', 4, 7, 'tpu', 'fast', 'float32', false),
       'DEVICE_UNAVAILABLE',
     );
     expectCode(
-      () => model.explain('vjp' as 'train', 4, 7, 'cpu', 'fast', 'float32'),
+      () => model.explain('vjp' as 'train', 4, 7, 'cpu', 'fast', 'float32', false),
       'INVALID_ARGUMENT',
     );
   });

@@ -257,6 +257,30 @@ describe.skipIf(!IS_BUILT || !existsSync(TWO))('a model on a device', () => {
     }
   });
 
+  it('is refused by strict where the device lacks an operation, in the same words by every call', () => {
+    const script = `
+      const strict = { device: 'cuda', strict: true };
+      const calls = [
+        () => m.predict(x, strict),
+        () => m.explain(strict),
+        () => m.measure(strict),
+        () => m.evaluate(x, y, strict),
+        () => m.trainOnBatch(x, y, strict),
+      ];
+      const all = [];
+      for (const call of calls) all.push(await told(call));
+      print({ all, layer: m.explain().ops[0].layer });`;
+    const { all, layer } = run(TWO, script).json;
+    expect(all).toHaveLength(5);
+    for (const error of all) {
+      expect(error).toEqual({
+        code: 'UNSUPPORTED',
+        message: `${layer}: gru does not run on the fast path of 'cuda:0': cuda:0 has no kernel for gru`,
+        details: { layer, option: 'strict', received: 'cpu.gru' },
+      });
+    }
+  });
+
   it('says that the cpu computes in float32 alone', () => {
     const script = `
       const calls = [

@@ -171,7 +171,7 @@ std::shared_ptr<const BoundPlan> Model::boundFor(const PlanQuestion& question) c
   return plans_->bound(request.losses ? current->graphOr(graph_) : graph_, request,
                        request.losses ? current->objectives() : none, extents,
                        BackendRegistry::instance().require(question.device), threadInfo().count,
-                       false, question.precision);
+                       question.strict, question.precision);
 }
 
 MemoryEstimate Model::estimate(RunKind kind, int64_t rows, int64_t steps) const {

@@ -92,6 +92,7 @@ struct PlanQuestion {
   std::string device = "cpu";
   Precision precision = Precision::Float32;
   bool lowMemory = false;  // plans with a backward pass
+  bool strict = false;     // UNSUPPORTED where an op takes a slower path
 };
 
 class Model {

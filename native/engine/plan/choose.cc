@@ -70,13 +70,18 @@ void BoundPlan::chooseBackends() {
     const PlanOp& op = plan_->ops[i];
     BoundOp& bound = ops_[i];
     if (chosen[i] > 0) bound.fallback = reasons[i].front();
-    if (chosen[i] == choices.size() || (strict_ && chosen[i] > 0))
+    if (chosen[i] == choices.size())
       fail(Code::Unsupported,
            cat(op.layer, ": ", opName(op.op), " cannot run on ", device_.name(), ": ",
                bound.fallback),
            {.layer = op.layer, .option = "device", .received = device_.name()});
     bound.backend = choices[chosen[i]];
     bound.kernel = &(*bound.backend->kernels(plan_->request.real))[static_cast<size_t>(op.op)];
+    if (strict_ && chosen[i] > 0)
+      fail(Code::Unsupported,
+           cat(op.layer, ": ", opName(op.op), " does not run on the fast path of '", device_.name(),
+               "': ", bound.fallback),
+           {.layer = op.layer, .option = "strict", .received = bound.kernel->name});
   }
 }
 

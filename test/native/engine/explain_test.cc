@@ -96,8 +96,13 @@ TEST(Explain, StrictRunsRefuseTheSlowerPath) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::Unsupported);
     EXPECT_EQ(error.details().layer, "gru");
+    EXPECT_EQ(error.details().option, "strict");
     EXPECT_NE(std::string(error.what()).find("this device has no loops"), std::string::npos);
   }
+  PlanQuestion question{RunKind::Predict, 4, 6, device()};
+  question.strict = true;
+  EXPECT_THROW(model->explain(question), Error);
+  EXPECT_THROW(model->measure(question, nullptr), Error);
   options.device = "reference";
   model->run(RunKind::Predict, *batch, options);
 }
