@@ -29,7 +29,7 @@ class Notes {
 export function render(facts, texts) {
   const notes = new Notes();
   const byKey = new Map(facts.map((fact) => [keyOf(fact), fact]));
-  const body = [overview(facts, texts, notes), recurrentTable(byKey, notes)];
+  const body = [overview(facts, texts, notes), recurrentTable(byKey, notes), onCuda(facts)];
   const parts = [
     introduction(facts.some(isSlower)),
     ...body.flat(),
@@ -45,16 +45,17 @@ export function render(facts, texts) {
 const introduction = (hasSlower) => `# Layers
 
 Every layer, what goes in and comes out, what becomes of masks, whether it can be stepped, and how it runs. Made by
-\`npm run docs:layers\` from [scripts/layers](../scripts/layers), which runs every case on this page on both devices:
+\`npm run docs:layers\` from [scripts/layers](../scripts/layers), which runs every case on this page on all devices:
 \`predict\`, \`vjp\` and a training step on \`cpu\`, held to \`reference\` (plain loops in double) within the bounds of
 [semantics.md](semantics.md#precision); sequences without a mask, with padding on the right, on the left, holes,
-and a row without any step, with NaN wherever a mask hides a value. A test repeats it: what has changed fails there
-until this page says so.
+and a row without any step, with NaN wherever a mask hides a value. The same on \`cuda\`, with fewer kinds of masks: not
+on a GPU, but with its kernels on [an emulated device](cuda.md#testing-it). A test repeats it: what has changed fails
+there until this page says so.
 
 - **fast**: the \`cpu\` device has a kernel for it, which runs the way it is meant to. **detour**: the same kernel,
   by another way than for the default options, and \`explain\` says why; what that costs is
   [below](#options-of-the-recurrent-layers). **slower**: what \`strict: true\` refuses, as the \`reference\` device's plain
-  loops would have to stand in.${hasSlower ? '' : ' Nothing on this page is.'}
+  loops would have to stand in.${hasSlower ? '' : ' Nothing on this page is.'} \`cuda\` has [a list of its own](#on-cuda-devices).
 - **mask**: *used*: steps that do not count have no influence on those that do, beyond the zeros that stand in
   their place in any case; *passes on*: to the next layer, the loss and the metrics; *ends*; *made*: by the layer.
 - **streams**: \`model.stream()\` and \`model.sessions()\` take it, one step at a time.
@@ -110,11 +111,12 @@ function distinct(all, property, textOf) {
   return [textOf(first[property]), ...lines].join('<br>');
 }
 
-const isSlower = (fact) => JSON.stringify([fact.predict, fact.train]).includes('slower: ');
+const isSlower = (fact) => JSON.stringify([fact.cpu]).includes('slower: ');
+
+const isFast = ({ predict, train }) => predict === 'fast' && train === 'fast';
 
 function onCpu(all) {
-  const isFast = (path) => path === 'fast';
-  if (all.every(({ predict, train }) => isFast(predict) && isFast(train))) return 'fast';
+  if (all.every(({ cpu }) => isFast(cpu))) return 'fast';
   return `fast; ${all.some(isSlower) ? 'slower' : 'a detour'} with [some options](#options-of-the-recurrent-layers)`;
 }
 
@@ -140,26 +142,68 @@ false\` 1.0 to 1.15; \`recurrentDropout\` in training 1.0 to 1.35; \`layerNorm\`
 normalization itself. Threads share out the rows of such a call, and of any \`simpleRnn\`, but never its units: a call of
 fewer rows than threads leaves some of them idle. A stream of the default \`gru\` has a kernel of its own for its steps.`;
 
-function recurrentCell({ refused, predict, train, streams, layer }, notes) {
+const CUDA_WORDS = { fast: 'a kernel', detour: 'a detour', slower: 'on the cpu' };
+
+const CUDA_EXCEPTIONS = `**on the cpu**: the
+operation runs there in between, what it reads and writes is copied to it and back, and \`strict: true\` refuses the
+model. **a detour**: it has a kernel, which does not run the way it is meant to. \`explain\` says the same of each
+operation of a model.`;
+
+/** What is not done there, or not in the way that is meant: layers by option and what happens. */
+function onCuda(facts) {
+  const here = facts.filter(({ refused }) => !refused);
+  const textOf = ({ cuda }) =>
+    pathText(cuda, (word, why) => [CUDA_WORDS[word], why].filter(Boolean).join(': '));
+  const rows = new Map();
+  for (const name of new Set(here.map(nameOf))) {
+    const all = here.filter((fact) => nameOf(fact) === name);
+    const isSame = all.every((fact) => textOf(fact) === textOf(all[0]));
+    for (const fact of isSame ? all.slice(0, 1) : all) {
+      if (isFast(fact.cuda)) continue;
+      const option = isSame ? 'any' : `\`${fact.case || 'the defaults'}\``;
+      const row = [option, cell(textOf(fact))];
+      const key = row.join('|');
+      rows.set(key, { row, names: [...(rows.get(key)?.names ?? []), `\`${name}\``] });
+    }
+  }
+  return [
+    '## On CUDA devices',
+    `With \`device: 'cuda'\` every layer can be used, with every option that it has. Which operations have kernels for GPUs
+was found on [an emulated device](cuda.md#testing-it): all on this page${rows.size ? ` but those below. ${CUDA_EXCEPTIONS}` : '.'}`,
+    ...(rows.size
+      ? [
+          table(
+            ['layer', 'option', 'what happens'],
+            [...rows.values()].map(({ row, names }) => [names.join(', '), ...row]),
+          ),
+        ]
+      : []),
+  ];
+}
+
+const nameOf = ({ column, layer }) => column ?? layer;
+
+function recurrentCell({ refused, cpu, streams, layer }, notes) {
   if (refused === NO_OPTION) return '–';
   if (refused === NOT_YET) return NOT_YET;
   if (refused) return `refused${notes.mark(refused)}`;
-  const path = pathText(predict, train, notes);
+  const path = pathText(cpu, (word, why) => (why ? `${word}${notes.mark(why)}` : word));
   // That no bidirectional layer can be stepped is said once, in the overview.
   return streams === 'yes' || layer === 'bidirectional'
     ? path
     : `${path}, no stream${notes.mark(streams)}`;
 }
 
-function pathText(predict, train, notes) {
+/** What a case does on a device; `textOf` a word of that and the reason, where it has one. */
+function pathText({ predict, train }, textOf) {
   const of = (path) => {
     if (typeof path === 'object') {
       return Object.entries(path)
         .map(([kind, one]) => `${of(one)} (mask: ${kind})`)
         .join(', ');
     }
-    const [, word, why] = /^(detour|slower): (.*)$/.exec(path) ?? [];
-    return word ? `${word}${notes.mark(why)}` : path;
+    const [, word, why] = /^(detour|slower): (.*)$/.exec(path) ?? [path, path];
+    return textOf(word, why);
   };
   return of(predict) === of(train) ? of(predict) : `${of(predict)}, training ${of(train)}`;
 }

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { IS_BUILT, sluice, sluiceJson } from '../cli/support.js';
 import { makeTree, ROOT } from '../scripts/support.js';
-import { EMULATED } from '../support/emulated.js';
+// @ts-expect-error: plain JavaScript
+import { EMULATED } from '../support/emulated.mjs';
 import { distance } from '../support/numbers.js';
 // @ts-expect-error: plain JavaScript
 import { PRELUDE } from '../support/prelude.mjs';
