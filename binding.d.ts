@@ -262,9 +262,12 @@ export interface OpInfo {
   detour: string | null;
   /** The instruction set of its kernels. */
   target: string;
-  /** Threads that it uses of those there are. */
+  /** Threads that it uses of those of the processor; 0 on a GPU. */
   threads: number;
-  /** What these share out: 'rows', 'columns', 'elements', 'rows, then units'...; null for one thread. */
+  /**
+   * What these, or the GPU's, share out: 'rows', 'columns', 'elements', 'rows, then units'...; null for one
+   * thread, or where a GPU's kernel does not say.
+   */
   split: string | null;
   /** The layer of the operation that may run at the same time on a part of the threads; null: none. */
   beside: string | null;

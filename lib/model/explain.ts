@@ -125,12 +125,12 @@ const COLUMNS: Column[] = [
   { title: 'target', text: ({ target }) => target },
   {
     title: 'shared out',
-    text: ({ split, beside }) =>
-      `${split ?? 'one thread'}${beside === null ? '' : `, beside ${beside}`}`,
+    text: ({ split, threads, beside }) =>
+      `${split ?? (threads === 1 ? 'one thread' : '')}${beside === null ? '' : `, beside ${beside}`}`,
   },
 ];
 const PREDICTED: Column[] = [
-  { title: 'threads', text: ({ threads }) => String(threads) },
+  { title: 'threads', text: ({ threads }) => (threads > 0 ? String(threads) : '') },
   { title: 'Mflop', text: ({ flop }) => (flop > 0 ? scaled(flop, 1e6) : '') },
   { title: 'KiB', text: ({ bytes }) => scaled(bytes, 1024) },
   { title: 'GFLOP/s predicted', text: (op) => rounded(op.predictedGflops) },

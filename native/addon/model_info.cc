@@ -77,7 +77,7 @@ Napi::Object jsOp(Napi::Env env, const OpInfo& op) {
   entry.Set("detour", textOrNull(op.choice.detour));
   entry.Set("target", op.target);
   entry.Set("threads", op.choice.threads);
-  entry.Set("split", op.choice.threads > 1 ? textOrNull(op.choice.split) : env.Null());
+  entry.Set("split", op.choice.threads != 1 ? textOrNull(op.choice.split) : env.Null());
   entry.Set("beside", jsTextOrNull(env, op.beside));
   entry.Set("flop", op.choice.flop);
   entry.Set("bytes", op.bytes);

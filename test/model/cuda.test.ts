@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { OpInfo } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { IS_BUILT, sluice, sluiceJson } from '../cli/support.js';
 import { makeTree, ROOT } from '../scripts/support.js';
@@ -280,6 +281,24 @@ describe.skipIf(!IS_BUILT || !existsSync(TWO))('a model on a device', () => {
         details: { layer, option: 'strict', received: 'cpu.gru' },
       });
     }
+  });
+
+  it('is explained without threads of the processor', () => {
+    const script = `
+      const explained = m.explain({ device: 'cuda', batch: 2, steps: 3 });
+      print({ ops: explained.ops, text: String(explained) });`;
+    const { ops, text } = run(EMULATED, script).json;
+    expect(ops.map(({ op, threads, split }: OpInfo) => [op, threads, split])).toEqual([
+      ['gru', 0, 'rows and units'],
+      ['gru', 0, 'rows and units'],
+      ['dense', 0, null],
+    ]);
+    expect(text).not.toMatch(/one thread|slower path/);
+    // Operations of the host in between have threads.
+    const host = `
+      const { ops } = m.explain({ device: 'cuda', batch: 2, steps: 3 });
+      print(ops.every(({ device, threads }) => device === 'cpu' && threads > 0));`;
+    expect(run(TWO, host).json).toBe(true);
   });
 
   it('says that the cpu computes in float32 alone', () => {

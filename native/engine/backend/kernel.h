@@ -11,7 +11,7 @@ namespace sluice {
 // How a kernel would run a call, for people: explain() shows it.
 struct KernelChoice {
   const char* split = nullptr;  // what its threads share out: "rows", "columns", "elements"...
-  int32_t threads = 1;
+  int32_t threads = 1;          // of the processor; the engine says 0 of a device with its own
   const char* how =
       nullptr;         // whose matrix products, and which of several ways; nullptr: no choice
   double flop = 0;     // of its matrix products, a multiplication and an addition being two

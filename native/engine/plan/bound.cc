@@ -282,11 +282,13 @@ void BoundPlan::placeInArena() {
 
 KernelChoice BoundPlan::choice(size_t op) const {
   const Kernel& kernel = *ops_[op].kernel;
-  if (kernel.describe == nullptr) return {};
   RunContext context;
   context.threads = threads_;
   context.precision = precision_;
-  return kernel.describe(call(op, context));
+  KernelChoice choice;
+  if (kernel.describe != nullptr) choice = kernel.describe(call(op, context));
+  if (ops_[op].backend->device() != nullptr) choice.threads = 0;
+  return choice;
 }
 
 // Its arguments, each once; parameters in the form that the kernel reads.
