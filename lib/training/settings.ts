@@ -21,12 +21,12 @@ export interface RunSettings {
    * float32. UNSUPPORTED on the cpu, which has no such arithmetic.
    */
   precision?: Precision;
-  /** true: UNSUPPORTED instead of a slower path; see `explain`. */
+  /** true: UNSUPPORTED instead of a slower path, as where a GPU lacks an operation; see `explain`. */
   strict?: boolean;
   /**
    * 'low': training keeps the states of recurrent layers alone and computes their gates again, a few
    * steps at a time: a third of the memory for about 1.3 times the time. The gradients are the same,
-   * bit for bit. Default 'fast'.
+   * bit for bit. On a GPU it saves nothing so far. Default 'fast'.
    */
   memory?: 'fast' | 'low';
 }
