@@ -5,6 +5,7 @@
 
 #include "cuda/recurrent_cell.h"
 #include "cuda/recurrent_pack.h"
+#include "cuda/scratch.h"
 
 namespace sluice::cuda {
 
@@ -53,21 +54,6 @@ struct StepChunk {
         turns(std::min(most, e.T - first)),
         begin(e.reverse ? e.T - first - turns : first) {}
   int64_t firstTurn, turns, begin;
-};
-
-// Pieces of scratch memory, one behind the other.
-class ScratchPlan {
- public:
-  size_t take(size_t bytes) {
-    const size_t at = bytes_;
-    bytes_ += (bytes + 63) / 64 * 64;
-    return at;
-  }
-  size_t floats(int64_t count) { return take(static_cast<size_t>(count) * sizeof(float)); }
-  size_t bytes() const { return bytes_; }
-
- private:
-  size_t bytes_ = 0;
 };
 
 // Rows [B,T] of `ld` floats, of which the first `width` count.
