@@ -26,17 +26,8 @@ struct Total {
 };
 
 template <bool kLargest>
-struct Best {
-  float value = 0;
-  int32_t seen = 0;
-
-  __device__ void add(float v) { merge({v, 1}); }
-  __device__ void merge(const Best& other) {
-    if (!other.seen || (seen && value != value)) return;
-    const float v = other.value;
-    if (!seen || v != v || (kLargest ? v > value : v < value)) *this = other;
-  }
-  __device__ float result(Reduction) const { return value; }
+struct BestResult : Best<kLargest> {
+  __device__ float result(Reduction) const { return this->value; }
 };
 
 // The largest, and the sum of e^(x - largest): one pass.
@@ -112,9 +103,9 @@ int32_t runReduce(const OpCall& call) noexcept {
     case Reduction::Mean:
       return reduceAs<Total>(call);
     case Reduction::Max:
-      return reduceAs<Best<true>>(call);
+      return reduceAs<BestResult<true>>(call);
     case Reduction::Min:
-      return reduceAs<Best<false>>(call);
+      return reduceAs<BestResult<false>>(call);
     case Reduction::LogSumExp:
       return reduceAs<Exponentials>(call);
   }
@@ -124,7 +115,7 @@ int32_t runReduce(const OpCall& call) noexcept {
 size_t scratchOfReduce(const OpCall& call) noexcept {
   const auto& attributes = call.attr<ReduceAttributes>();
   const Groups groups = Layout(call.in[reduce::kX].shape, attributes.axes, nullptr).groups();
-  return std::max({reduceScratchBytes<Total>(groups), reduceScratchBytes<Best<true>>(groups),
+  return std::max({reduceScratchBytes<Total>(groups), reduceScratchBytes<BestResult<true>>(groups),
                    reduceScratchBytes<Exponentials>(groups)});
 }
 

@@ -89,5 +89,18 @@ struct TwoSums {
     second += other.second;
   }
 };
+// The largest, or the smallest, of the numbers seen: of equal ones the first, NaN before any.
+template <bool kLargest>
+struct Best {
+  float value = 0;
+  int32_t seen = 0;
+
+  __device__ void add(float v) { merge({v, 1}); }
+  __device__ void merge(const Best& other) {
+    if (!other.seen || (seen && value != value)) return;
+    const float v = other.value;
+    if (!seen || v != v || (kLargest ? v > value : v < value)) *this = other;
+  }
+};
 
 }  // namespace sluice::cuda
