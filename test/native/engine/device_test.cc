@@ -234,14 +234,39 @@ TEST_F(CudaRuns, PrecisionsAreNearAndOthersRefuseThem) {
   }
 }
 
+TEST_F(CudaRuns, ConvolutionsAndPoolingStayThere) {
+  const auto model = Model::create(
+      description(
+          {inputNode("x", {-1, 3}), node("conv1d", "conv", {{"x", 0}}, convolutionOptions(4, {2})),
+           node("maxPooling1d", "pool", {{"conv", 0}}, windowOptions("poolSize", {2})),
+           node("gru", "gru", {{"pool", 0}}, gruOptions(5)),
+           node("dense", "dense", {{"gru", 0}}, denseOptions(2))},
+          {{"dense", 0}}),
+      1);
+  model->compile(adam(0.02));
+  const auto reference = Model::create(model->description(), 1);
+  reference->compile(adam(0.02));
+  for (const auto& [steps, how] :
+       {std::pair{9, "products of gathered windows"}, {70, "products of overlapping rows"}})
+    EXPECT_STREQ(model->explain({RunKind::Predict, 4, steps, "cuda"}).ops[0].choice.how, how);
+  const auto batch = trainingBatch(*model, 4, 9, 1);
+  RunOptions strict = on("cuda");
+  strict.strict = true;
+  for (int i = 0; i < 4; ++i) {
+    model->run(RunKind::Train, *batch, strict);
+    reference->run(RunKind::Train, *batch, on("reference"));
+  }
+  expectNear(weightsOf(*model), weightsOf(*reference), 2e-5);
+}
+
 TEST_F(CudaRuns, OpsThatAreMissingRunOnTheHostOrAreRefused) {
-  const auto model =
-      Model::create(description({inputNode("x", {-1, 3}),
-                                 node("conv1d", "conv", {{"x", 0}}, convolutionOptions(4, {2})),
-                                 node("gru", "gru", {{"conv", 0}}, gruOptions(5)),
-                                 node("dense", "dense", {{"gru", 0}}, denseOptions(2))},
-                                {{"dense", 0}}),
-                    1);
+  const auto model = Model::create(
+      description(
+          {inputNode("x", {-1, 3}),
+           node("gru", "gru", {{"x", 0}}, gruOptions(5, {{"layerNorm", Value::boolean(true)}})),
+           node("dense", "dense", {{"gru", 0}}, denseOptions(2))},
+          {{"dense", 0}}),
+      1);
   model->compile(adam(0.02));
   const auto reference = Model::create(model->description(), 1);
   reference->compile(adam(0.02));
