@@ -1,5 +1,5 @@
-// Runs a program of native tests as several processes, each a part of the tests: under sanitizers they
-// take minutes, most of them on one thread.
+// Runs a program of native tests as several processes, each a part of the tests: they take minutes, most
+// of them on one thread.
 //   node scripts/run-shards.mjs PROGRAM [ARGUMENTS]
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';

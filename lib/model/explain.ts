@@ -69,6 +69,7 @@ export class Explanation {
   readonly parameterBytes: number;
   /** Bytes of weights in the order that kernels want them in. */
   readonly packedBytes: number;
+  /** Of the processor, that an operation may take. */
   readonly threads: number;
 
   /** @internal */
@@ -89,6 +90,7 @@ export class Explanation {
   toString(): string {
     const isMeasured = this.ops.some(({ measuredSeconds }) => measuredSeconds !== null);
     const columns = [...COLUMNS, ...PREDICTED, ...(isMeasured ? MEASURED : [])];
+    const isOfCpu = this.ops.some(({ threads }) => threads > 0);
     const kib = (bytes: number) => `${(bytes / 1024).toFixed(1)} KiB`;
     return [
       table(
@@ -105,7 +107,7 @@ export class Explanation {
       ...(this.deviceReason === null
         ? []
         : [`device 'auto' is ${this.device}: ${this.deviceReason}`]),
-      `${this.threads} threads, ${kib(this.arenaBytes)} scratch, ${kib(this.parameterBytes)} parameters, ${kib(this.packedBytes)} packed`,
+      `${isOfCpu ? `${this.threads} threads, ` : ''}${kib(this.arenaBytes)} scratch, ${kib(this.parameterBytes)} parameters, ${kib(this.packedBytes)} packed`,
     ].join('\n');
   }
 }
