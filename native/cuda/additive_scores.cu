@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include "cuda/arguments.h"
-#include "cuda/gemm.h"
+#include "cuda/column_sum.h"
+#include "cuda/groups.h"
 #include "cuda/kernels.h"
-#include "cuda/sums.h"
 
 namespace sluice::cuda {
 namespace {
@@ -25,22 +25,21 @@ struct Scores {
   __device__ float weightOf(int64_t d) const { return weight ? weight[d] : 1.0f; }
 };
 
-// A warp a score.
 int32_t run(const OpCall& call) noexcept {
   const Scores all(call);
   float* scores = output(call, additiveScores::kScores);
   const int64_t n = all.rows * all.queries * all.values;
-  return forEach(call, n * 32, [=] __device__(int64_t i) {
-    const int64_t score = i / 32, q = score / all.values;
-    const int64_t k = q / all.queries * all.values + score % all.values;
-    const float scale = all.scale();
-    float sum = 0;
-    for (int64_t d = i % 32; d < all.features; d += 32)
-      sum += all.weightOf(d) *
-             tanhf(scale * (all.query[q * all.features + d] + all.key[k * all.features + d]));
-    sum = sumOfLanes<32>(sum);
-    if (i % 32 == 0) scores[score] = sum;
-  });
+  return forEachGroup(call, Groups(n, all.features, false),
+                      [=] __device__(const Team& team, int64_t score, int64_t members) {
+                        const int64_t q = score / all.values;
+                        const int64_t k = q / all.queries * all.values + score % all.values;
+                        const float scale = all.scale();
+                        const float sum = sumOf(team, members, [&](int64_t d) {
+                          return all.weightOf(d) * tanhf(scale * (all.query[q * all.features + d] +
+                                                                  all.key[k * all.features + d]));
+                        });
+                        if (score < n && team.lane() == 0) scores[score] = sum;
+                      });
 }
 
 // A thread a feature of a query goes over the values, and gives its part of what is summed over
@@ -51,11 +50,11 @@ int32_t runBackward(const OpCall& call) noexcept {
   const float* dScores = input(call, kDScores);
   float *dQuery = output(call, kDQuery), *dKey = output(call, kDKey);
   float *dWeight = output(call, kDWeight), *dInner = output(call, kDInner);
-  const int64_t ofQueries = all.rows * all.queries, D = all.features;
+  const int64_t ofQueries = all.rows * all.queries, D = all.features, n = ofQueries * D;
   auto* weightParts = static_cast<float*>(call.scratch);
-  void* scratch = weightParts + divideUp(ofQueries * D, 2) * 2;
-  const auto ofQuery = [=] __device__(int64_t i, double(&sums)[1]) {
-    if (i >= ofQueries * D) return;
+  auto* innerParts = weightParts + n;
+  void* scratch = innerParts + n;
+  const auto ofQuery = [=] __device__(int64_t i) {
     const int64_t q = i / D, d = i % D, b = q / all.queries;
     const float scale = all.scale(), own = all.query[i], weight = all.weightOf(d);
     float gradient = 0, part = 0, inner = 0;
@@ -69,18 +68,13 @@ int32_t runBackward(const OpCall& call) noexcept {
     }
     if (dQuery) dQuery[i] = gradient;
     if (dWeight) weightParts[i] = part;
-    sums[0] += static_cast<double>(inner);
+    if (dInner) innerParts[i] = inner;
   };
   int32_t status = 0;
-  if (dInner)
-    status = sumTo(call, ofQueries * D, dInner, scratch, ofQuery);
-  else if (dQuery || dWeight)
-    status = forEach(call, ofQueries * D, [=] __device__(int64_t i) {
-      double sums[1] = {};
-      ofQuery(i, sums);
-    });
+  if (dQuery || dWeight || dInner) status = forEach(call, n, ofQuery);
   if (status == 0 && dWeight)
-    status = sumColumns(call, weightParts, ofQueries, D, D, dWeight, false, scratch);
+    status = sumColumns(call, {weightParts, ofQueries, D, D, dWeight}, scratch);
+  if (status == 0 && dInner) status = sumColumns(call, {innerParts, n, 1, 1, dInner}, scratch);
   if (status != 0 || !dKey) return status;
   return forEach(call, all.rows * all.values * D, [=] __device__(int64_t i) {
     const int64_t k = i / D, d = i % D, b = k / all.values;
@@ -97,8 +91,8 @@ int32_t runBackward(const OpCall& call) noexcept {
 size_t scratchBytes(const OpCall& call) noexcept {
   const Shape& query = call.in[additiveScores::kQuery].shape;
   const int64_t rows = query[0] * query[1], D = query[2];
-  return static_cast<size_t>(divideUp(rows * D, 2) * 2) * sizeof(float) +
-         std::max(sumToScratchBytes(rows * D), columnSumScratchBytes(rows, D));
+  return static_cast<size_t>(2 * rows * D) * sizeof(float) +
+         std::max(columnSumScratchBytes(rows, D), columnSumScratchBytes(rows * D, 1));
 }
 
 }  // namespace

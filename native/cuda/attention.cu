@@ -2,9 +2,10 @@
 #include <cstdint>
 
 #include "cuda/arguments.h"
+#include "cuda/device/softmax.h"
 #include "cuda/gemm.h"
+#include "cuda/groups.h"
 #include "cuda/kernels.h"
-#include "cuda/sums.h"
 
 namespace sluice::cuda {
 namespace {
@@ -54,83 +55,69 @@ int32_t multiplyHeads(const OpCall& call) noexcept {
   return multiply(call, product, nullptr);
 }
 
-// --- weights, a warp a row ----------------------------------------------------------------------
+// --- weights ------------------------------------------------------------------------------------
 
-struct WeightRows {
-  float factor;
-  bool causal;
-  int64_t rows, queries, values, rowsPerBatch;
-  const float *scale, *scores;
-  const uint8_t* mask;
-
-  __device__ float scaled() const { return scale ? factor * *scale : factor; }
-};
+// A row of scores is that of a query in a head.
+Groups rowsOf(const Shape& scores) { return {scores[0] * scores[1] * scores[2], scores[3], false}; }
 
 int32_t runWeights(const OpCall& call) noexcept {
   using namespace attentionWeights;
   const auto& attributes = call.attr<AttentionWeightsAttributes>();
   const Shape& shape = call.in[kScores].shape;
-  const WeightRows all{static_cast<float>(attributes.factor),
-                       attributes.causal != 0,
-                       shape[0] * shape[1] * shape[2],
-                       shape[2],
-                       shape[3],
-                       shape[1] * shape[2],
-                       input(call, kScale),
-                       input(call, kScores),
-                       input<uint8_t>(call, kMask)};
+  const auto factor = static_cast<float>(attributes.factor);
+  const bool causal = attributes.causal != 0;
+  const int64_t queries = shape[2], values = shape[3], rowsPerBatch = shape[1] * queries;
+  const float *scale = input(call, kScale), *scores = input(call, kScores);
+  const auto* masks = input<uint8_t>(call, kMask);
   float* y = output(call, kY);
-  return forEach(call, all.values > 0 ? all.rows * 32 : 0, [=] __device__(int64_t i) {
-    const int64_t row = i / 32, q = row % all.queries;
-    const float* x = all.scores + row * all.values;
-    const uint8_t* mask = all.mask ? all.mask + row / all.rowsPerBatch * all.values : nullptr;
-    const float factor = all.scaled();
-    const auto isSeen = [&](int64_t v) { return (!mask || mask[v]) && (!all.causal || v <= q); };
-    float largest = -INFINITY, sum = 0;
-    for (int64_t v = i % 32; v < all.values; v += 32)
-      if (isSeen(v)) largest = fmaxf(largest, factor * x[v]);
-    largest = maxOfLanes<32>(largest);
-    for (int64_t v = i % 32; v < all.values; v += 32)
-      if (isSeen(v)) sum += expf(factor * x[v] - largest);
-    sum = sumOfLanes<32>(sum);
-    for (int64_t v = i % 32; v < all.values; v += 32)
-      y[row * all.values + v] = isSeen(v) ? expf(factor * x[v] - largest) / sum : 0.0f;
-  });
+  return forEachGroup(
+      call, rowsOf(shape), [=] __device__(const Team& team, int64_t row, int64_t members) {
+        const int64_t q = row % queries;
+        const float scaled = scale ? factor * *scale : factor;
+        const uint8_t* mask = masks ? masks + row / rowsPerBatch * values : nullptr;
+        softmax(
+            team, members, [&](int64_t v) { return (!mask || mask[v]) && (!causal || v <= q); },
+            [&](int64_t v) { return scaled * scores[row * values + v]; },
+            [&](int64_t v, float weight) { y[row * values + v] = weight; });
+      });
 }
 
 int32_t runWeightsBackward(const OpCall& call) noexcept {
   using namespace attentionWeightsBackward;
   const auto& attributes = call.attr<AttentionWeightsAttributes>();
-  const Shape& shape = call.in[kScores].shape;
-  const int64_t rows = shape[0] * shape[1] * shape[2], values = shape[3];
+  const Groups rows = rowsOf(call.in[kScores].shape);
+  const int64_t count = rows.count, values = rows.members;
   const auto factor = static_cast<float>(attributes.factor);
   const float *scale = input(call, kScale), *scores = input(call, kScores);
   const float *y = input(call, kY), *dy = input(call, kDy);
   float *dScores = output(call, kDScores), *dScale = output(call, kDScale);
-  const auto row = [=] __device__(int64_t i, double(&sums)[1]) {
-    const int64_t first = i / 32 * values;
-    const float scaled = scale ? factor * *scale : factor;
-    float mean = 0;
-    for (int64_t v = i % 32; v < values; v += 32) mean += y[first + v] * dy[first + v];
-    mean = sumOfLanes<32>(mean);
-    for (int64_t v = i % 32; v < values; v += 32) {
-      const float d = y[first + v] * (dy[first + v] - mean);
-      dScores[first + v] = scaled * d;
-      sums[0] += static_cast<double>(factor * d) * static_cast<double>(scores[first + v]);
-    }
-  };
-  const int64_t items = values > 0 ? rows * 32 : 0;
-  if (dScale == nullptr)
-    return forEach(call, items, [=] __device__(int64_t i) {
-      double sums[1] = {};
-      row(i, sums);
-    });
-  return sumTo(call, items, dScale, call.scratch, row);
+  auto* parts = dScale ? static_cast<double*>(call.scratch) : nullptr;  // of each row
+  const int32_t status =
+      forEachGroup(call, rows, [=] __device__(const Team& team, int64_t row, int64_t members) {
+        const int64_t first = row * values;
+        const float scaled = scale ? factor * *scale : factor;
+        const float mean =
+            sumOf(team, members, [&](int64_t v) { return y[first + v] * dy[first + v]; });
+        const double part = sumOf(team, members, [&](int64_t v) {
+          const float d = y[first + v] * (dy[first + v] - mean);
+          dScores[first + v] = scaled * d;
+          return static_cast<double>(factor * d) * static_cast<double>(scores[first + v]);
+        });
+        if (parts && row < count && team.lane() == 0) parts[row] = part;
+      });
+  if (status != 0 || !dScale) return status;
+  return reduceGroups<Sum<double>>(
+      call, Groups::one(count), parts + count,
+      [=] __device__(Sum<double> & own, int64_t, int64_t row) { own.value += parts[row]; },
+      [=] __device__(int64_t, const Sum<double>& own) { *dScale = static_cast<float>(own.value); });
 }
 
 size_t backwardScratch(const OpCall& call) noexcept {
-  const Shape& shape = call.in[attentionWeightsBackward::kScores].shape;
-  return sumToScratchBytes(shape[0] * shape[1] * shape[2] * 32);
+  using namespace attentionWeightsBackward;
+  if (!call.out[kDScale].present()) return 0;
+  const int64_t rows = rowsOf(call.in[kScores].shape).count;
+  return static_cast<size_t>(rows) * sizeof(double) +
+         reduceScratchBytes<Sum<double>>(Groups::one(rows));
 }
 
 }  // namespace

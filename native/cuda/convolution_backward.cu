@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cuda/arguments.h"
+#include "cuda/column_sum.h"
 #include "cuda/convolution_units.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
@@ -40,8 +41,9 @@ class Backward {
     if (call_.out[kDx].present()) status = inputGradient();
     if (status == 0 && call_.out[kDKernel].present()) status = kernelGradient();
     if (status == 0 && call_.out[kDBias].present())
-      status = sumColumns(call_, input(call_, kDy), e_.count, e_.filters, e_.filters,
-                          output(call_, kDBias), false, product());
+      status = sumColumns(
+          call_, {input(call_, kDy), e_.count, e_.filters, e_.filters, output(call_, kDBias)},
+          product());
     return status;
   }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cuda/arguments.h"
+#include "cuda/column_sum.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
 
@@ -89,8 +90,8 @@ int32_t backward(const OpCall& call) noexcept {
   if (status == 0 && call.out[kDKernel].present())
     status = multiply(call, kernelGradient(call), call.scratch);
   if (status == 0 && call.out[kDBias].present())
-    status = sumColumns(call, input(call, kDy), e.rows, e.outputs, e.outputs, output(call, kDBias),
-                        false, call.scratch);
+    status = sumColumns(
+        call, {input(call, kDy), e.rows, e.outputs, e.outputs, output(call, kDBias)}, call.scratch);
   return status;
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "cuda/arguments.h"
+#include "cuda/column_sum.h"
 #include "cuda/device/windows.h"
-#include "cuda/gemm.h"
 #include "cuda/groups.h"
 #include "cuda/kernels.h"
 #include "cuda/loops.h"
@@ -113,8 +113,9 @@ int32_t backward(const OpCall& call) noexcept {
   if (status == 0 && call.out[kDKernel].present()) status = kernelGradient(call);
   if (status != 0 || !call.out[kDBias].present()) return status;
   const Extents e(call);
-  return sumColumns(call, input(call, kDy), e.count, e.filters(), e.filters(), output(call, kDBias),
-                    false, call.scratch);
+  return sumColumns(call,
+                    {input(call, kDy), e.count, e.filters(), e.filters(), output(call, kDBias)},
+                    call.scratch);
 }
 
 }  // namespace

@@ -41,10 +41,4 @@ size_t productScratchBytes(const OpCall& call, const Product& product) noexcept;
 // Factors are rounded as call.context->precision says, sums are float32.
 int32_t multiply(const OpCall& call, const Product& product, void* scratch) noexcept;
 
-// out[j] = (accumulate ? out[j] : 0) + the sum of column j of x [rows,columns], in double, in an
-// order that the shape fixes.
-size_t columnSumScratchBytes(int64_t rows, int64_t columns) noexcept;
-int32_t sumColumns(const OpCall& call, const float* x, int64_t rows, int64_t columns, int64_t ldx,
-                   float* out, bool accumulate, void* scratch) noexcept;
-
 }  // namespace sluice::cuda

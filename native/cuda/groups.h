@@ -21,6 +21,13 @@ struct Groups {
     if (sideBySide) shape.width = 1;
     while (!shape.allWarps && shape.width > 1 && shape.width / 2 >= members) shape.width /= 2;
   }
+  // A single group, for which blocks have all their warps whatever its members are. Not for rows
+  // that others may stand beside, as their bits would show it.
+  static Groups one(int64_t members) {
+    Groups groups(1, members, false);
+    groups.shape = {.allWarps = true};
+    return groups;
+  }
   Grid grid(int64_t parts = 1) const {
     return {
         dim3(static_cast<unsigned>(divideUp(count, shape.groups())), static_cast<unsigned>(parts)),
@@ -102,7 +109,7 @@ int32_t reduceGroups(const OpCall& call, const Groups& groups, void* scratch, St
       launch(call, reduceKernel<Value, Start, Take, Done>, groups.grid(parts), groups,
              divideUp(groups.members, parts), partials, start, take, done);
   if (!partials || status != 0) return status;
-  const Groups left(groups.count, parts, groups.count > 1);
+  const Groups left = groups.count > 1 ? Groups(groups.count, parts, true) : Groups::one(parts);
   return launch(call, reduceKernel<Value, SameGroup, TakePartial<Value>, Done>, left.grid(), left,
                 parts, static_cast<Value*>(nullptr), SameGroup{},
                 TakePartial<Value>{partials, groups.count}, done);

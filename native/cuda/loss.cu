@@ -1,9 +1,8 @@
-// Losses: elements in float, sums in double. Lanes share a row.
+// Losses: elements in float, sums in double.
 #include "cuda/arguments.h"
 #include "cuda/device/activate.h"
 #include "cuda/kernels.h"
-#include "cuda/sums.h"
-#include "engine/backend/row_weights.h"
+#include "cuda/weighted_rows.h"
 
 namespace sluice::cuda {
 namespace {
@@ -14,8 +13,9 @@ struct LossRows {
   const int32_t* classes;
   const double* scale;
   float* dp;
-  int64_t rows, length;
-  RowWeights weights;
+  int64_t length;
+
+  __device__ double factor(double weight) const { return scale ? *scale * weight : weight; }
 };
 
 // One element of a loss that is a mean, and its derivative.
@@ -44,75 +44,61 @@ __device__ Element elementLoss(const LossAttributes& attributes, float p, float 
   }
 }
 
-// The row's loss; its gradient times `by` goes to dp where that is wanted. A row that does not
-// count has no elements.
-template <int Lanes>
-__device__ double meanRow(const LossRows& all, int64_t row, int64_t length, int lane, double by) {
-  const auto factor = static_cast<float>(by / static_cast<double>(all.length));
-  double sum = 0;
-  for (int64_t f = lane; f < length; f += Lanes) {
+// The loss of a row, as sumWeightedRows asks for it; its gradient goes to dp where that is wanted.
+__device__ double meanRow(const LossRows& all, const Team& team, int64_t row, int64_t members,
+                          double weight) {
+  const auto factor = static_cast<float>(all.factor(weight) / static_cast<double>(all.length));
+  const double sum = sumOf(team, members, [&](int64_t f) {
     const int64_t i = row * all.length + f;
+    if (weight == 0) {
+      if (all.dp) all.dp[i] = 0.0f;
+      return 0.0;
+    }
     const Element at = elementLoss(all.attributes, all.p[i], all.t[i]);
-    sum += at.value;
     if (all.dp) all.dp[i] = factor * at.slope;
-  }
-  return sumOfLanes<Lanes>(sum) / static_cast<double>(all.length);
+    return at.value;
+  });
+  return sum / static_cast<double>(all.length);
 }
 
+struct Powers {
+  double sum = 0;                    // of e^(p - largest)
+  double total = 0, difference = 0;  // of the targets, and of them times (largest - p)
+  __device__ void merge(const Powers& other) {
+    sum += other.sum;
+    total += other.total;
+    difference += other.difference;
+  }
+};
+
 // Cross-entropy over the row: log(sum(exp(p))) sum(t) - sum(t p), with the largest p taken out.
-template <int Lanes>
-__device__ double crossEntropyRow(const LossRows& all, int64_t row, int64_t length, int lane,
-                                  double by) {
+__device__ double crossEntropyRow(const LossRows& all, const Team& team, int64_t row,
+                                  int64_t members, double weight) {
+  const int64_t length = weight == 0 ? 0 : members;
   const float* p = all.p + row * all.length;
   const float* t = all.classes ? nullptr : all.t + row * all.length;
   float* dp = all.dp ? all.dp + row * all.length : nullptr;
   const int64_t truth = all.classes && length > 0 ? all.classes[row] : 0;
   const bool isClass = truth >= 0 && truth < all.length;
   const auto target = [&](int64_t f) { return t ? t[f] : f == truth ? 1.0f : 0.0f; };
-  float largest = -INFINITY;
-  for (int64_t f = lane; f < length; f += Lanes) largest = fmaxf(largest, p[f]);
-  largest = maxOfLanes<Lanes>(largest);
-  double sum = 0, total = 0, difference = 0;
-  for (int64_t f = lane; f < length; f += Lanes) {
-    sum += static_cast<double>(expf(p[f] - largest));
+  Largest own;
+  for (int64_t f = team.lane(); f < length; f += team.lanes()) own.merge({p[f]});
+  const float largest = team.merged(own).value;
+  Powers powers;
+  for (int64_t f = team.lane(); f < length; f += team.lanes()) {
+    powers.sum += static_cast<double>(expf(p[f] - largest));
     if (!t && f != truth) continue;
     const auto share = static_cast<double>(target(f));
-    total += share;
-    difference += share * (static_cast<double>(largest) - static_cast<double>(p[f]));
+    powers.total += share;
+    powers.difference += share * (static_cast<double>(largest) - static_cast<double>(p[f]));
   }
-  sum = sumOfLanes<Lanes>(sum);
-  total = sumOfLanes<Lanes>(total);
-  difference = sumOfLanes<Lanes>(difference);
-  const double none = static_cast<double>(NAN);
+  const auto [sum, total, difference] = team.merged(powers);
+  const double by = all.factor(weight), none = static_cast<double>(NAN);
   const auto factor = static_cast<float>(isClass ? by * total / sum : none);
-  for (int64_t f = lane; dp && f < length; f += Lanes)
-    dp[f] = expf(p[f] - largest) * factor - target(f) * static_cast<float>(by);
+  for (int64_t f = team.lane(); dp && f < members; f += team.lanes())
+    dp[f] = weight == 0 ? 0.0f : expf(p[f] - largest) * factor - target(f) * static_cast<float>(by);
   return isClass ? log(sum) * total + difference : none;
 }
-
-template <int Lanes>
-struct LossRow {
-  LossRows all;
-
-  __device__ void operator()(int64_t i, double (&sums)[2]) const {
-    const int64_t row = i / Lanes;
-    const int lane = static_cast<int>(i % Lanes);
-    const bool inside = row < all.rows;
-    const double weight = inside ? all.weights.of(row) : 0;
-    const int64_t length = weight == 0 ? 0 : all.length;
-    const double by = all.scale ? *all.scale * weight : weight;
-    const bool isCrossEntropy = all.attributes.kind == LossKind::CategoricalCrossentropy ||
-                                all.attributes.kind == LossKind::SparseCategoricalCrossentropy;
-    const double value = isCrossEntropy ? crossEntropyRow<Lanes>(all, row, length, lane, by)
-                                        : meanRow<Lanes>(all, row, length, lane, by);
-    if (length > 0 && lane == 0) {
-      sums[0] += weight * value;
-      sums[1] += weight;
-    }
-    for (int64_t f = lane; all.dp && inside && length == 0 && f < all.length; f += Lanes)
-      all.dp[row * all.length + f] = 0.0f;
-  }
-};
 
 int32_t runLoss(const OpCall& call) noexcept {
   using namespace loss;
@@ -128,14 +114,24 @@ int32_t runLoss(const OpCall& call) noexcept {
                      sparse ? input<int32_t>(call, kTarget) : nullptr,
                      input<double>(call, kScale),
                      output(call, kDPrediction),
-                     shape.rows(),
-                     shape.last(),
-                     rowWeights(call.in[kWeight], call.in[kMask], shape.rows())};
-  return sumRowsOf<LossRow>(call, all, output<double>(call, kSums));
+                     shape.last()};
+  const RowWeights weights = rowWeights(call.in[kWeight], call.in[kMask], shape.rows());
+  double* sums = output<double>(call, kSums);
+  if (sparse || attributes.kind == LossKind::CategoricalCrossentropy)
+    return sumWeightedRows(
+        call, shape, weights, sums,
+        [=] __device__(const Team& team, int64_t row, int64_t members, double weight) {
+          return crossEntropyRow(all, team, row, members, weight);
+        });
+  return sumWeightedRows(
+      call, shape, weights, sums,
+      [=] __device__(const Team& team, int64_t row, int64_t members, double weight) {
+        return meanRow(all, team, row, members, weight);
+      });
 }
 
 size_t scratchBytes(const OpCall& call) noexcept {
-  return rowSumScratchBytes(call.in[loss::kPrediction].shape.rows());
+  return weightedRowsScratchBytes(call.in[loss::kPrediction].shape.rows());
 }
 
 }  // namespace

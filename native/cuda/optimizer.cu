@@ -2,9 +2,10 @@
 // are not finite is to be left out, two small kernels go before it: sums of squares by pieces, then
 // what each segment's gradients are multiplied with.
 #include "cuda/arguments.h"
+#include "cuda/device/team.h"
 #include "cuda/device/update.h"
 #include "cuda/kernels.h"
-#include "cuda/sums.h"
+#include "cuda/launch.h"
 
 namespace sluice::cuda {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 // A block takes so many elements, in the pieces that segments cut out of them. Piece (block,
 // segment) has the number block + segment, which no other has, as segments stand in order.
 constexpr int kBlock = 4096;
+static_assert(kThreads == kTeamThreads);
 
 struct Segments {
   const ParameterSegment* data;
@@ -52,7 +54,8 @@ struct Job {
 };
 
 __global__ void __launch_bounds__(kThreads) squaresKernel(const __grid_constant__ Job job) {
-  __shared__ double shared[kThreads / 32];
+  __shared__ __align__(16) unsigned char shared[kThreads * sizeof(double)];
+  const Team block({.allWarps = true}, shared);
   const auto scale = static_cast<float>(job.step->gradientScale);
   const int64_t begin = int64_t{blockIdx.x} * kBlock;
   const int64_t end = begin + kBlock < job.n ? begin + kBlock : job.n;
@@ -64,21 +67,15 @@ __global__ void __launch_bounds__(kThreads) squaresKernel(const __grid_constant_
     const int64_t from = segment.offset > begin ? segment.offset : begin;
     const int64_t to =
         segment.offset + segment.length < end ? segment.offset + segment.length : end;
-    double sum = 0;
+    Sum<double> sum;
     for (int64_t i = from + threadIdx.x; i < to; i += kThreads) {
       const float g = job.arrays.g[i] * scale;
       broken |= !isFinite(g);
       const auto limited = static_cast<double>(limitedTo(job.rule.limit, g));
-      sum += limited * limited;
+      sum.value += limited * limited;
     }
-    for (int lane = 16; lane > 0; lane /= 2) sum += shuffleDown(sum, lane);
-    if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = sum;
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      for (int w = 1; w < kThreads / 32; ++w) sum += shared[w];
-      job.norms.squares[blockIdx.x + s] = sum;
-    }
-    __syncthreads();
+    sum = block.merged(sum);
+    if (threadIdx.x == 0) job.norms.squares[blockIdx.x + s] = sum.value;
   }
   broken = __syncthreads_or(broken);
   if (threadIdx.x == 0) job.norms.broken[blockIdx.x] = broken;
@@ -92,34 +89,29 @@ __device__ double clipFactor(double limit, double norm) {
 // One block; a warp adds up a segment.
 __global__ void __launch_bounds__(kThreads)
     factorsKernel(const __grid_constant__ Job job, int64_t blocks) {
-  __shared__ double global;
-  const int warp = static_cast<int>(threadIdx.x / 32), lane = static_cast<int>(threadIdx.x % 32);
+  __shared__ __align__(16) unsigned char shared[kThreads * sizeof(double)];
+  const Team warp({}, shared), block({.allWarps = true}, shared);
   double* factors = job.norms.factors;
   double* total = job.norms.factors + job.segments.count;  // of each segment, clipped, squared
-  for (int64_t s = warp; s < job.segments.count; s += kThreads / 32) {
+  for (int64_t s = warp.group(); s < job.segments.count; s += kTeamWarps) {
     const ParameterSegment segment = job.segments.data[s];
     const bool counts = segment.trainable && segment.length > 0;
-    const int64_t last = counts ? (segment.offset + segment.length - 1) / kBlock : -1;
-    double squares = 0;
-    for (int64_t block = segment.offset / kBlock + lane; block <= last; block += 32)
-      squares += job.norms.squares[block + s];
-    for (int away = 16; away > 0; away /= 2) squares += shuffleDown(squares, away);
-    if (lane != 0) continue;
+    const int64_t first = segment.offset / kBlock;
+    const int64_t last = counts ? (segment.offset + segment.length - 1) / kBlock : first - 1;
+    const double squares = sumOf(warp, last + 1 - first, [&](int64_t block) {
+      return job.norms.squares[first + block + s];
+    });
     const double factor = counts ? clipFactor(job.clipVariableNorm, sqrt(squares)) : 1;
+    if (warp.lane() != 0) continue;
     factors[s] = factor;
     total[s] = factor * factor * squares;
   }
   int broken = 0;
   for (int64_t i = threadIdx.x; i < blocks; i += kThreads) broken |= job.norms.broken[i];
   broken = __syncthreads_or(broken);
-  double sums[1] = {};
-  for (int64_t s = threadIdx.x; s < job.segments.count; s += kThreads) sums[0] += total[s];
-  sumBlock(sums);
-  if (threadIdx.x == 0) {
-    global = clipFactor(job.clipNorm, sqrt(sums[0]));
-    if (job.skipped) *job.skipped = broken;
-  }
-  __syncthreads();
+  const double all = sumOf(block, job.segments.count, [&](int64_t s) { return total[s]; });
+  if (threadIdx.x == 0 && job.skipped) *job.skipped = broken;
+  const double global = clipFactor(job.clipNorm, sqrt(all));
   for (int64_t s = threadIdx.x; s < job.segments.count; s += kThreads) factors[s] *= global;
 }
 

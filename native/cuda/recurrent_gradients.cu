@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cuda/arguments.h"
+#include "cuda/column_sum.h"
 
 namespace sluice::cuda {
 
@@ -149,8 +150,9 @@ int32_t RecurrentGradients::addBias(const StepChunk& chunk, bool accumulate) con
   if (dBias == nullptr) return status;
   const auto sum = [&](int plane, int64_t columns, float* to) {
     if (status == 0)
-      status = sumColumns(call_, gradients(plane), e_.B * chunk.turns, columns, e_.gradientRow(),
-                          to, accumulate, at(product_));
+      status = sumColumns(
+          call_, {gradients(plane), e_.B * chunk.turns, columns, e_.gradientRow(), to, accumulate},
+          at(product_));
   };
   sum(0, e_.columns(), dBias);
   if (call_.in[kBias].shape.rank == 2)

@@ -8,14 +8,6 @@ namespace {
 
 Groups rowsOf(const Shape& shape) { return {shape.rows(), shape.last(), false}; }
 
-// The sum of of(f) over a row, for each of its lanes.
-template <typename Of>
-__device__ float sumOf(const Team& team, int64_t members, const Of& of) {
-  Sum<float> sum;
-  for (int64_t f = team.lane(); f < members; f += team.lanes()) sum.value += of(f);
-  return team.merged(sum).value;
-}
-
 int32_t runLayerNorm(const OpCall& call) noexcept {
   using namespace layerNorm;
   const Shape& shape = call.in[kX].shape;

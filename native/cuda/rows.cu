@@ -1,6 +1,6 @@
 // Broadcast, SumRows, Repeat and its backward.
 #include "cuda/arguments.h"
-#include "cuda/groups.h"
+#include "cuda/column_sum.h"
 #include "cuda/kernels.h"
 #include "cuda/loops.h"
 
@@ -16,72 +16,51 @@ int32_t runBroadcast(const OpCall& call) noexcept {
                        [=] __device__(int64_t row, int64_t f) { y[row * F + f] = x[f]; });
 }
 
-// Rows of features of the steps of each row of the batch.
-struct Extents {
-  int64_t B, T, F;
-
-  explicit Extents(const Shape& shape)
-      : B(shape[0]), T(shape[1]), F(B * T > 0 ? shape.elements() / (B * T) : 0) {}
-};
-
 int32_t runRepeat(const OpCall& call) noexcept {
-  const Extents n(call.out[repeat::kY].shape);
+  const Shape& shape = call.out[repeat::kY].shape;
+  const int64_t steps = shape[0] * shape[1], T = shape[1];
+  const int64_t F = steps > 0 ? shape.elements() / steps : 0;
   const float* x = input(call, repeat::kX);
   float* y = output(call, repeat::kY);
-  return forEachOfRows(call, n.B * n.T, n.F, [=] __device__(int64_t step, int64_t f) {
-    y[step * n.F + f] = x[step / n.T * n.F + f];
+  return forEachOfRows(call, steps, F, [=] __device__(int64_t step, int64_t f) {
+    y[step * F + f] = x[step / T * F + f];
   });
 }
 
-// y[row,f] = the sum of x[row,t,f] over t, in double.
-struct StepSums {
-  const float* x;
-  float* y;
-  int64_t rows, steps, features;
-
-  Groups groups() const { return {rows * features, steps, features > 1}; }
-  size_t scratchBytes() const { return reduceScratchBytes<Sum<double>>(groups()); }
-};
-
-int32_t sumSteps(const OpCall& call, const StepSums& sums) noexcept {
-  return reduceGroups<Sum<double>>(
-      call, sums.groups(), call.scratch,
-      [=] __device__(int64_t group) {
-        const int64_t row = group / sums.features;
-        return row * sums.steps * sums.features + group - row * sums.features;
-      },
-      [=] __device__(Sum<double> & own, int64_t start, int64_t step) {
-        own.value += static_cast<double>(sums.x[start + step * sums.features]);
-      },
-      [=] __device__(int64_t group, const Sum<double>& own) {
-        sums.y[group] = static_cast<float>(own.value);
-      });
-}
-
-StepSums ofRows(const OpCall& call) {
+ColumnSums ofRows(const OpCall& call) {
   const Shape& shape = call.in[sumRows::kX].shape;
-  return {input(call, sumRows::kX), output(call, sumRows::kY), 1, shape[0], shape[1]};
+  return {input(call, sumRows::kX), shape[0], shape[1], shape[1], output(call, sumRows::kY)};
 }
-StepSums ofSteps(const OpCall& call) {
+ColumnSums ofSteps(const OpCall& call) {
   using namespace repeatBackward;
   const Shape &dy = call.in[kDy].shape, &dx = call.out[kDx].shape;
-  const int64_t B = dx[0];
-  return {input(call, kDy), output(call, kDx), B, dy[1], B > 0 ? dx.elements() / B : 0};
+  const int64_t B = dx[0], F = B > 0 ? dx.elements() / B : 0;
+  return {.x = input(call, kDy),
+          .rows = dy[1],
+          .columns = F,
+          .ldx = F,
+          .out = output(call, kDx),
+          .matrices = B};
+}
+
+// A kernel of sums that a call describes.
+template <ColumnSums (*Of)(const OpCall&)>
+Kernel columnSums(const char* name) {
+  return {.name = name,
+          .scratchBytes =
+              [](const OpCall& call) noexcept {
+                const ColumnSums sums = Of(call);
+                return columnSumScratchBytes(sums.rows, sums.columns, sums.matrices);
+              },
+          .launch =
+              [](const OpCall& call) noexcept { return sumColumns(call, Of(call), call.scratch); }};
 }
 
 }  // namespace
 
 Kernel broadcastKernel() { return {.name = "cuda.broadcast", .launch = runBroadcast}; }
-Kernel sumRowsKernel() {
-  return {.name = "cuda.sumRows",
-          .scratchBytes = [](const OpCall& call) noexcept { return ofRows(call).scratchBytes(); },
-          .launch = [](const OpCall& call) noexcept { return sumSteps(call, ofRows(call)); }};
-}
+Kernel sumRowsKernel() { return columnSums<ofRows>("cuda.sumRows"); }
 Kernel repeatKernel() { return {.name = "cuda.repeat", .launch = runRepeat}; }
-Kernel repeatBackwardKernel() {
-  return {.name = "cuda.repeatBackward",
-          .scratchBytes = [](const OpCall& call) noexcept { return ofSteps(call).scratchBytes(); },
-          .launch = [](const OpCall& call) noexcept { return sumSteps(call, ofSteps(call)); }};
-}
+Kernel repeatBackwardKernel() { return columnSums<ofSteps>("cuda.repeatBackward"); }
 
 }  // namespace sluice::cuda

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -76,6 +77,10 @@ class Team {
   unsigned char* shared_;
 };
 
+struct Largest {  // NaN counts nothing
+  float value = -INFINITY;
+  __device__ void merge(const Largest& other) { value = value < other.value ? other.value : value; }
+};
 template <typename Real>
 struct Sum {
   Real value = 0;
@@ -102,5 +107,13 @@ struct Best {
     if (!seen || v != v || (kLargest ? v > value : v < value)) *this = other;
   }
 };
+
+// The sum of of(member), for each lane of the team.
+template <typename Of>
+__device__ auto sumOf(const Team& team, int64_t members, const Of& of) {
+  Sum<decltype(of(members))> sum;
+  for (int64_t k = team.lane(); k < members; k += team.lanes()) sum.value += of(k);
+  return team.merged(sum).value;
+}
 
 }  // namespace sluice::cuda
