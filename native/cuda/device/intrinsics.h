@@ -144,20 +144,13 @@ __device__ __forceinline__ void multiplyHalf(float (&d)[4], const uint32_t (&a)[
 }
 
 // --- fragments from shared memory ---------------------------------------------------------------
-// Matrices of 8 rows of 16 bytes. Lane l names row l % 8 of matrix l / 8, on a boundary of 16 bytes
-// (with two matrices lanes 16 to 31 name nothing), and gets of matrix i the two 16-bit elements
-// 2 * member, 2 * member + 1 of row group in r[i]; transposed: of column group.
+// Matrices of 8 rows of 16 bytes. Lane l names row l % 8 of matrix l / 8, on a boundary of 16
+// bytes, and gets of matrix i the two 16-bit elements 2 * member, 2 * member + 1 of row group in
+// r[i]; transposed: of column group.
 
 __device__ __forceinline__ void loadMatrices4(uint32_t (&r)[4], const void* sharedRow) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(sharedAddress(sharedRow))
-               : "memory");
-}
-
-__device__ __forceinline__ void loadMatrices2(uint32_t (&r)[2], const void* sharedRow) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
-               : "=r"(r[0]), "=r"(r[1])
                : "r"(sharedAddress(sharedRow))
                : "memory");
 }
@@ -169,25 +162,12 @@ __device__ __forceinline__ void loadMatrices4Transposed(uint32_t (&r)[4], const 
                : "memory");
 }
 
-__device__ __forceinline__ void loadMatrices2Transposed(uint32_t (&r)[2], const void* sharedRow) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
-               : "=r"(r[0]), "=r"(r[1])
-               : "r"(sharedAddress(sharedRow))
-               : "memory");
-}
-
 // --- values of other lanes ----------------------------------------------------------------------
 
 // Of lane (own ^ lane); all lanes of the warp take part.
 template <typename T>
 __device__ __forceinline__ T shuffleXor(T value, int lane) {
   return __shfl_xor_sync(0xffffffffu, value, lane);
-}
-
-// Of lane own + lane; lanes for which there is none keep their own value.
-template <typename T>
-__device__ __forceinline__ T shuffleDown(T value, int lane) {
-  return __shfl_down_sync(0xffffffffu, value, static_cast<unsigned>(lane));
 }
 
 // --- kernels that begin before the one in front of them has ended -------------------------------

@@ -15,7 +15,6 @@ namespace {
 using Multiply = void (*)(float (&)[4], const uint32_t (&)[4], const uint32_t (&)[2]);
 using CopyAsync = void (*)(void*, const void*, bool);
 using LoadFour = void (*)(uint32_t (&)[4], const void*);
-using LoadTwo = void (*)(uint32_t (&)[2], const void*);
 using Action = void (*)();
 
 static_assert(std::is_same_v<decltype(sharedMemory<float>()), float*>);
@@ -36,11 +35,8 @@ static_assert(std::is_same_v<decltype(&multiplyTf32), Multiply>);
 static_assert(std::is_same_v<decltype(&multiplyBFloat16), Multiply>);
 static_assert(std::is_same_v<decltype(&multiplyHalf), Multiply>);
 static_assert(std::is_same_v<decltype(&loadMatrices4), LoadFour>);
-static_assert(std::is_same_v<decltype(&loadMatrices2), LoadTwo>);
 static_assert(std::is_same_v<decltype(&loadMatrices4Transposed), LoadFour>);
-static_assert(std::is_same_v<decltype(&loadMatrices2Transposed), LoadTwo>);
 static_assert(std::is_same_v<decltype(&shuffleXor<float>), float (*)(float, int)>);
-static_assert(std::is_same_v<decltype(&shuffleDown<double>), double (*)(double, int)>);
 static_assert(std::is_same_v<decltype(&awaitPrimary), Action>);
 static_assert(std::is_same_v<decltype(&releaseDependents), Action>);
 
@@ -98,11 +94,7 @@ __global__ void shuffles(int* out) {
   }
 }
 
-__global__ void shuffleDoubles(double* out) {
-  const double value = 0.1 * threadIdx.x;
-  out[threadIdx.x] = shuffleXor(value, 1);
-  out[32 + threadIdx.x] = shuffleDown(value, 16);
-}
+__global__ void shuffleDoubles(double* out) { out[threadIdx.x] = shuffleXor(0.1 * threadIdx.x, 1); }
 
 template <Product kProduct>
 __global__ void product(const float* a, const float* b, float* d) {
@@ -142,16 +134,11 @@ __global__ void loadMatrices(const uint16_t* in, uint32_t* out) {
   __syncwarp();
   const uint16_t* row = matrices + 8 * threadIdx.x;
   uint32_t four[4];
-  uint32_t two[2];
   uint32_t* to = out + threadIdx.x;
   loadMatrices4(four, row);
   for (int i = 0; i < 4; ++i) to[32 * i] = four[i];
-  loadMatrices2(two, row);
-  for (int i = 0; i < 2; ++i) to[32 * (4 + i)] = two[i];
   loadMatrices4Transposed(four, row);
-  for (int i = 0; i < 4; ++i) to[32 * (6 + i)] = four[i];
-  loadMatrices2Transposed(two, row);
-  for (int i = 0; i < 2; ++i) to[32 * (10 + i)] = two[i];
+  for (int i = 0; i < 4; ++i) to[32 * (4 + i)] = four[i];
 }
 
 __global__ void copies(const float* in, float* out, int valid, int groups, bool single) {

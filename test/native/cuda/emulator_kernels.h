@@ -33,11 +33,11 @@ cudaError_t launchVotes(const cudaLaunchConfig_t& config, const int* predicate, 
 // out[6][32] of one warp: lane 3's, lane - 2's, lane + 2's of eight lanes, lane ^ 5's, the ballot
 // of odd lanes, and whether any and all (as bits 0 and 1) of the even lanes are below 30
 cudaError_t launchShuffles(const cudaLaunchConfig_t& config, int* out);
-cudaError_t launchShuffleDoubles(const cudaLaunchConfig_t& config, double* out);  // [2][32]
+cudaError_t launchShuffleDoubles(const cudaLaunchConfig_t& config, double* out);  // lane ^ 1's
 // d[16][8] += a[16][depth] b[depth][8] of one warp; depth is 8 with TF32, 16 else
 cudaError_t launchProduct(const cudaLaunchConfig_t& config, Product product, const float* a,
                           const float* b, float* d);
-// The registers that four, two, four and two transposed matrices are loaded into: out[12][32]
+// The registers that four matrices, and four transposed ones, are loaded into: out[8][32]
 cudaError_t launchLoadMatrices(const cudaLaunchConfig_t& config, const uint16_t* in, uint32_t* out);
 // Copies in[0 to 4 * threads) to shared memory beside the threads, and from there to out; 16 bytes
 // a thread, or 4 with `single`. Threads from `valid` on copy nothing; `groups`: how many of two

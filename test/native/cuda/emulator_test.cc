@@ -84,17 +84,14 @@ TEST(CudaEmulator, Shuffles) {
     EXPECT_EQ(values[128 + lane], static_cast<int>(0xaaaaaaaau));
     EXPECT_EQ(values[160 + lane], lane % 2 == 0 ? 1 : -1);
   }
-  const Array<double> doubles(2 * 32);
+  const Array<double> doubles(32);
   expectOk(launchShuffleDoubles(configure(1, 32), doubles.data()));
   const std::vector<double> exact = doubles.values();
-  for (int lane = 0; lane < 32; ++lane) {
-    EXPECT_EQ(exact[lane], 0.1 * (lane ^ 1));
-    EXPECT_EQ(exact[32 + lane], 0.1 * (lane < 16 ? lane + 16 : lane));
-  }
+  for (int lane = 0; lane < 32; ++lane) EXPECT_EQ(exact[lane], 0.1 * (lane ^ 1));
 }
 
 TEST(CudaEmulator, LanesThatDoNotExistGiveNaN) {
-  const Array<double> out(2 * 32);
+  const Array<double> out(32);
   expectOk(launchShuffleDoubles(configure(1, 7), out.data()));
   const std::vector<double> values = out.values();
   EXPECT_EQ(values[4], 0.1 * 5);
@@ -144,7 +141,7 @@ TEST(CudaEmulator, LoadsMatrices) {
   std::vector<uint16_t> matrices(4 * 64);
   std::iota(matrices.begin(), matrices.end(), uint16_t{0});
   const Array<uint16_t> in(matrices);
-  const Array<uint32_t> out(12 * 32);
+  const Array<uint32_t> out(8 * 32);
   expectOk(launchLoadMatrices(withShared(configure(1, 32), 512), in.data(), out.data()));
   const std::vector<uint32_t> values = out.values();
   const auto pair = [](int low, int high) { return static_cast<uint32_t>(low | high << 16); };
@@ -153,10 +150,7 @@ TEST(CudaEmulator, LoadsMatrices) {
       const int first = 64 * i + lane / 4 * 8 + lane % 4 * 2;
       const int transposed = 64 * i + lane % 4 * 16 + lane / 4;
       EXPECT_EQ(values[32 * i + lane], pair(first, first + 1));
-      EXPECT_EQ(values[32 * (6 + i) + lane], pair(transposed, transposed + 8));
-      if (i >= 2) continue;
-      EXPECT_EQ(values[32 * (4 + i) + lane], pair(first, first + 1));
-      EXPECT_EQ(values[32 * (10 + i) + lane], pair(transposed, transposed + 8));
+      EXPECT_EQ(values[32 * (4 + i) + lane], pair(transposed, transposed + 8));
     }
   }
 }

@@ -153,12 +153,12 @@ struct Row {
   uint32_t* r;
 };
 
-template <int kMatrices, bool kTransposed>
+template <bool kTransposed>
 void loadMatrices(const Meeting& meeting) {
   for (int i = 0; i < kWarp; ++i) {
     if (meeting.brought[i] == nullptr) fault("loading matrices needs all lanes of the warp");
   }
-  for (int matrix = 0; matrix < kMatrices; ++matrix) {
+  for (int matrix = 0; matrix < 4; ++matrix) {
     uint16_t elements[8][8];
     for (int row = 0; row < 8; ++row) {
       const void* address = static_cast<Row*>(meeting.brought[matrix * 8 + row])->address;
@@ -179,22 +179,12 @@ void loadMatrices(const Meeting& meeting) {
 
 void loadMatrices4(uint32_t (&r)[4], const void* sharedRow) {
   Row row{sharedRow, r};
-  meetWarp("loadMatrices4", kAllLanes, &row, loadMatrices<4, false>);
-}
-
-void loadMatrices2(uint32_t (&r)[2], const void* sharedRow) {
-  Row row{sharedRow, r};
-  meetWarp("loadMatrices2", kAllLanes, &row, loadMatrices<2, false>);
+  meetWarp("loadMatrices4", kAllLanes, &row, loadMatrices<false>);
 }
 
 void loadMatrices4Transposed(uint32_t (&r)[4], const void* sharedRow) {
   Row row{sharedRow, r};
-  meetWarp("loadMatrices4Transposed", kAllLanes, &row, loadMatrices<4, true>);
-}
-
-void loadMatrices2Transposed(uint32_t (&r)[2], const void* sharedRow) {
-  Row row{sharedRow, r};
-  meetWarp("loadMatrices2Transposed", kAllLanes, &row, loadMatrices<2, true>);
+  meetWarp("loadMatrices4Transposed", kAllLanes, &row, loadMatrices<true>);
 }
 
 }  // namespace sluice::cuda

@@ -51,19 +51,13 @@ void multiplyBFloat16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)
 void multiplyHalf(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
 
 void loadMatrices4(uint32_t (&r)[4], const void* sharedRow);
-void loadMatrices2(uint32_t (&r)[2], const void* sharedRow);
 void loadMatrices4Transposed(uint32_t (&r)[4], const void* sharedRow);
-void loadMatrices2Transposed(uint32_t (&r)[2], const void* sharedRow);
 
 // --- values of other lanes ----------------------------------------------------------------------
 
 template <typename T>
 T shuffleXor(T value, int lane) {
   return __shfl_xor_sync(emulator::kAllLanes, value, lane);
-}
-template <typename T>
-T shuffleDown(T value, int lane) {
-  return __shfl_down_sync(emulator::kAllLanes, value, static_cast<unsigned>(lane));
 }
 
 // --- kernels that begin before the one in front of them has ended -------------------------------
