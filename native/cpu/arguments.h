@@ -1,21 +1,11 @@
-// Short forms for the arguments of a call.
+// The arguments of a call, and how threads share out what they hold.
 #pragma once
 
 #include <algorithm>
 
-#include "engine/backend/op.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cpu {
-
-// The data of an argument; nullptr where it is absent.
-template <typename T = float>
-const T* input(const OpCall& call, int index) {
-  return index < call.inCount && call.in[index].present() ? call.in[index].as<const T>() : nullptr;
-}
-template <typename T = float>
-T* output(const OpCall& call, int index) {
-  return index < call.outCount && call.out[index].present() ? call.out[index].as<T>() : nullptr;
-}
 
 // Threads that work at a time on this many pieces, each with scratch memory of its own.
 inline int64_t scratchSlots(const OpCall& call, int64_t pieces) {

@@ -70,6 +70,7 @@ HWY_AFTER_NAMESPACE();
 #include "cpu/describe.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
+#include "engine/backend/row_weights.h"
 
 namespace sluice::cpu {
 HWY_EXPORT(SumColumns);
@@ -84,20 +85,12 @@ namespace {
 constexpr int64_t kBlock = 128;   // rows
 constexpr int64_t kColumns = 16;  // threads share out columns, in whole cache lines
 
-// Whether a row of features counts: a mask has one value for all rows of a step.
-struct Counted {
-  const uint8_t* mask;
-  int64_t perStep = 1;
-  Counted(const OpCall& call, int mask, const Shape& x) : mask(input<uint8_t>(call, mask)) {
-    if (this->mask && x.elements() > 0) perStep = x.rows() / (x[0] * x[1]);
-  }
-  bool operator()(int64_t row) const { return !mask || mask[row / perStep] != 0; }
-  float among(int64_t rows) const {
-    int64_t n = mask ? 0 : rows;
-    for (int64_t row = 0; mask && row < rows; ++row) n += (*this)(row) ? 1 : 0;
-    return static_cast<float>(std::max<int64_t>(1, n));
-  }
-};
+// How many count, or 1.
+float countOf(const CountedRows& counts, int64_t rows) {
+  int64_t n = counts.mask ? 0 : rows;
+  for (int64_t row = 0; counts.mask && row < rows; ++row) n += counts(row) ? 1 : 0;
+  return static_cast<float>(std::max<int64_t>(1, n));
+}
 
 // sum[begin..end) = the sum over rows of what add(row, part) adds to a block's sums.
 template <typename Add>
@@ -114,12 +107,12 @@ int32_t runMoments(const OpCall& call) noexcept {
   using namespace moments;
   const Shape& shape = call.in[kX].shape;
   const int64_t rows = shape.rows(), F = shape.last();
-  const Counted counts(call, kMask, shape);
+  const CountedRows counts = countedRows(call.in[kMask], shape);
   const float* x = input(call, kX);
   float *mean = output(call, kMean), *variance = output(call, kVariance);
   float* part = static_cast<float*>(call.scratch);
   float* shift = part + F;
-  const float n = counts.among(rows);
+  const float n = countOf(counts, rows);
   parallelFor(call.context->threads, F, kColumns, [&](int64_t begin, int64_t end) {
     const int64_t width = end - begin;
     // Less the first row, so that the mean of large numbers is near enough to them for a variance
@@ -183,10 +176,10 @@ int32_t runBatchNormBackward(const OpCall& call) noexcept {
     scale[f] = inverse[f] * (gamma ? gamma[f] : 1);
   }
   const bool ofBatch = call.attr<NormAttributes>().ofBatch != 0;
-  const Counted counts(call, kMask, shape);
+  const CountedRows counts = countedRows(call.in[kMask], shape);
   float *dGamma = output(call, kDGamma), *dBeta = output(call, kDBeta), *dx = output(call, kDx);
   if (dGamma || dBeta || ofBatch) {
-    const float n = counts.among(rows);
+    const float n = countOf(counts, rows);
     parallelFor(call.context->threads, F, kColumns, [&](int64_t begin, int64_t end) {
       const int64_t width = end - begin;
       sumRows(rows, begin, end, part, meanDy, [&](int64_t row, float* sum) {

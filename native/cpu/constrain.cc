@@ -6,21 +6,14 @@
 #include "cpu/arguments.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
+#include "engine/backend/axes.h"
 
 namespace sluice::cpu {
 namespace {
 
 constexpr int64_t kColumns = 64;
 
-// The weights as [outer, length, inner], vectors lying along the middle.
-struct Vectors {
-  int64_t outer = 1, length = 1, inner = 1;
-  Vectors(const Shape& shape, int axis) : length(shape[axis]) {
-    for (int i = 0; i < axis; ++i) outer *= shape[i];
-    for (int i = axis + 1; i < shape.rank; ++i) inner *= shape[i];
-  }
-  int64_t blocks() const { return (inner + kColumns - 1) / kColumns; }
-};
+int64_t blocksOf(const AxisView& vectors) { return (vectors.inner + kColumns - 1) / kColumns; }
 
 // `columns` vectors side by side, their elements `stride` apart.
 void constrainBlock(const ConstraintAttributes& attr, float* w, int64_t length, int64_t stride,
@@ -53,19 +46,19 @@ int32_t runConstrain(const OpCall& call) noexcept {
     });
     return 0;
   }
-  const Vectors vectors(weights.shape, attr.axis);
-  const int64_t perTask = vectors.length * std::min(vectors.inner, kColumns);
+  const AxisView vectors(weights.shape, attr.axis);
+  const int64_t blocks = blocksOf(vectors);
+  const int64_t perTask = vectors.extent * std::min(vectors.inner, kColumns);
   const int64_t grain = std::max<int64_t>(1, kCheapGrain / perTask);
-  parallelFor(call.context->threads, vectors.outer * vectors.blocks(), grain,
-              [&](int64_t begin, int64_t end) {
-                for (int64_t task = begin; task < end; ++task) {
-                  const int64_t row = task / vectors.blocks();
-                  const int64_t column = task % vectors.blocks() * kColumns;
-                  constrainBlock(attr, w + row * vectors.length * vectors.inner + column,
-                                 vectors.length, vectors.inner,
-                                 std::min(kColumns, vectors.inner - column));
-                }
-              });
+  parallelFor(
+      call.context->threads, vectors.outer * blocks, grain, [&](int64_t begin, int64_t end) {
+        for (int64_t task = begin; task < end; ++task) {
+          const int64_t row = task / blocks;
+          const int64_t column = task % blocks * kColumns;
+          constrainBlock(attr, w + row * vectors.extent * vectors.inner + column, vectors.extent,
+                         vectors.inner, std::min(kColumns, vectors.inner - column));
+        }
+      });
   return 0;
 }
 

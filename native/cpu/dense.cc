@@ -11,26 +11,16 @@
 namespace sluice::cpu {
 namespace {
 
-struct Extents {
-  int64_t rows, inputs, outputs;
-};
-// The same inputs stand first in both calls.
-Extents extents(const OpCall& call) {
-  const Shape& x = call.in[dense::kX].shape;
-  const int64_t inputs = x.last(), floats = call.in[dense::kKernel].shape.elements();
-  return {x.rows(), inputs, inputs > 0 ? floats / inputs : 0};
-}
-
 size_t bytes(int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); }
 
 // Packed for forward: the bias, padded to vectors, then the kernel.
 size_t packedBytes(const OpCall& call) noexcept {
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   const int64_t lanes = tileKernels().lanes;
   return bytes(packedFloats(lanes, e.inputs + 1, e.outputs));
 }
 void pack(const OpCall& call, void* packed) noexcept {
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   const int64_t lanes = tileKernels().lanes;
   const int64_t padded = roundUp(e.outputs, lanes);
   float* start = static_cast<float*>(packed);
@@ -40,7 +30,7 @@ void pack(const OpCall& call, void* packed) noexcept {
 }
 
 // Without operands.
-Product productOf(const Extents& e) {
+Product productOf(const DenseExtents& e) {
   Product product;
   product.lda = e.inputs;
   product.ldc = e.outputs;
@@ -51,7 +41,7 @@ Product productOf(const Extents& e) {
 }
 
 int32_t forward(const OpCall& call) noexcept {
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   const float* start = static_cast<const float*>(call.packed);
   Product product = productOf(e);
   product.a = input(call, dense::kX);
@@ -63,7 +53,7 @@ int32_t forward(const OpCall& call) noexcept {
   return 0;
 }
 
-double flopOf(const Extents& e) {
+double flopOf(const DenseExtents& e) {
   return 2.0 * static_cast<double>(e.rows) * static_cast<double>(e.inputs) *
          static_cast<double>(e.outputs);
 }
@@ -78,7 +68,7 @@ double secondsOf(const Product& product, ProductSplit split) {
 }
 
 KernelChoice describe(const OpCall& call) noexcept {
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   const Product product = productOf(e);
   const ProductSplit split = splitOf(call.context->threads, product);
   return {.split = split.byRows ? "rows" : "columns",
@@ -90,16 +80,16 @@ KernelChoice describe(const OpCall& call) noexcept {
 
 // Packed for backward: the transposed kernel.
 size_t packedBackwardBytes(const OpCall& call) noexcept {
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   return bytes(packedFloats(tileKernels().lanes, e.outputs, e.inputs));
 }
 void packBackward(const OpCall& call, void* packed) noexcept {
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   packMatrix(tileKernels().lanes, e.outputs, e.inputs, input(call, denseBackward::kKernel), 1,
              e.outputs, static_cast<float*>(packed));
 }
 
-void inputGradient(const OpCall& call, const Extents& e, const float* dy, float* dx) {
+void inputGradient(const OpCall& call, const DenseExtents& e, const float* dy, float* dx) {
   Product product = productOf({e.rows, e.outputs, e.inputs});
   product.a = dy;
   product.b = static_cast<const float*>(call.packed);
@@ -111,16 +101,16 @@ void inputGradient(const OpCall& call, const Extents& e, const float* dy, float*
 // gives other bits for other cuts.
 constexpr int64_t kTile = 256;
 
-int64_t tilesOf(const Extents& e) {
+int64_t tilesOf(const DenseExtents& e) {
   return roundUp(e.outputs, kTile) / kTile * (roundUp(e.inputs, kTile) / kTile);
 }
-int kernelGradientThreads(int threads, const Extents& e) {
+int kernelGradientThreads(int threads, const DenseExtents& e) {
   constexpr int64_t kWorthATask = 1 << 20;
   const int64_t operations = 2 * e.rows * e.inputs * e.outputs;
   return static_cast<int>(std::min<int64_t>({threads, 1 + operations / kWorthATask, tilesOf(e)}));
 }
 
-void kernelGradient(int threads, const Extents& e, const float* x, const float* dy,
+void kernelGradient(int threads, const DenseExtents& e, const float* x, const float* dy,
                     float* dKernel) {
   const int64_t across = roundUp(e.outputs, kTile) / kTile;
   parallelTasks(kernelGradientThreads(threads, e), tilesOf(e), [&](int64_t tile) {
@@ -133,7 +123,7 @@ void kernelGradient(int threads, const Extents& e, const float* x, const float* 
 }
 
 int32_t backward(const OpCall& call) noexcept {
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   const float* x = input(call, denseBackward::kX);
   const float* dy = input(call, denseBackward::kDy);
   const int threads = call.context->threads;
@@ -147,7 +137,7 @@ int32_t backward(const OpCall& call) noexcept {
 }
 
 KernelChoice describeBackward(const OpCall& call) noexcept {
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   const int threads = call.context->threads;
   KernelChoice choice;
   if (call.out[denseBackward::kDx].present()) {
@@ -167,7 +157,7 @@ KernelChoice describeBackward(const OpCall& call) noexcept {
     choice.threads = std::max(choice.threads, useful);
     choice.flop += flopOf(e);
     // A few columns cost as much as a vector of them.
-    const Extents padded{e.rows, e.inputs, roundUp(e.outputs, tileKernels().lanes)};
+    const DenseExtents padded{e.rows, e.inputs, roundUp(e.outputs, tileKernels().lanes)};
     choice.seconds += flopOf(padded) / (blasSpeed() * useful);
   }
   return choice;

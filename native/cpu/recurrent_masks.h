@@ -12,9 +12,9 @@ class RecurrentMasks {
   RecurrentMasks(const OpCall& call, const RecurrentExtents& e, const RecurrentSchedule& schedule)
       : e_(e),
         schedule_(schedule),
-        input_(cpu::input(call, recurrent::kInputMasks)),
-        state_(cpu::input(call, recurrent::kStateMasks)),
-        zoneout_(cpu::input(call, recurrent::kZoneout)),
+        input_(sluice::input(call, recurrent::kInputMasks)),
+        state_(sluice::input(call, recurrent::kStateMasks)),
+        zoneout_(sluice::input(call, recurrent::kZoneout)),
         update_(static_cast<float>(1 - call.attr<RecurrentAttributes>().zoneout)) {}
 
   // The mask of a gate, I or H elements.

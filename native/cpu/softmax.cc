@@ -125,6 +125,7 @@ HWY_AFTER_NAMESPACE();
 #include "cpu/describe.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
+#include "engine/backend/axes.h"
 
 namespace sluice::cpu {
 HWY_EXPORT(SoftmaxRow);
@@ -133,20 +134,15 @@ HWY_EXPORT(SoftmaxColumns);
 HWY_EXPORT(SoftmaxColumnsBackward);
 namespace {
 
-// The tensor as [outer, n, inner], n along the axis, cut into pieces of neighbouring columns.
-struct Pieces {
-  int64_t outer = 1, n, inner = 1;
-  explicit Pieces(const OpCall& call) {
-    const Shape& shape = call.out[0].shape;
-    const int axis = call.attr<SoftmaxAttributes>().axis;
-    for (int i = 0; i < axis; ++i) outer *= shape[i];
-    n = shape[axis];
-    for (int i = axis + 1; i < shape.rank; ++i) inner *= shape[i];
-  }
+// The tensor cut into pieces of neighbouring columns.
+struct Pieces : AxisView {
+  explicit Pieces(const OpCall& call)
+      : AxisView(call.out[0].shape, call.attr<SoftmaxAttributes>().axis) {}
   int64_t across() const { return (inner + kWidth - 1) / kWidth; }
   int64_t count() const { return outer * across(); }
   int64_t grain() const {
-    return std::max<int64_t>(1, kCostlyGrain / std::max<int64_t>(1, n * std::min(inner, kWidth)));
+    return std::max<int64_t>(1,
+                             kCostlyGrain / std::max<int64_t>(1, extent * std::min(inner, kWidth)));
   }
 };
 
@@ -157,7 +153,7 @@ void forEachPiece(const OpCall& call, const Pieces& pieces, F&& body) {
               [&](int64_t begin, int64_t end) {
                 for (int64_t i = begin; i < end; ++i) {
                   const int64_t outer = i / pieces.across(), column = i % pieces.across() * kWidth;
-                  body(outer, outer * pieces.n * pieces.inner + column,
+                  body(outer, outer * pieces.extent * pieces.inner + column,
                        std::min(kWidth, pieces.inner - column));
                 }
               });
@@ -171,10 +167,11 @@ int32_t forward(const OpCall& call) noexcept {
   float* y = output(call, kY);
   forEachPiece(call, pieces, [&](int64_t row, int64_t at, int64_t width) {
     if (pieces.inner == 1 && !mask)
-      HWY_DYNAMIC_DISPATCH(SoftmaxRow)(x + at, y + at, pieces.n);
+      HWY_DYNAMIC_DISPATCH(SoftmaxRow)(x + at, y + at, pieces.extent);
     else
       HWY_DYNAMIC_DISPATCH(SoftmaxColumns)
-    (x + at, mask ? mask + row * pieces.n : nullptr, y + at, pieces.n, pieces.inner, width);
+    (x + at, mask ? mask + row * pieces.extent : nullptr, y + at, pieces.extent, pieces.inner,
+     width);
   });
   return 0;
 }
@@ -187,11 +184,11 @@ int32_t backward(const OpCall& call) noexcept {
   float* dx = output(call, kDx);
   forEachPiece(call, pieces, [&](int64_t row, int64_t at, int64_t width) {
     if (pieces.inner == 1 && !mask)
-      HWY_DYNAMIC_DISPATCH(SoftmaxRowBackward)(y + at, dy + at, dx + at, pieces.n);
+      HWY_DYNAMIC_DISPATCH(SoftmaxRowBackward)(y + at, dy + at, dx + at, pieces.extent);
     else
       HWY_DYNAMIC_DISPATCH(SoftmaxColumnsBackward)
-    (y + at, dy + at, mask ? mask + row * pieces.n : nullptr, dx + at, pieces.n, pieces.inner,
-     width);
+    (y + at, dy + at, mask ? mask + row * pieces.extent : nullptr, dx + at, pieces.extent,
+     pieces.inner, width);
   });
   return 0;
 }

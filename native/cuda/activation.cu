@@ -1,7 +1,7 @@
-#include "cuda/arguments.h"
 #include "cuda/device/activate.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 

@@ -1,10 +1,10 @@
 // Scores that are sums over features of weighted tanh(query + key), and their gradients.
 #include <algorithm>
 
-#include "cuda/arguments.h"
 #include "cuda/column_sum.h"
 #include "cuda/groups.h"
 #include "cuda/kernels.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

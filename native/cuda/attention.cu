@@ -1,11 +1,11 @@
 // Attention: products of matrices by heads, weights from scores.
 #include <cstdint>
 
-#include "cuda/arguments.h"
 #include "cuda/device/softmax.h"
 #include "cuda/gemm.h"
 #include "cuda/groups.h"
 #include "cuda/kernels.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

@@ -1,24 +1,14 @@
 // Moments, BatchNorm with its gradient, MovingAverage.
-#include "cuda/arguments.h"
 #include "cuda/groups.h"
 #include "cuda/kernels.h"
 #include "cuda/loops.h"
+#include "engine/backend/arguments.h"
+#include "engine/backend/row_weights.h"
 
 namespace sluice::cuda {
 namespace {
 
 Groups columnsOf(const Shape& shape) { return {shape.last(), shape.rows(), shape.last() > 1}; }
-
-// Whether a row of features counts: a mask has one value for all rows of a step.
-struct Counted {
-  const uint8_t* mask;
-  int64_t perStep = 1;
-
-  Counted(const OpCall& call, int index, const Shape& x) : mask(input<uint8_t>(call, index)) {
-    if (mask && x.elements() > 0) perStep = x.rows() / (x[0] * x[1]);
-  }
-  __device__ bool operator()(int64_t row) const { return !mask || mask[row / perStep] != 0; }
-};
 
 // Of numbers less a shift.
 struct Moment {
@@ -40,7 +30,7 @@ int32_t runMoments(const OpCall& call) noexcept {
   using namespace moments;
   const Shape& shape = call.in[kX].shape;
   const int64_t F = shape.last(), rows = shape.rows();
-  const Counted counts(call, kMask, shape);
+  const CountedRows counts = countedRows(call.in[kMask], shape);
   const float* x = input(call, kX);
   float *mean = output(call, kMean), *variance = output(call, kVariance);
   // In double one pass is enough; less the first row a variance that is small beside the mean, or
@@ -116,7 +106,7 @@ int32_t runBackward(const OpCall& call) noexcept {
   const int64_t F = shape.last();
   const bool ofBatch = call.attr<NormAttributes>().ofBatch != 0;
   const auto epsilon = static_cast<float>(call.attr<NormAttributes>().epsilon);
-  const Counted counts(call, kMask, shape);
+  const CountedRows counts = countedRows(call.in[kMask], shape);
   const float *x = input(call, kX), *mean = input(call, kMean), *variance = input(call, kVariance),
               *gamma = input(call, kGamma), *dy = input(call, kDy);
   float *dx = output(call, kDx), *dGamma = output(call, kDGamma), *dBeta = output(call, kDBeta);

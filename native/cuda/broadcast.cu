@@ -1,7 +1,7 @@
 // Elementwise and its backward: functions of operands that are broadcast.
-#include "cuda/arguments.h"
 #include "cuda/kernels.h"
 #include "cuda/loops.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

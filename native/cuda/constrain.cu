@@ -1,7 +1,7 @@
 // Weights brought back to what a constraint allows, one vector along the axis after the other.
-#include "cuda/arguments.h"
 #include "cuda/kernels.h"
 #include "cuda/lines.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

@@ -2,11 +2,11 @@
 // the rows of a matrix, times the kernel.
 #include <algorithm>
 
-#include "cuda/arguments.h"
 #include "cuda/convolution_units.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

@@ -1,13 +1,13 @@
 // The gradients of a convolution, as products of matrices over the same windows.
 #include <algorithm>
 
-#include "cuda/arguments.h"
 #include "cuda/column_sum.h"
 #include "cuda/convolution_units.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 #include "cuda/scratch.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

@@ -1,26 +1,16 @@
 // y = x W + b over the last axis, and its gradients.
 #include <algorithm>
 
-#include "cuda/arguments.h"
 #include "cuda/column_sum.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {
 
-struct Extents {
-  int64_t rows, inputs, outputs;
-};
-// The same inputs stand first in both calls.
-Extents extents(const OpCall& call) {
-  const Shape& x = call.in[dense::kX].shape;
-  const int64_t inputs = x.last(), floats = call.in[dense::kKernel].shape.elements();
-  return {x.rows(), inputs, inputs > 0 ? floats / inputs : 0};
-}
-
 Product forwardProduct(const OpCall& call) {
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   return {.m = e.rows,
           .n = e.outputs,
           .k = e.inputs,
@@ -36,7 +26,7 @@ Product forwardProduct(const OpCall& call) {
 
 Product inputGradient(const OpCall& call) {
   using namespace denseBackward;
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   return {.m = e.rows,
           .n = e.inputs,
           .k = e.outputs,
@@ -51,7 +41,7 @@ Product inputGradient(const OpCall& call) {
 
 Product kernelGradient(const OpCall& call) {
   using namespace denseBackward;
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   return {.m = e.inputs,
           .n = e.outputs,
           .k = e.rows,
@@ -74,7 +64,7 @@ int32_t forward(const OpCall& call) noexcept {
 // One after the other, over the same memory.
 size_t backwardScratch(const OpCall& call) noexcept {
   using namespace denseBackward;
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   size_t bytes = 0;
   if (call.out[kDx].present()) bytes = productScratchBytes(call, inputGradient(call));
   if (call.out[kDKernel].present())
@@ -84,7 +74,7 @@ size_t backwardScratch(const OpCall& call) noexcept {
 }
 int32_t backward(const OpCall& call) noexcept {
   using namespace denseBackward;
-  const Extents e = extents(call);
+  const DenseExtents e = denseExtents(call);
   int32_t status = 0;
   if (call.out[kDx].present()) status = multiply(call, inputGradient(call), call.scratch);
   if (status == 0 && call.out[kDKernel].present())

@@ -2,13 +2,13 @@
 // for the kernel's gradient, which is a sum over all windows, several.
 #include <algorithm>
 
-#include "cuda/arguments.h"
 #include "cuda/column_sum.h"
 #include "cuda/device/windows.h"
 #include "cuda/groups.h"
 #include "cuda/kernels.h"
 #include "cuda/loops.h"
 #include "cuda/windows.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

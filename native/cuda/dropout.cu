@@ -1,8 +1,8 @@
 #include <cmath>
 
-#include "cuda/arguments.h"
 #include "cuda/kernels.h"
 #include "cuda/loops.h"
+#include "engine/backend/arguments.h"
 #include "engine/core/random.h"
 
 namespace sluice::cuda {

@@ -1,7 +1,7 @@
 // Embedding and its gradient.
-#include "cuda/arguments.h"
 #include "cuda/kernels.h"
 #include "cuda/loops.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

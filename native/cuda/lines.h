@@ -2,21 +2,15 @@
 #pragma once
 
 #include "cuda/groups.h"
-#include "engine/core/tensor.h"
+#include "engine/backend/axes.h"
 
 namespace sluice::cuda {
 
-struct Lines {
-  int64_t count = 1, length, inner = 1;  // numbers of a line are `inner` apart
-
-  Lines(const Shape& shape, int axis) : length(shape[axis]) {
-    for (int i = 0; i < axis; ++i) count *= shape[i];
-    for (int i = axis + 1; i < shape.rank; ++i) inner *= shape[i];
-    count *= inner;
-  }
-  Groups groups() const { return {count, length, inner > 1}; }
+struct Lines : AxisView {  // numbers of a line are `inner` apart
+  using AxisView::AxisView;
+  Groups groups() const { return {outer * inner, extent, inner > 1}; }
   __device__ int64_t first(int64_t line) const {
-    return line / inner * length * inner + line % inner;
+    return line / inner * extent * inner + line % inner;
   }
 };
 

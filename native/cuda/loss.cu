@@ -1,8 +1,8 @@
 // Losses: elements in float, sums in double.
-#include "cuda/arguments.h"
 #include "cuda/device/activate.h"
 #include "cuda/kernels.h"
 #include "cuda/weighted_rows.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

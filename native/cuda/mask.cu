@@ -1,7 +1,7 @@
 // StepMask: which steps hold anything but a value.
-#include "cuda/arguments.h"
 #include "cuda/groups.h"
 #include "cuda/kernels.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // Metrics, in double.
-#include "cuda/arguments.h"
 #include "cuda/kernels.h"
 #include "cuda/weighted_rows.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

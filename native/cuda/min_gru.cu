@@ -1,8 +1,8 @@
 // The recurrence of a minGRU, which meets no matrix: a thread a unit of a row, step by step.
-#include "cuda/arguments.h"
 #include "cuda/device/activate.h"
 #include "cuda/kernels.h"
 #include "cuda/loops.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

@@ -18,16 +18,6 @@ int32_t ofAnyType(const OpCall& call) noexcept {
   }
 }
 
-// An axis of a tensor seen as [outer, extent, inner].
-struct AxisView {
-  int64_t outer = 1, extent = 1, inner = 1;
-
-  AxisView(const Shape& shape, int axis) : extent(shape[axis]) {
-    for (int i = 0; i < axis; ++i) outer *= shape[i];
-    for (int i = axis + 1; i < shape.rank; ++i) inner *= shape[i];
-  }
-};
-
 // `width` elements of each of `rows` rows, whose beginnings lie `toStride` and `fromStride` apart.
 template <typename Unit>
 int32_t copyRows(const OpCall& call, int64_t rows, int64_t width, Unit* to, int64_t toStride,

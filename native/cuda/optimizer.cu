@@ -1,11 +1,11 @@
 // All parameters in one pass. Where gradients are clipped by norms, or a step with gradients that
 // are not finite is to be left out, two small kernels go before it: sums of squares by pieces, then
 // what each segment's gradients are multiplied with.
-#include "cuda/arguments.h"
 #include "cuda/device/team.h"
 #include "cuda/device/update.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // What tensors cost the loss, and the gradient of that.
-#include "cuda/arguments.h"
 #include "cuda/groups.h"
 #include "cuda/kernels.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

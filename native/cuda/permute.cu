@@ -1,6 +1,6 @@
-#include "cuda/arguments.h"
 #include "cuda/kernels.h"
 #include "cuda/move.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

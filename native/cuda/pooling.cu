@@ -2,12 +2,12 @@
 // over the elements, each of which sums up what its windows give it.
 #include <climits>
 
-#include "cuda/arguments.h"
 #include "cuda/device/windows.h"
 #include "cuda/groups.h"
 #include "cuda/kernels.h"
 #include "cuda/loops.h"
 #include "cuda/windows.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

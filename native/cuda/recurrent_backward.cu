@@ -2,11 +2,11 @@
 // kernel a step (two where r h meets the candidate's columns) takes the gradients of the states
 // back and writes those of the gates, of which recurrent_gradients makes those of x and of the
 // weights.
-#include "cuda/arguments.h"
 #include "cuda/kernels.h"
 #include "cuda/pair.h"
 #include "cuda/recurrent_describe.h"
 #include "cuda/recurrent_gradients.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

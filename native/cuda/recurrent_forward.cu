@@ -1,12 +1,12 @@
 // One direction of a recurrence over a sequence: x W + b of all steps at once, then a kernel a step
 // (two where r h meets the candidate's columns). In training x W + b is computed to where backward
 // finds the gates that take its place; otherwise chunk by chunk.
-#include "cuda/arguments.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
 #include "cuda/pair.h"
 #include "cuda/recurrent_describe.h"
 #include "cuda/recurrent_layout.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {
@@ -64,10 +64,10 @@ class Forward {
   int32_t gather(const StepChunk& chunk, int which) const {
     StepRows rows{e_.I, e_.I};
     if (e_.inputMasks) {
-      rows.factors = cuda::input(call_, recurrent::kInputMasks) + which * e_.I;
+      rows.factors = sluice::input(call_, recurrent::kInputMasks) + which * e_.I;
       rows.factorRow = e_.cell->gates * e_.I;
     }
-    return gatherSteps(call_, e_, chunk, rows, cuda::input(call_, recurrent::kX), at(x_));
+    return gatherSteps(call_, e_, chunk, rows, sluice::input(call_, recurrent::kX), at(x_));
   }
 
   template <typename T = float>
@@ -77,7 +77,7 @@ class Forward {
   float* gates() const {
     return keeps_ ? output(call_, recurrent::kReserve) + e_.cell->states * e_.H : at(sums_);
   }
-  const float* stateMasks() const { return cuda::input(call_, recurrent::kStateMasks); }
+  const float* stateMasks() const { return sluice::input(call_, recurrent::kStateMasks); }
   int64_t ld() const { return keeps_ ? e_.savedRow() : e_.columns(); }
 
   // x W + b. Before launch, what it would be.
@@ -91,17 +91,17 @@ class Forward {
     product.ldc = ld();
     product.rowInvariant = !keeps_;
     if (call_.scratch == nullptr) return product;
-    product.a = gathersX() ? at(x_) : cuda::input(call_, recurrent::kX);
+    product.a = gathersX() ? at(x_) : sluice::input(call_, recurrent::kX);
     const int64_t column = which * product.n;
-    product.b = cuda::input(call_, recurrent::kKernel) + column;
+    product.b = sluice::input(call_, recurrent::kKernel) + column;
     product.c = gates() + column;
-    if (const float* bias = cuda::input(call_, recurrent::kBias)) product.bias = bias + column;
+    if (const float* bias = sluice::input(call_, recurrent::kBias)) product.bias = bias + column;
     return product;
   }
 
   // States become the initial ones in place, the weights are packed.
   int32_t start() const {
-    const float* kernel = cuda::input(call_, recurrent::kRecurrentKernel);
+    const float* kernel = sluice::input(call_, recurrent::kRecurrentKernel);
     int32_t status = packColumns(call_, e_.forwardColumns(), tile_, kernel, at<void>(columns_));
     if (status == 0 && e_.cell->resetsBefore())
       status =
@@ -110,7 +110,7 @@ class Forward {
       const OperandRows rows{e_.B, e_.H, planes, stateMasks(), e_.columns()};
       if (status == 0) status = setOperand(call_, rows, from, at<void>(to));
     };
-    const float* initial = cuda::input(call_, recurrent::kInitialState);
+    const float* initial = sluice::input(call_, recurrent::kInitialState);
     setOperands(e_.statePlanes(), initial, operands_[0]);
     setOperands(e_.statePlanes(), nullptr, operands_[1]);
     if (e_.cell->resetsBefore()) setOperands(1, nullptr, resetOperand_);
@@ -119,7 +119,7 @@ class Forward {
     };
     setState(initial, recurrent::kFinalState);
     if (e_.cell->states > 1)
-      setState(cuda::input(call_, recurrent::kInitialCell), recurrent::kFinalCell);
+      setState(sluice::input(call_, recurrent::kInitialCell), recurrent::kFinalCell);
     return status;
   }
 
@@ -136,14 +136,14 @@ class Forward {
     step.local = keeps_ ? step.at : step.at - chunk.begin;
     step.keeps = keeps_;
     step.repeatMasked = attributes_.repeatMasked;
-    const float* bias = cuda::input(call_, recurrent::kBias);
+    const float* bias = sluice::input(call_, recurrent::kBias);
     if (bias != nullptr && call_.in[recurrent::kBias].shape.rank == 2)
       step.bias = bias + e_.columns();
     step.stateMasks = stateMasks();
     step.maskRow = static_cast<int32_t>(e_.columns());
     step.operandPlanes = static_cast<int32_t>(e_.statePlanes());
-    step.mask = cuda::input<uint8_t>(call_, recurrent::kMask);
-    if (attributes_.zoneout > 0) step.zoneout = cuda::input(call_, recurrent::kZoneout);
+    step.mask = sluice::input<uint8_t>(call_, recurrent::kMask);
+    if (attributes_.zoneout > 0) step.zoneout = sluice::input(call_, recurrent::kZoneout);
     step.update = updateFactor(attributes_);
     step.states[0] = output(call_, recurrent::kFinalState);
     step.states[1] = output(call_, recurrent::kFinalCell);

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "cuda/arguments.h"
 #include "cuda/column_sum.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 

@@ -1,6 +1,5 @@
 #include "cuda/recurrent_layout.h"
-
-#include "cuda/arguments.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

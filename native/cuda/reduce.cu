@@ -1,10 +1,10 @@
 // Reduce and its backward: some axes brought to one number.
 #include <cmath>
 
-#include "cuda/arguments.h"
 #include "cuda/groups.h"
 #include "cuda/kernels.h"
 #include "cuda/loops.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // Normalisations of each row of features: LayerNorm and UnitLength, with their gradients.
-#include "cuda/arguments.h"
 #include "cuda/groups.h"
 #include "cuda/kernels.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

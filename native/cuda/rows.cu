@@ -1,8 +1,8 @@
 // Broadcast, SumRows, Repeat and its backward.
-#include "cuda/arguments.h"
 #include "cuda/column_sum.h"
 #include "cuda/kernels.h"
 #include "cuda/loops.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // Slice and its backward.
-#include "cuda/arguments.h"
 #include "cuda/kernels.h"
 #include "cuda/move.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {

@@ -1,8 +1,8 @@
 // Softmax along an axis, and its gradient.
-#include "cuda/arguments.h"
 #include "cuda/device/softmax.h"
 #include "cuda/kernels.h"
 #include "cuda/lines.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
 namespace {
@@ -14,7 +14,7 @@ struct Line {
   __device__ Line(const Lines& lines, int64_t line, const uint8_t* masks)
       : first(lines.first(line)),
         step(lines.inner),
-        mask(masks ? masks + line / lines.inner * lines.length : nullptr) {}
+        mask(masks ? masks + line / lines.inner * lines.extent : nullptr) {}
   __device__ int64_t at(int64_t member) const { return first + member * step; }
   __device__ bool counts(int64_t member) const { return !mask || mask[member] != 0; }
 };

@@ -1,6 +1,7 @@
 // The kernels of the reference backend, one function an op, instantiated for float and double.
 #pragma once
 
+#include "engine/backend/arguments.h"
 #include "engine/backend/backend.h"
 
 namespace sluice::reference {
@@ -126,15 +127,5 @@ Kernel maskAndKernel();
 Kernel permuteKernel();
 Kernel sliceKernel();
 Kernel sliceBackwardKernel();
-
-// The data of an argument; nullptr where it is absent.
-template <typename T>
-const T* input(const OpCall& call, int index) {
-  return index < call.inCount && call.in[index].present() ? call.in[index].as<const T>() : nullptr;
-}
-template <typename T>
-T* output(const OpCall& call, int index) {
-  return index < call.outCount && call.out[index].present() ? call.out[index].as<T>() : nullptr;
-}
 
 }  // namespace sluice::reference

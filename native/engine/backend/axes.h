@@ -1,4 +1,4 @@
-// Walks over some of a tensor's axes: what broadcasting and reductions share.
+// Walks over some of a tensor's axes: what broadcasting, reductions and moves share.
 #pragma once
 
 #include <algorithm>
@@ -18,6 +18,16 @@ struct Strides {
       of[i] = shape[i] == 1 ? 0 : stride;
       stride *= shape[i];
     }
+  }
+};
+
+// A tensor seen as [outer, extent, inner], extent along one of its axes.
+struct AxisView {
+  int64_t outer = 1, extent, inner = 1;
+
+  AxisView(const Shape& shape, int axis) : extent(shape[axis]) {
+    for (int i = 0; i < axis; ++i) outer *= shape[i];
+    for (int i = axis + 1; i < shape.rank; ++i) inner *= shape[i];
   }
 };
 

@@ -1,4 +1,4 @@
-// What rows of losses and metrics count: common to the fast backends.
+// What rows count: common to the fast backends.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,22 @@
 
 namespace sluice {
 
-// Plain data, which kernels of a device take along.
+// Both are plain data, which kernels of a device take along.
+
+// Which rows of features of a tensor [B,T,...] count, by a mask [B,T].
+struct CountedRows {
+  const uint8_t* mask;  // null: all
+  int64_t perStep;
+
+  constexpr bool operator()(int64_t row) const { return !mask || mask[row / perStep] != 0; }
+};
+
+inline CountedRows countedRows(const TensorView& mask, const Shape& x) {
+  if (!mask.present()) return {nullptr, 1};
+  return {mask.as<const uint8_t>(), x.rows() / std::max<int64_t>(1, mask.shape.elements())};
+}
+
+// How much rows of losses and metrics count.
 struct RowWeights {
   const float* weight;  // null: all the same
   const uint8_t* mask;  // null: all count
