@@ -5,12 +5,12 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "data.h"
 #include "engine/model/model.h"
+#include "support/description.h"
 #include "support/gru_cases.h"
 
 namespace train {
@@ -18,58 +18,6 @@ namespace train {
 using bench::GruSizes;
 using sluice::Batch;
 using sluice::Model;
-using sluice::Value;
-using Members = std::vector<Value::Member>;
-
-inline Value named(const char* name) { return Value::object({{"name", Value::string(name)}}); }
-
-inline Value activation(const char* name) {
-  return Value::object(
-      {{"name", Value::string(name)}, {"alpha", Value::number(0)}, {"beta", Value::number(0)}});
-}
-
-// `inputs`: the node before, if there is one.
-inline Value node(const char* kind, const char* before, Members options) {
-  std::vector<Value> inputs;
-  if (before != nullptr) inputs.push_back(Value::array({Value::string(before), Value::number(0)}));
-  return Value::object({{"kind", Value::string(kind)},
-                        {"name", Value::string(kind)},
-                        {"inputs", Value::array(std::move(inputs))},
-                        {"options", Value::object(std::move(options))}});
-}
-
-// The defaults of layers.gru, but that weights start as zeros: they are set.
-inline Members gruOptions(int units) {
-  return {{"units", Value::number(units)},
-          {"activation", activation("tanh")},
-          {"recurrentActivation", activation("sigmoid")},
-          {"useBias", Value::boolean(true)},
-          {"kernelInitializer", named("zeros")},
-          {"recurrentInitializer", named("zeros")},
-          {"biasInitializer", named("zeros")},
-          {"resetAfter", Value::boolean(true)},
-          {"updateGate", Value::string("keep")},
-          {"returnSequences", Value::boolean(false)},
-          {"returnState", Value::boolean(false)},
-          {"goBackwards", Value::boolean(false)},
-          {"stateful", Value::boolean(false)},
-          {"initialState", Value::string("zeros")},
-          {"maskedOutput", Value::string("zero")},
-          {"dropout", Value::number(0)},
-          {"recurrentDropout", Value::number(0)},
-          {"zoneout", Value::number(0)},
-          {"recurrentDropConnect", Value::number(0)},
-          {"clip", Value::number(0)},
-          {"layerNorm", Value::boolean(false)},
-          {"layerNormEpsilon", Value::number(1e-5)},
-          {"trainable", Value::boolean(true)}};
-}
-
-inline Members denseOptions() {
-  return {{"units", Value::number(1)},         {"activation", activation("linear")},
-          {"useBias", Value::boolean(true)},   {"kernelInitializer", named("zeros")},
-          {"biasInitializer", named("zeros")}, {"trainable", Value::boolean(true)}};
-}
 
 inline void setWeights(Model& model, const GruSizes& s) {
   const float scale = 1 / std::sqrt(static_cast<float>(s.units));
@@ -85,15 +33,14 @@ inline void setWeights(Model& model, const GruSizes& s) {
 }
 
 inline std::shared_ptr<Model> makeModel(const GruSizes& s) {
-  Members input = {{"shape", Value::array({Value::number(s.steps), Value::number(s.features)})},
-                   {"dtype", Value::string("float32")}};
-  const Value output = Value::array({Value::string("dense"), Value::number(0)});
-  const auto model = Model::create(
-      Value::object({{"nodes", Value::array({node("input", nullptr, std::move(input)),
-                                             node("gru", "input", gruOptions(s.units)),
-                                             node("dense", "gru", denseOptions())})},
-                     {"outputs", Value::array({output})}}),
-      1);
+  using namespace sluice::test;
+  const Members zeros{{"biasInitializer", named("zeros")}};  // the other weights are set
+  const auto model =
+      Model::create(description({inputNode("input", {s.steps, s.features}),
+                                 node("gru", "gru", {{"input", 0}}, gruOptions(s.units)),
+                                 node("dense", "dense", {{"gru", 0}}, denseOptions(1, zeros))},
+                                {{"dense", 0}}),
+                    1);
   sluice::TrainingSpec spec;
   spec.losses.resize(1);  // mean squared error
   spec.metrics.resize(1);
