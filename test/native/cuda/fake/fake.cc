@@ -53,69 +53,25 @@ int32_t describe(int32_t device, DeviceDescription* description) noexcept {
   return 0;
 }
 
-int32_t start(int32_t device) noexcept { return kFault == Start && device == 0 ? kBroken : 0; }
-const Kernel* kernel(int32_t, const char*) noexcept { return nullptr; }
-const char* whyNotPrecision(int32_t, Precision) noexcept { return nullptr; }
-void statusText(int32_t status, char* text, size_t bytes) noexcept {
-  std::snprintf(text, bytes, status == kBroken ? "it is broken" : "status %d", status);
-}
-
 int32_t obtain(size_t bytes, void** memory, bool fails) noexcept {
   if (fails) return kOutOfMemory;
   *memory = std::malloc(bytes);
   return *memory != nullptr ? 0 : kOutOfMemory;
 }
-int32_t allocate(int32_t, size_t bytes, void** memory) noexcept {
-  return obtain(bytes, memory, kFault == Memory);
-}
-int32_t allocateHost(int32_t, size_t bytes, void** memory) noexcept {
-  return obtain(bytes, memory, kFault == HostMemory);
-}
 int32_t release(int32_t, void* memory) noexcept {
   std::free(memory);
   return 0;
 }
-int32_t memoryInfo(int32_t, size_t* free, size_t* total) noexcept {
-  *free = 1000;
-  *total = 4000;
-  return 0;
-}
 
 constexpr int32_t kWork = kFault == QueueFailing ? kBroken : 0;
-char queueOfAll;
-
-int32_t openQueue(int32_t, void** queue) noexcept {
-  if (kFault == QueueOpening) return kBroken;
-  *queue = &queueOfAll;
-  return 0;
-}
-int32_t closeQueue(void*) noexcept { return 0; }
-int32_t copyIn(void*, void* device, const void* host, size_t bytes) noexcept {
-  std::memcpy(device, host, bytes);
-  return kWork;
-}
-int32_t copyOut(void*, void* host, const void* device, size_t bytes) noexcept {
-  std::memcpy(host, device, bytes);
-  return kWork;
-}
-int32_t copyWithin(void*, void* to, const void* from, size_t bytes) noexcept {
+int32_t work(void*) noexcept { return kWork; }
+int32_t workOfTwo(void*, void*) noexcept { return kWork; }
+int32_t copy(void*, void* to, const void* from, size_t bytes) noexcept {
   std::memmove(to, from, bytes);
   return kWork;
 }
-int32_t fill(void*, void* device, int32_t byte, size_t bytes) noexcept {
-  std::memset(device, byte, bytes);
-  return kWork;
-}
-int32_t synchronize(void*) noexcept { return kWork; }
-int32_t follow(void*, void*) noexcept { return kWork; }
-int32_t beginRecording(void*) noexcept { return kWork; }
-// It cannot keep anything: what is replayed by nobody.
-int32_t endRecording(void*, void** recording) noexcept {
-  *recording = nullptr;
-  return 0;
-}
-int32_t replay(void*, void*) noexcept { return kWork; }
-int32_t releaseRecording(void*) noexcept { return 0; }
+int32_t close(void*) noexcept { return 0; }
+char queueOfAll;
 
 constexpr const char* version() {
   if (kFault == NoVersion) return nullptr;
@@ -136,27 +92,53 @@ EXPORTED const sluice::BackendLibrary* SLUICE_FAKE_SYMBOL() {
       .name = "cuda",
       .probe = probe,
       .describe = describe,
-      .start = start,
-      .kernel = kernel,
-      .whyNotPrecision = whyNotPrecision,
-      .statusText = statusText,
-      .allocate = allocate,
+      .start = [](int32_t device) noexcept { return kFault == Start && device == 0 ? kBroken : 0; },
+      .kernel = [](int32_t, const char*) noexcept -> const Kernel* { return nullptr; },
+      .whyNotPrecision = [](int32_t, Precision) noexcept -> const char* { return nullptr; },
+      .statusText =
+          [](int32_t status, char* text, size_t bytes) noexcept {
+            std::snprintf(text, bytes, status == kBroken ? "it is broken" : "status %d", status);
+          },
+      .allocate = [](int32_t, size_t bytes,
+                     void** memory) noexcept { return obtain(bytes, memory, kFault == Memory); },
       .release = release,
-      .allocateHost = allocateHost,
+      .allocateHost =
+          [](int32_t, size_t bytes, void** memory) noexcept {
+            return obtain(bytes, memory, kFault == HostMemory);
+          },
       .releaseHost = release,
-      .memoryInfo = memoryInfo,
-      .openQueue = openQueue,
-      .closeQueue = closeQueue,
-      .copyIn = copyIn,
-      .copyOut = copyOut,
-      .copyWithin = copyWithin,
-      .fill = fill,
-      .synchronize = synchronize,
-      .follow = follow,
-      .beginRecording = beginRecording,
-      .endRecording = endRecording,
-      .replay = replay,
-      .releaseRecording = releaseRecording,
+      .memoryInfo =
+          [](int32_t, size_t* free, size_t* total) noexcept {
+            *free = 1000;
+            *total = 4000;
+            return 0;
+          },
+      .openQueue =
+          [](int32_t, void** queue) noexcept {
+            if (kFault == QueueOpening) return kBroken;
+            *queue = &queueOfAll;
+            return 0;
+          },
+      .closeQueue = close,
+      .copyIn = copy,
+      .copyOut = copy,
+      .copyWithin = copy,
+      .fill =
+          [](void*, void* device, int32_t byte, size_t bytes) noexcept {
+            std::memset(device, byte, bytes);
+            return kWork;
+          },
+      .synchronize = work,
+      .follow = workOfTwo,
+      .beginRecording = work,
+      // It cannot keep anything: what is replayed by nobody.
+      .endRecording =
+          [](void*, void** recording) noexcept {
+            *recording = nullptr;
+            return 0;
+          },
+      .replay = workOfTwo,
+      .releaseRecording = close,
   };
   return kFault == Table ? nullptr : &kLibrary;
 }
