@@ -1,5 +1,5 @@
-// The CPU backend's recurrences against the reference in double, on every instruction set of the
-// machine.
+// What only the CPU backend's recurrences do, and what takes many sizes, on every instruction set
+// of the machine.
 #include <gtest/gtest.h>
 
 #include "cpu/targets.h"
@@ -52,56 +52,6 @@ TEST(CpuRecurrent, LongSequences) {
   });
 }
 
-TEST(CpuRecurrent, EveryOption) {
-  onEveryTargetAndCell([](Op op) {
-    uint64_t seed = 1;
-    for (int bits = 0; bits < 16; ++bits) {
-      if (op != Op::Gru && (bits & 3) != 3) continue;  // the first two are a GRU's
-      for (const MaskKind mask : kMaskKinds) {
-        for (const int64_t H : {5, 16, 33}) {
-          RecurrentSizes sizes = recurrentSizes(op, 4, 6, 3, H);
-          sizes.mask = mask;
-          sizes.attributes.resetAfter = bits & 1;
-          sizes.attributes.replace = bits >> 1 & 1;
-          sizes.attributes.reverse = bits >> 2 & 1;
-          sizes.attributes.repeatMasked = bits >> 3 & 1;
-          sizes.bias = seed % 3 != 0;
-          sizes.initialState = seed % 4 != 0;
-          sizes.sequence = seed % 5 != 0;
-          expectAsReference(sizes, seed, 1 + static_cast<int>(seed % 2));
-          ++seed;
-        }
-      }
-    }
-  });
-}
-
-TEST(CpuRecurrent, MasksOfTheGatesAndZoneout) {
-  onEveryTargetAndCell([](Op op) {
-    uint64_t seed = 1;
-    for (int bits = 1; bits < 8; ++bits) {
-      for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
-        for (const int64_t H : {5, 16, 33}) {
-          RecurrentSizes sizes =
-              recurrentSizes(op, 4, 6, 3, H).regularised(bits & 1, bits >> 1 & 1, bits >> 2 & 1);
-          sizes.mask = mask;
-          sizes.attributes.resetAfter = op != Op::Gru || seed % 2 != 0;
-          sizes.attributes.reverse = seed % 3 == 0;
-          sizes.attributes.repeatMasked = seed % 4 == 0;
-          sizes.attributes.recompute = seed % 5 == 0;
-          if (seed % 7 == 0) sizes.attributes.activation.kind = ActivationKind::Softsign;
-          expectAsReference(sizes, seed, 1 + static_cast<int>(seed % 2));
-          ++seed;
-        }
-      }
-    }
-    // Inference, and gradients outside of training, take the expectation.
-    RecurrentSizes sizes = recurrentSizes(op, 5, 7, 4, 20);
-    sizes.attributes.zoneout = 0.3;
-    expectAsReference(sizes, 99, 2);
-  });
-}
-
 TEST(CpuRecurrent, LayerNormAndClip) {
   onEveryTargetAndCell([](Op op) {
     uint64_t seed = 1;
@@ -128,57 +78,6 @@ TEST(CpuRecurrent, LayerNormAndClip) {
     }
     expectAsReference(recurrentSizes(op, 40, 30, 20, 64).normalized(), 3, 2);
   });
-}
-
-TEST(CpuRecurrent, EveryActivation) {
-  using Kind = ActivationKind;
-  const ActivationSpec specs[] = {
-      {Kind::Linear},   {Kind::Tanh},           {Kind::Sigmoid},
-      {Kind::Relu},     {Kind::Softsign},       {Kind::Softplus},
-      {Kind::Elu, 0.7}, {Kind::LeakyRelu, 0.3}, {Kind::HardSigmoid, 0.2, 0.5}};
-  onEveryTargetAndCell([&](Op op) {
-    for (const ActivationSpec& candidate : specs) {
-      for (const ActivationSpec& gates : {specs[2], specs[8], specs[4], candidate}) {
-        for (const int resetAfter : {0, 1}) {
-          if (op != Op::Gru && !resetAfter) continue;
-          // Few steps: with unbounded gates the state grows like a power of a power.
-          RecurrentSizes sizes = recurrentSizes(op, 3, 2, 4, 19);
-          sizes.attributes.activation = candidate;
-          sizes.attributes.recurrentActivation = gates;
-          sizes.attributes.resetAfter = resetAfter;
-          expectAsReference(sizes, 7);
-        }
-      }
-    }
-  });
-}
-
-TEST(CpuRecurrent, EmptyBatchesAndSequences) {
-  for (const Op op : kRecurrentOps)
-    for (const auto& [B, T] : {std::pair<int64_t, int64_t>{0, 5}, {3, 0}, {0, 0}})
-      expectAsReference(recurrentSizes(op, B, T, 4, 10), 1, 2);
-}
-
-TEST(CpuRecurrent, GradientsThatAreNotWantedAreNotWritten) {
-  const RecurrentSizes sizes = recurrentSizes(Op::Lstm, 5, 9, 6, 20);
-  Random random(9);
-  Case forward = recurrentForward(random, sizes, DType::Float32);
-  launch(cpu(), forward);
-  Case all = recurrentBackwardOf(random, sizes, forward);
-  Case frozen = all, first = all;
-  for (const int i : {recurrentBackward::kDKernel, recurrentBackward::kDRecurrentKernel,
-                      recurrentBackward::kDBias})
-    frozen.out[static_cast<size_t>(i)] = Tensor();
-  first.out[recurrentBackward::kDx] = Tensor();
-  first.out[recurrentBackward::kDInitialState] = Tensor();
-  launch(cpu(), all);
-  launch(cpu(), frozen);
-  launch(cpu(), first);
-  for (const int i : {recurrentBackward::kDx, recurrentBackward::kDInitialState})
-    EXPECT_TRUE(sameBits(all.out[static_cast<size_t>(i)], frozen.out[static_cast<size_t>(i)]));
-  for (const int i : {recurrentBackward::kDKernel, recurrentBackward::kDRecurrentKernel,
-                      recurrentBackward::kDBias})
-    EXPECT_TRUE(sameBits(all.out[static_cast<size_t>(i)], first.out[static_cast<size_t>(i)]));
 }
 
 TEST(CpuRecurrent, CancelledCallsReturn) {

@@ -1,20 +1,13 @@
-// The CUDA backend's recurrences against the reference in double. Sizes are small: where there is
-// no GPU, an emulator runs every thread.
+// What only the CUDA backend's recurrences do: tiles, chunks, rounded factors.
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <string>
 
 #include "support/recurrent.h"
 
 namespace sluice::test {
 namespace {
-
-// Both absent, or the same bits.
-bool same(const Tensor& a, const Tensor& b) {
-  return a.present() == b.present() && (!a.present() || sameBits(a, b));
-}
 
 class CudaRecurrent : public testing::Test {
  protected:
@@ -54,46 +47,9 @@ TEST_F(CudaRecurrent, ManySizes) {
   }
 }
 
-TEST_F(CudaRecurrent, EveryOption) {
-  for (const Op op : kRecurrentOps) {
-    uint64_t seed = 1;
-    for (int bits = 0; bits < 16; ++bits) {
-      if (op != Op::Gru && (bits & 3) != 3) continue;  // the first two are a GRU's
-      for (const MaskKind mask : kMaskKinds) {
-        RecurrentSizes sizes = recurrentSizes(op, 5, 6, 3, seed % 2 ? 5 : 9);
-        sizes.mask = mask;
-        sizes.attributes.resetAfter = bits & 1;
-        sizes.attributes.replace = bits >> 1 & 1;
-        sizes.attributes.reverse = bits >> 2 & 1;
-        sizes.attributes.repeatMasked = bits >> 3 & 1;
-        sizes.bias = seed % 3 != 0;
-        sizes.initialState = seed % 4 != 0;
-        sizes.sequence = seed % 5 != 0;
-        expect(sizes, seed);
-        ++seed;
-      }
-    }
-  }
-}
-
+// In chunks, and with factors that are rounded.
 TEST_F(CudaRecurrent, MasksOfTheGates) {
   for (const Op op : kRecurrentOps) {
-    uint64_t seed = 1;
-    for (int bits = 1; bits < 8; ++bits) {
-      for (const MaskKind mask : {MaskKind::None, MaskKind::Holes}) {
-        for (const int resetAfter : {1, 0}) {
-          if (op != Op::Gru && !resetAfter) continue;
-          RecurrentSizes sizes = recurrentSizes(op, 5, 4, 3, seed % 2 ? 7 : 18)
-                                     .regularised(bits & 1, bits >> 1 & 1, bits >> 2 & 1);
-          sizes.mask = mask;
-          sizes.attributes.resetAfter = resetAfter;
-          sizes.attributes.reverse = seed % 3 == 0;
-          expect(sizes, seed);
-          ++seed;
-        }
-      }
-    }
-    // In chunks, and with factors that are rounded.
     RecurrentSizes sizes = recurrentSizes(op, 90, 13, 3, 4).regularised(true, true, false);
     sizes.attributes.recompute = 1;
     expect(sizes, 3);
@@ -101,30 +57,6 @@ TEST_F(CudaRecurrent, MasksOfTheGates) {
     context.precision = Precision::BFloat16;
     expectAsReference(cuda(), recurrentSizes(op, 9, 3, 3, 34).regularised(true, true, false), 4,
                       context, {0.03, 0.06});
-  }
-}
-
-TEST_F(CudaRecurrent, ZoneoutAndClip) {
-  for (const Op op : kRecurrentOps) {
-    uint64_t seed = 1;
-    for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
-      for (const double clip : {0.0, 0.7}) {
-        for (const bool drawn : {false, true}) {
-          for (const int resetAfter : {1, 0}) {
-            if (op != Op::Gru && !resetAfter) continue;
-            RecurrentSizes sizes = recurrentSizes(op, 4, 5, 3, 10).regularised(false, false, drawn);
-            sizes.mask = mask;
-            sizes.attributes.zoneout = 0.3;
-            sizes.attributes.clip = clip;
-            sizes.attributes.resetAfter = resetAfter;
-            sizes.attributes.reverse = seed % 3 == 0;
-            sizes.attributes.repeatMasked = seed % 4 == 0;
-            expect(sizes, seed);
-            ++seed;
-          }
-        }
-      }
-    }
   }
 }
 
@@ -146,40 +78,11 @@ TEST_F(CudaRecurrent, PairsDoNotMatter) {
     for (int i = 0; i < 2; ++i) {
       launch(cuda(), backward[i]);
       for (size_t k = 0; k < forward[i].out.size(); ++k)
-        EXPECT_TRUE(same(forward[i].out[k], forwardPair[i].out[k])) << "output " << k;
+        EXPECT_TRUE(sameBits(forward[i].out[k], forwardPair[i].out[k])) << "output " << k;
       for (size_t k = 0; k < backward[i].out.size(); ++k)
-        EXPECT_TRUE(same(backward[i].out[k], backwardPair[i].out[k])) << "gradient " << k;
+        EXPECT_TRUE(sameBits(backward[i].out[k], backwardPair[i].out[k])) << "gradient " << k;
     }
   }
-}
-
-TEST_F(CudaRecurrent, EveryActivation) {
-  using Kind = ActivationKind;
-  const ActivationSpec specs[] = {
-      {Kind::Linear},   {Kind::Tanh},           {Kind::Sigmoid},
-      {Kind::Relu},     {Kind::Softsign},       {Kind::Softplus},
-      {Kind::Elu, 0.7}, {Kind::LeakyRelu, 0.3}, {Kind::HardSigmoid, 0.2, 0.5}};
-  for (const Op op : kRecurrentOps) {
-    for (const ActivationSpec& candidate : specs) {
-      for (const ActivationSpec& gates : {specs[2], specs[8], candidate}) {
-        for (const int resetAfter : {0, 1}) {
-          if (op != Op::Gru && !resetAfter) continue;
-          // Few steps: with unbounded gates the state grows like a power of a power.
-          RecurrentSizes sizes = recurrentSizes(op, 3, 2, 4, 11);
-          sizes.attributes.activation = candidate;
-          sizes.attributes.recurrentActivation = gates;
-          sizes.attributes.resetAfter = resetAfter;
-          expect(sizes, 7);
-        }
-      }
-    }
-  }
-}
-
-TEST_F(CudaRecurrent, EmptyBatchesAndSequences) {
-  for (const Op op : kRecurrentOps)
-    for (const auto& [B, T] : {std::pair<int64_t, int64_t>{0, 5}, {3, 0}, {0, 0}})
-      expect(recurrentSizes(op, B, T, 4, 10), 1);
 }
 
 // Rows so many that a block takes 32, 64 or 128 of them. One step is enough: on the way back its
@@ -226,65 +129,6 @@ TEST_F(CudaRecurrent, SequencesInChunks) {
   }
 }
 
-TEST_F(CudaRecurrent, MaskedStepsAreNotLookedAt) {
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  for (const Op op : kRecurrentOps) {
-    for (const int resetAfter : {0, 1}) {
-      if (op != Op::Gru && !resetAfter) continue;
-      RecurrentSizes sizes = recurrentSizes(op, 6, 5, 3, 9);
-      sizes.mask = MaskKind::EmptyRow;
-      sizes.attributes.resetAfter = resetAfter;
-      Random random(11);
-      Case clean = recurrentForward(random, sizes, DType::Float32);
-      Case dirty = clean;
-      const Tensor& mask = clean.in[recurrent::kMask];
-      for (int64_t at = 0; at < mask.size(); ++at)
-        for (int64_t i = 0; i < sizes.I && mask.get(at) == 0; ++i)
-          dirty.in[recurrent::kX].set(at * sizes.I + i, nan);
-      launch(cuda(), clean);
-      launch(cuda(), dirty);
-      Case back = recurrentBackwardOf(random, sizes, clean);
-      Case dirtyBack = back;
-      dirtyBack.in[recurrent::kX] = dirty.in[recurrent::kX];
-      dirtyBack.in[recurrentBackward::kReserve] = dirty.out[recurrent::kReserve];
-      for (int64_t at = 0; at < mask.size(); ++at)
-        for (int64_t j = 0; j < sizes.H && mask.get(at) == 0; ++j)
-          dirtyBack.in[recurrentBackward::kDSequence].set(at * sizes.H + j, nan);
-      launch(cuda(), back);
-      launch(cuda(), dirtyBack);
-      for (const size_t out : {recurrent::kSequence, recurrent::kFinalState})
-        EXPECT_TRUE(sameBits(clean.out[out], dirty.out[out])) << out;
-      for (size_t out = 0; out < back.out.size(); ++out)
-        EXPECT_TRUE(same(back.out[out], dirtyBack.out[out])) << "gradient " << out;
-    }
-  }
-}
-
-TEST_F(CudaRecurrent, GradientsThatAreNotWantedAreNotWritten) {
-  using namespace recurrentBackward;
-  for (const Op op : kRecurrentOps) {
-    const RecurrentSizes sizes = recurrentSizes(op, 5, 4, 6, 10);
-    Random random(9);
-    Case forward = recurrentForward(random, sizes, DType::Float32);
-    launch(cuda(), forward);
-    const Case all = [&] {
-      Case c = recurrentBackwardOf(random, sizes, forward);
-      launch(cuda(), c);
-      return c;
-    }();
-    const auto expectSame = [&](std::initializer_list<int> absent) {
-      Case some = all;
-      for (const int i : absent) some.out[static_cast<size_t>(i)] = Tensor();
-      launch(cuda(), some);
-      for (size_t i = 0; i < all.out.size(); ++i)
-        EXPECT_TRUE(!some.out[i].present() || sameBits(all.out[i], some.out[i])) << i;
-    };
-    expectSame({kDKernel, kDRecurrentKernel, kDBias});
-    expectSame({kDx, kDInitialState, kDInitialCell});
-    expectSame({kDBias});
-  }
-}
-
 // What comes of a row is the same bits whatever other rows there are, and however many.
 TEST_F(CudaRecurrent, RowsDoNotDependOnEachOther) {
   for (const Precision precision :
@@ -313,7 +157,7 @@ TEST_F(CudaRecurrent, RowsDoNotDependOnEachOther) {
         const Case want = one;
         launch(cuda(), one);
         for (size_t out = 0; out < one.out.size(); ++out)
-          EXPECT_TRUE(same(one.out[out], want.out[out])) << "row " << b << " output " << out;
+          EXPECT_TRUE(sameBits(one.out[out], want.out[out])) << "row " << b << " output " << out;
       }
     }
   }
