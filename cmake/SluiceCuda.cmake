@@ -4,6 +4,9 @@
 set(SLUICE_CUDA_ARCHITECTURES "80-real;86-real;89-real;90a-real;100-real;120-real;90-virtual"
   CACHE STRING "What the CUDA backend is compiled for")
 
+# Not for everybody: the next compiler warns of something else.
+option(SLUICE_CUDA_WERROR "Let warnings about CUDA sources fail the build" OFF)
+
 # sluice_find_cuda(VAR MODE): whether to build it. AUTO: where nvcc is found. ON without nvcc fails.
 # In the caller's folder, as enable_language asks for.
 macro(sluice_find_cuda variable mode)
@@ -38,8 +41,11 @@ function(sluice_cuda_defaults target)
     CUDA_RUNTIME_LIBRARY Static)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/native)
   target_compile_options(${target} PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -fmad=false --extended-lambda --expt-relaxed-constexpr -Werror=all-warnings -Xcompiler=-Wall,-Wextra>
+    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -fmad=false --extended-lambda --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra>
     $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra>)
+  if(SLUICE_CUDA_WERROR)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>)
+  endif()
 endfunction()
 
 # sluice_add_cuda_backend(TARGET): the library, under its file name libsluice_cuda.so.

@@ -226,6 +226,7 @@ export const cuda = nativeStep({
   configure: () => [
     ...['cmake', '-S', '.', '-B', 'build/cuda-tree', '-DCMAKE_BUILD_TYPE=Release'],
     ...['-DSLUICE_ADDON=OFF', '-DSLUICE_CPU=OFF', '-DSLUICE_CUDA=ON', '-DSLUICE_TESTS=OFF'],
+    '-DSLUICE_CUDA_WERROR=ON',
     // cmake takes no relative path for outputs.
     `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(ROOT, 'build', 'cuda')}`,
     // With --skip-system CMake may find one by itself.
