@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/backend/backend.h"
+#include "support/devices.h"
 #include "support/model.h"
 
 namespace sluice::test {
@@ -141,7 +142,8 @@ TEST_P(ComputedMasks, IdsAreChecked) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ComputedMasks, testing::Values("reference", "cpu", "cuda"));
+INSTANTIATE_TEST_SUITE_P(All, ComputedMasks, testing::Values("reference", "cpu", "cuda"),
+                         deviceName);
 
 }  // namespace
 }  // namespace sluice::test

@@ -8,6 +8,7 @@
 
 #include "engine/backend/backend.h"
 #include "engine/model/session.h"
+#include "support/devices.h"
 #include "support/model.h"
 
 namespace sluice::test {
@@ -260,7 +261,7 @@ TEST_P(Devices, SharedLayersAddTheirGradients) {
                   a[i] * d[o] + b[i] * d[2 + o], 1e-6);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Devices, testing::Values("reference", "cpu", "cuda"));
+INSTANTIATE_TEST_SUITE_P(All, Devices, testing::Values("reference", "cpu", "cuda"), deviceName);
 
 TEST(Model, CancelledRunsThrowAborted) {
   const auto model = Model::create(referenceModel(), 1);

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "support/devices.h"
 #include "support/launch.h"
 
 namespace sluice::test {
@@ -26,8 +27,7 @@ class FastBackend : public testing::TestWithParam<const char*> {
   void expectNoThreadsEffect(const Case& c) const;
 };
 
-#define SLUICE_ON_FAST_BACKENDS(Suite)                              \
-  INSTANTIATE_TEST_SUITE_P(, Suite, testing::Values("cpu", "cuda"), \
-                           [](const auto& info) { return std::string(info.param); })
+#define SLUICE_ON_FAST_BACKENDS(Suite) \
+  INSTANTIATE_TEST_SUITE_P(, Suite, testing::Values("cpu", "cuda"), deviceName)
 
 }  // namespace sluice::test
