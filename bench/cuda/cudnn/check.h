@@ -7,8 +7,8 @@ namespace cudnn {
 
 class Check {
  public:
-  Check(cudnnHandle_t library, cudnnRNNAlgo_t algorithm, Numbers numbers)
-      : numbers_(numbers), layer_(library, algorithm, numbers, kCheckedSizes) {}
+  Check(cudnnHandle_t library, cudnnRNNAlgo_t algorithm, Layout layout, Numbers numbers)
+      : numbers_(numbers), layer_(library, algorithm, layout, numbers, kCheckedSizes) {}
 
   double distance() {
     const GruInputs in =

@@ -25,6 +25,11 @@ constexpr const char* kAlgorithmNames[] = {"STANDARD", "PERSIST_STATIC", "PERSIS
                                            "PERSIST_DYNAMIC"};
 constexpr int kAlgorithmCount = 4;
 
+// The same memory, as all sequences are equally long. Without padded I/O, cuDNN takes packed
+// sequences alone; with it, padded ones.
+enum class Layout { Packed, Padded };
+constexpr const char* kLayoutNames[] = {"packed", "padded"};
+
 // A status that says no is a result. One that says that something broke is a failure.
 inline void check(cudnnStatus_t status, const char* what) {
   if (status == CUDNN_STATUS_SUCCESS) return;
@@ -79,9 +84,10 @@ using Memory = Buffer<unsigned char>;
 // Sequences lie steps first: [T,B,I] and [T,B,H].
 class Layer {
  public:
-  Layer(cudnnHandle_t library, cudnnRNNAlgo_t algorithm, Numbers numbers, const GruSizes& s)
+  Layer(cudnnHandle_t library, cudnnRNNAlgo_t algorithm, Layout layout, Numbers numbers,
+        const GruSizes& s)
       : library_(library), lengths_(static_cast<size_t>(s.batch)) {
-    describe(algorithm, numbers, s);
+    describe(algorithm, layout, numbers, s);
     allocate(numbers, s);
   }
 
@@ -134,21 +140,25 @@ class Layer {
   std::unique_ptr<Memory> weights, dWeights, x, dx, y, dy, initialState, dInitialState, finalState;
 
  private:
-  void describe(cudnnRNNAlgo_t algorithm, Numbers numbers, const GruSizes& s) {
+  void describe(cudnnRNNAlgo_t algorithm, Layout layout, Numbers numbers, const GruSizes& s) {
     const cudnnDataType_t type = typeOf(numbers);
+    const bool isPacked = layout == Layout::Packed;
     check(cudnnSetDropoutDescriptor(dropout_, library_, 0, nullptr, 0, 0), "dropout");
     // Without a projection, its size is that of the state.
-    check(cudnnSetRNNDescriptor_v8(rnn_, algorithm, CUDNN_GRU, CUDNN_RNN_DOUBLE_BIAS,
-                                   CUDNN_UNIDIRECTIONAL, CUDNN_LINEAR_INPUT, type, CUDNN_DATA_FLOAT,
-                                   mathOf(numbers), s.features, s.units, s.units, 1, dropout_,
-                                   CUDNN_RNN_PADDED_IO_DISABLED),
+    check(cudnnSetRNNDescriptor_v8(
+              rnn_, algorithm, CUDNN_GRU, CUDNN_RNN_DOUBLE_BIAS, CUDNN_UNIDIRECTIONAL,
+              CUDNN_LINEAR_INPUT, type, CUDNN_DATA_FLOAT, mathOf(numbers), s.features, s.units,
+              s.units, 1, dropout_,
+              isPacked ? CUDNN_RNN_PADDED_IO_DISABLED : CUDNN_RNN_PADDED_IO_ENABLED),
           "cudnnSetRNNDescriptor_v8");
     if (algorithm == CUDNN_RNN_ALGO_PERSIST_DYNAMIC)
       check(cudnnBuildRNNDynamic(library_, rnn_, s.batch), "cudnnBuildRNNDynamic");
     const std::vector<int> lengths(static_cast<size_t>(s.batch), s.steps);
     lengths_.put(lengths.data());
     const auto set = [&](const Sequence& sequence, int width) {
-      check(cudnnSetRNNDataDescriptor(sequence, type, CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED,
+      check(cudnnSetRNNDataDescriptor(sequence, type,
+                                      isPacked ? CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED
+                                               : CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED,
                                       s.steps, s.batch, width, lengths.data(), nullptr),
             "cudnnSetRNNDataDescriptor");
     };

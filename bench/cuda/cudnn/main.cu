@@ -26,8 +26,8 @@ class CudnnRunner final : public Runner {
 
   std::vector<Member> run(size_t index, bool& valid) override {
     const GruCase& c = cases_[index];
-    const double checked = checkedDistance(c);
-    Layer layer(library_, kAlgorithms[c.algorithm], c.numbers, c.sizes);
+    const Checked& checked = checkedOf(c);
+    Layer layer(library_, kAlgorithms[c.algorithm], checked.layout, c.numbers, c.sizes);
     const float scale = 1 / std::sqrt(static_cast<float>(c.sizes.units));
     fill(*layer.weights, c.numbers, kKernel, scale);
     fill(*layer.x, c.numbers, kX, 1);
@@ -60,25 +60,35 @@ class CudnnRunner final : public Runner {
     const auto [first, isFirst] = samples_.try_emplace(key, samples);
     const double toFirst = distance(samples, first->second);
     // What refuses the small case is held against another algorithm alone.
-    const bool isChecked = std::isnan(checked) ? !isFirst : checked <= toleranceOf(c.numbers);
+    const bool isChecked =
+        std::isnan(checked.distance) ? !isFirst : checked.distance <= toleranceOf(c.numbers);
     valid = isChecked && toFirst <= 10 * toleranceOf(c.numbers);
     const double macs = forwardMacs(c.sizes);
-    return {passMember("forward", machine_, c, macs, training.spread(kForward)),
-            passMember("backwardData", machine_, c, macs, training.spread(kBackwardData)),
-            passMember("backwardWeights", machine_, c, macs, training.spread(kBackwardWeights)),
-            passMember("inference", machine_, c, macs, inference.spread(0)),
-            {"distance", number(checked)},
+    return {passMember("forward", machine_, c, macs, training, kForward),
+            passMember("backwardData", machine_, c, macs, training, kBackwardData),
+            passMember("backwardWeights", machine_, c, macs, training, kBackwardWeights),
+            passMember("inference", machine_, c, macs, inference, 0),
+            {"layout", text(kLayoutNames[static_cast<int>(checked.layout)])},
+            {"distance", number(checked.distance)},
             {"distanceToFirst", number(toFirst)}};
   }
 
  private:
-  // Of the small case, computed once for an algorithm and a kind of numbers; NaN where it is
-  // refused.
-  double checkedDistance(const GruCase& c) {
-    const auto [known, isNew] = checked_.try_emplace({c.algorithm, c.numbers}, NAN);
-    if (isNew) {
+  // Of the small case: NaN where every layout is refused.
+  struct Checked {
+    Layout layout = Layout::Packed;
+    double distance = NAN;
+  };
+
+  // Computed once for an algorithm and a kind of numbers, in the first layout that it takes.
+  const Checked& checkedOf(const GruCase& c) {
+    const auto [known, isNew] = checked_.try_emplace({c.algorithm, c.numbers});
+    if (!isNew) return known->second;
+    for (const Layout layout : {Layout::Packed, Layout::Padded}) {
       try {
-        known->second = Check(library_, kAlgorithms[c.algorithm], c.numbers).distance();
+        Check small(library_, kAlgorithms[c.algorithm], layout, c.numbers);
+        known->second = {layout, small.distance()};
+        break;
       } catch (const Refused&) {
       }
     }
@@ -89,7 +99,7 @@ class CudnnRunner final : public Runner {
   std::vector<GruCase> cases_;
   Stream stream_;
   Library library_;
-  std::map<std::pair<int, Numbers>, double> checked_;
+  std::map<std::pair<int, Numbers>, Checked> checked_;
   std::map<std::tuple<int, int, int, Numbers>, Values> samples_;
 };
 
@@ -98,14 +108,14 @@ class CudnnRunner final : public Runner {
 int main(int argc, char** argv) {
   const std::vector<GruCase> cases = gruCases(kAlgorithmCount);
   const CaseList list = {
-      "one layer, one direction, two biases, sequences [T,B,I] of the same length; fp32: FMA math; "
-      "tf32: default math; bf16, fp16: tensor-op math, sums in float32; forward keeps what "
-      "backward "
-      "needs; weights' gradients are added to zeros that are not timed; distance: of y and all "
-      "gradients at B8 T12 I128 H128 from plain loops in double, over the largest value of each "
-      "tensor; distanceToFirst: of 768 values from the first algorithm that ran the case; shares "
-      "of "
-      "the peak at the highest clock",
+      "one layer, one direction, two biases, sequences [T,B,I] of the same length, in the first "
+      "layout of packed and padded that an algorithm takes; fp32: FMA math; tf32: default math; "
+      "bf16, fp16: tensor-op math, sums in float32; forward keeps what backward needs; weights' "
+      "gradients are added to zeros that are not timed; us: on the device, all work being in its "
+      "queue before it begins; hostUs: until the calls that put it there had returned; distance: "
+      "of y and all gradients at B8 T12 I128 H128 from plain loops in double, over the largest "
+      "value of each tensor; distanceToFirst: of 768 values from the first algorithm that ran the "
+      "case; shares of the peak at the highest clock",
       cases.size(),
       [&](size_t index) {
         std::vector<Member> members = {

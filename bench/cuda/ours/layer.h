@@ -145,7 +145,9 @@ class Layer {
   }
 
   // The stream behind the queue, for events.
-  cudaStream_t stream() const { return static_cast<sluice::cuda::Stream*>(queue.handle())->handle; }
+  cudaStream_t stream() const {
+    return static_cast<sluice::cuda::Stream*>(queue.handle())->handle();
+  }
 
   sluice::Queue queue;
 

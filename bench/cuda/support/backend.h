@@ -1,13 +1,16 @@
 // Sluice's CUDA backend, as programs open it.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "engine/backend/backend.h"
 #include "engine/backend/library.h"
 #include "support/gru_cases.h"
+#include "support/json.h"
 
 namespace bench {
 
@@ -24,6 +27,17 @@ inline sluice::LibraryAttempt openLibrary() {
   return sluice::addLibrary(sluice::BackendRegistry::instance(), "cuda", {{file, file, ""}},
                             SLUICE_VERSION)
       .front();
+}
+
+// As JSON, the file of cuBLAS that this process has open; null: none. The backend looks for it when
+// a product is large enough.
+inline std::string loadedCublas() {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const std::filesystem::path file = line.substr(std::min(line.find('/'), line.size()));
+    if (file.filename().string().starts_with("libcublas.so")) return text(file.filename().string());
+  }
+  return "null";
 }
 
 inline sluice::Precision precisionOf(Numbers numbers) {

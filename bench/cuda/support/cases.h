@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <functional>
 #include <memory>
@@ -44,7 +45,11 @@ struct CaseList {
 namespace cases {
 
 constexpr int kRestart = 3;  // a worker after a failure that its process may not recover from
-constexpr int kSilenceMs = 15000;
+// How long a worker may be silent. The first case loads libraries of many hundred MB, perhaps from
+// a disk that has not read them yet.
+constexpr double kSilenceSeconds = 15, kFirstSilenceSeconds = 40;
+// How long after the end of its time a worker is waited for.
+constexpr double kGraceSeconds = 5;
 
 inline void say(const char* what, const std::string& rest) {
   std::printf("%s %s\n", what, rest.c_str());
@@ -102,6 +107,12 @@ class Supervisor {
       if (!isRowThere_) failCase(code);
       next = *current_ + 1;
     }
+    save();
+    return isValid_ && code == kOk ? kOk : kFailed;
+  }
+
+ private:
+  void save() const {
     write(options_.out, object({{"machine", machine_},
                                 {"library", library_},
                                 {"conditions", text(list_.conditions)},
@@ -109,10 +120,8 @@ class Supervisor {
                                 {"cases", integer(static_cast<int64_t>(list_.count))},
                                 {"notes", array(notes_)},
                                 {"rows", array(rows_)}}));
-    return isValid_ && code == kOk ? kOk : kFailed;
   }
 
- private:
   double secondsLeft() const { return options_.seconds - clock_.seconds(); }
 
   void note(const std::string& line) {
@@ -125,14 +134,16 @@ class Supervisor {
     std::fprintf(stderr, "%s\n", json.c_str());
     rows_.push_back(json);
     isRowThere_ = true;
+    isFirst_ = false;
+    if (!options_.out.empty()) save();  // what is there stays, whatever happens next
     if (json.find("\"valid\":false") != std::string::npos) isValid_ = false;
   }
 
   void failCase(int code) {
     std::vector<Member> row = list_.describe(*current_);
-    row.push_back(
-        {"status", text(isSilent_ ? "failed: no answer within 15 s"
-                                  : "failed: the process ended with " + std::to_string(code))});
+    row.push_back({"status", text("failed: " +
+                                  (isSilent_ ? "no answer within " + number(patience_) + " s"
+                                             : "the process ended with " + std::to_string(code)))});
     row.push_back({"valid", boolean(false)});
     addRow(object(row));
   }
@@ -157,6 +168,7 @@ class Supervisor {
   int watch(const char* program, size_t first) {
     current_.reset();
     isSilent_ = false;
+    isFirst_ = true;
     int ends[2];
     if (pipe(ends) != 0) return kFailed;
     const std::string start = std::to_string(first), seconds = std::to_string(secondsLeft());
@@ -181,7 +193,9 @@ class Supervisor {
     char bytes[4096];
     while (true) {
       pollfd ready = {from, POLLIN, 0};
-      if (poll(&ready, 1, kSilenceMs) == 0) {
+      patience_ = std::clamp(secondsLeft() + kGraceSeconds, 1.0,
+                             isFirst_ ? kFirstSilenceSeconds : kSilenceSeconds);
+      if (poll(&ready, 1, static_cast<int>(1e3 * patience_)) == 0) {
         isSilent_ = true;
         kill(child, SIGKILL);
         return;
@@ -201,7 +215,9 @@ class Supervisor {
   std::vector<std::string> notes_, rows_;
   std::optional<size_t> current_;
   bool isRowThere_ = false;
+  bool isFirst_ = true;  // case of this worker
   bool isSilent_ = false;
+  double patience_ = 0;
   bool isValid_ = true;
 };
 

@@ -40,18 +40,27 @@ inline Options readOptions(int argc, char** argv) {
   return options;
 }
 
+inline void write(const std::string& file, const std::string& json) {
+  if (file.empty()) {
+    std::printf("%s\n", json.c_str());
+  } else {
+    std::ofstream(file) << json << "\n";
+  }
+}
+
 // Rows of results. Each is checked before it counts.
 class Report {
  public:
-  explicit Report(const Options& options) : seconds_(options.seconds) {}
+  explicit Report(const Options& options) : options_(options) {}
 
-  bool hasTime() const { return clock_.seconds() < seconds_; }
-  double secondsLeft() const { return seconds_ - clock_.seconds(); }
+  bool hasTime() const { return secondsLeft() > 0; }
+  double secondsLeft() const { return options_.seconds - clock_.seconds(); }
 
   void add(std::vector<Member> members, bool valid) {
     members.push_back({"valid", boolean(valid)});
     rows_.push_back(object(members));
     isValid_ = isValid_ && valid;
+    if (!options_.out.empty()) save();  // what is there stays, whatever happens next
     std::fprintf(stderr, "%s\n", rows_.back().c_str());
   }
   void note(const std::string& line) {
@@ -63,30 +72,22 @@ class Report {
   void describe(const char* name, const std::string& json) { about_.push_back({name, json}); }
 
   bool isValid() const { return isValid_; }
-  std::vector<Member> members() const {
+  void save() const {
     std::vector<Member> members = about_;
     members.insert(
         members.end(),
         {{"seconds", number(clock_.seconds())}, {"notes", array(notes_)}, {"rows", array(rows_)}});
-    return members;
+    write(options_.out, object(members));
   }
 
  private:
-  double seconds_;
+  Options options_;
   Clock clock_;
   std::vector<Member> about_;
   std::vector<std::string> rows_;
   std::vector<std::string> notes_;
   bool isValid_ = true;
 };
-
-inline void write(const std::string& file, const std::string& json) {
-  if (file.empty()) {
-    std::printf("%s\n", json.c_str());
-  } else {
-    std::ofstream(file) << json << "\n";
-  }
-}
 
 // `measure(report)` adds rows. What it has added is written also where it fails half-way.
 template <typename Measure>
@@ -100,7 +101,7 @@ int runReport(const Options& options, const char* conditions, Measure&& measure)
   } catch (const std::exception& error) {
     report.note(std::string("stopped: ") + error.what());
   }
-  write(options.out, object(report.members()));
+  report.save();
   return isComplete && report.isValid() ? kOk : kFailed;
 }
 

@@ -41,6 +41,23 @@ class Stream {
   cudaStream_t stream_ = nullptr;
 };
 
+namespace detail {
+static __global__ void hold(unsigned long long nanoseconds) {
+  unsigned long long start = 0, now = 0;
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(start));
+  do {
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+  } while (now - start < nanoseconds);
+}
+}  // namespace detail
+
+// Keeps the stream busy for so long: what is put there meanwhile follows without gaps, however long
+// the host takes over each launch.
+inline void hold(cudaStream_t stream, double microseconds) {
+  detail::hold<<<1, 1, 0, stream>>>(static_cast<unsigned long long>(1e3 * microseconds));
+  checkLaunch("hold");
+}
+
 // Microseconds of `work(stream)` on the device, repeated; the first `warmups` are not counted.
 template <typename Work>
 std::vector<double> timed(cudaStream_t stream, int warmups, int repeats, Work&& work) {
