@@ -35,9 +35,8 @@ struct Groups {
   }
 };
 
-template <typename Body>
-__global__ void __launch_bounds__(kTeamThreads, kTeamsAtOnce)
-    eachGroupKernel(Groups groups, Body body) {
+template <int kAtOnce, typename Body>
+__global__ void __launch_bounds__(kTeamThreads, kAtOnce) eachGroupKernel(Groups groups, Body body) {
   __shared__ __align__(16) unsigned char shared[kTeamThreads * kTeamValueBytes];
   const Team team(groups.shape, shared);
   body(team, team.group(), team.group() < groups.count ? groups.members : 0);
@@ -45,9 +44,9 @@ __global__ void __launch_bounds__(kTeamThreads, kTeamsAtOnce)
 
 // body(team, group, members): also for groups past the last, without members, as all threads of a
 // block have to come where a team merges. body is `[=] __device__ (const Team&, int64_t, int64_t)`.
-template <typename Body>
+template <int kAtOnce = kTeamsAtOnce, typename Body>
 int32_t forEachGroup(const OpCall& call, const Groups& groups, Body body) noexcept {
-  return launch(call, eachGroupKernel<Body>, groups.grid(), groups, body);
+  return launch(call, eachGroupKernel<kAtOnce, Body>, groups.grid(), groups, body);
 }
 
 template <typename Value, typename Start, typename Take, typename Done>

@@ -1,7 +1,7 @@
 // The gradients of one direction of a recurrence. Chunk by chunk from the last turn to the first: a
-// kernel a step (two where r h meets the candidate's columns) takes the gradients of the states
-// back and writes those of the gates, of which recurrent_gradients makes those of x and of the
-// weights.
+// kernel a step (two where r h meets the candidate's columns, or with layer norm) takes the
+// gradients of the states back and writes those of the gates, of which recurrent_gradients makes
+// those of x and of the weights.
 #include "cuda/kernels.h"
 #include "cuda/pair.h"
 #include "cuda/recurrent_describe.h"
@@ -33,6 +33,7 @@ class Backward {
     operands_[1] = plan_.take(operand);
     for (int s = 0; s < e_.cell->states; ++s) d_[s] = plan_.floats(e_.B * e_.H);
     if (repeats_) repeated_ = plan_.floats(e_.B * e_.H);
+    if (e_.cell->norms()) sums_ = plan_.floats(e_.B * e_.backwardColumns().units());
   }
 
   size_t scratchBytes() const { return plan_.bytes(); }
@@ -74,7 +75,7 @@ class Backward {
     if (repeats_) set(nullptr, repeated_);
     // What no chunk writes.
     if (e_.B * e_.T == 0)
-      for (const int out : {kDKernel, kDRecurrentKernel, kDBias})
+      for (const int out : {kDKernel, kDRecurrentKernel, kDBias, kDGamma, kDCellGamma, kDCellBeta})
         if (float* gradient = output(call_, out); gradient != nullptr && status == 0)
           status = setValues(call_, call_.out[out].shape.elements(), nullptr, gradient);
     return status;
@@ -133,8 +134,22 @@ class Backward {
   }
 
   int32_t walk(const StepOperands& operands, const BackwardStep& step) const {
+    if (e_.cell->norms()) return normedWalk(operands, step);
     const auto kernel = e_.stateMasks ? e_.cell->backwardMasked : e_.cell->backward;
     return kernel(call_, tile_, operands, step);
+  }
+
+  int32_t normedWalk(const StepOperands& operands, const BackwardStep& step) const {
+    const StepColumns columns = e_.backwardColumns();
+    const SumStep sums{static_cast<int32_t>(columns.units()), at(sums_)};
+    if (const int32_t status = leaveSums(call_, tile_, operands, sums)) return status;
+    BackwardNorm norm{};
+    norm.sums = sums.sums;
+    norm.planes = columns.sums();
+    norm.gamma = input(call_, kGamma) + e_.columns();
+    norm.cellGamma = input(call_, kCellGamma);
+    norm.factors = savedFactors(call_, e_);
+    return e_.cell->backwardRows(call_, operands, step, norm);
   }
 
   // The initial states' gradients.
@@ -159,7 +174,7 @@ class Backward {
   bool repeats_;
   ScratchPlan plan_;
   RecurrentGradients products_;
-  size_t columns_ = 0, resetColumns_ = 0, operands_[2] = {}, d_[2] = {}, repeated_ = 0;
+  size_t columns_ = 0, resetColumns_ = 0, operands_[2] = {}, d_[2] = {}, repeated_ = 0, sums_ = 0;
 };
 
 size_t scratchBytes(const OpCall& call) noexcept { return Backward(call).scratchBytes(); }

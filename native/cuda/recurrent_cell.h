@@ -2,7 +2,8 @@
 // same for all. A new cell is a table of this kind, in a file that makes its kernels.
 #pragma once
 
-#include "cuda/device/recurrent_backward.h"
+#include "cuda/device/recurrent_norm.h"
+#include "cuda/groups.h"
 #include "cuda/recurrent_step.h"
 
 namespace sluice::cuda {
@@ -10,8 +11,9 @@ namespace sluice::cuda {
 // Gates that meet the same thing on their way to h R + c: plane `met` of what is saved of a step.
 struct StatePart {
   int firstGate = 0, gates = 0;
-  int gradient = 0;  // the first of their planes of gate gradients
+  int gradient = 0;  // the first of their planes of gate gradients: of h R
   int met = 0;
+  int sum = 0;  // as gradient, of h R + c: the same but for layer norm
 };
 
 struct RecurrentCell {
@@ -26,6 +28,14 @@ struct RecurrentCell {
   Forward forward = nullptr;
   Backward backward = nullptr;
   Backward backwardMasked = nullptr;  // where each gate has a mask; for tiles of some rows alone
+  // With layer norm these two follow a product that leaves its sums, in place of the kernels above.
+  using ForwardRows = int32_t (*)(const OpCall&, const StepOperands&, const ForwardStep&,
+                                  const ForwardNorm&);
+  using BackwardRows = int32_t (*)(const OpCall&, const StepOperands&, const BackwardStep&,
+                                   const BackwardNorm&);
+  ForwardRows forwardRows = nullptr;
+  BackwardRows backwardRows = nullptr;
+  int hats = 0;  // the first plane, among the extra ones, of what has been normalised
   // Where a candidate waits for r: the kernel before forward, which takes the other gates, and the
   // one behind backward.
   Forward forwardReset = nullptr;
@@ -33,6 +43,7 @@ struct RecurrentCell {
 
   int saved() const { return states + gates + extra; }
   bool resetsBefore() const { return forwardReset != nullptr; }
+  bool norms() const { return forwardRows != nullptr; }
 };
 
 // What a cell's table says of its structure.
@@ -44,8 +55,30 @@ constexpr RecurrentCell cellOf(const char* name) {
   cell.gates = Cell::kGates;
   cell.extra = Cell::kExtra;
   cell.gradients = Cell::kGradients;
-  cell.parts[0] = {0, Cell::kGates, 0, 0};
+  cell.parts[0] = {0, Cell::kGates, 0, 0, 0};
   return cell;
+}
+
+constexpr int kRowsAtOnce = 2;  // rows, or groups of them, that a multiprocessor is to hold
+template <class Tail, class Norm>
+struct FinishRow {
+  Tail tail;
+  Norm norm;
+  __device__ void operator()(const Team& team, int64_t b, int64_t units) const {
+    finishRow(team, b, units, tail, norm);
+  }
+};
+template <template <class, class> class Tail, class Cell, class Step, class Norm>
+int32_t launchRows(const OpCall& call, const StepOperands& operands, const Step& step,
+                   const Norm& norm) noexcept {
+  Groups rows(operands.count, step.H, false);
+  rows.shape.allWarps = step.H > 4 * kTeamLanes;  // steps wait for each other
+  return withFormat(call.context->precision, [&](auto format) {
+    using Format = decltype(format);
+    using RowTail = Tail<Cell, Format>;
+    return forEachGroup<kRowsAtOnce>(
+        call, rows, FinishRow<RowTail, Norm>{RowTail{step, nextOperand<Format>(operands)}, norm});
+  });
 }
 
 // With masks the one kernel of the way back that is made for each format: it is for training with
@@ -64,5 +97,9 @@ const RecurrentCell& gruCell() noexcept;
 const RecurrentCell& resetBeforeCell() noexcept;
 const RecurrentCell& lstmCell() noexcept;
 const RecurrentCell& simpleRnnCell() noexcept;
+// The same with layer norm; a GRU's r multiplies behind it.
+const RecurrentCell& gruNormCell() noexcept;
+const RecurrentCell& lstmNormCell() noexcept;
+const RecurrentCell& simpleRnnNormCell() noexcept;
 
 }  // namespace sluice::cuda

@@ -12,6 +12,7 @@ KernelChoice choice(const OpCall& call, const RecurrentExtents& e, const StepCol
   choice.how = tileExtents(e.tile(columns), columns.gates(), e.precision).how;
   choice.flop = passes * static_cast<double>(e.B * e.T) * static_cast<double>(e.columns());
   if (e.cell->resetsBefore()) choice.detour = "with resetAfter: false a step is two kernels";
+  if (e.cell->norms()) choice.detour = "with layerNorm a step is two kernels";
   if (call.attr<RecurrentAttributes>().recompute)
     choice.detour = "memory: 'low' keeps the gates all the same";
   return choice;

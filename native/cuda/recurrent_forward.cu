@@ -1,11 +1,11 @@
 // One direction of a recurrence over a sequence: x W + b of all steps at once, then a kernel a step
-// (two where r h meets the candidate's columns). In training x W + b is computed to where backward
-// finds the gates that take its place; otherwise chunk by chunk.
+// (two where r h meets the candidate's columns, or a norm needs whole rows of h R). In training x W
+// + b is computed to where backward finds the gates that take its place; otherwise chunk by chunk.
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
 #include "cuda/pair.h"
 #include "cuda/recurrent_describe.h"
-#include "cuda/recurrent_layout.h"
+#include "cuda/recurrent_norm.h"
 #include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
@@ -30,6 +30,10 @@ class Forward {
       resetColumns_ = plan_.take(packedBytes(e_.forwardResetColumns(), resetTile_, e_.precision));
       resetOperand_ = plan_.take(plane);
     }
+    if (e_.cell->norms()) {
+      stepSums_ = plan_.floats(e_.B * e_.columns());
+      if (e_.cell->states > 1) cells_ = plan_.floats(e_.B * e_.H);
+    }
     const int64_t rows = e_.B * std::min(turns_, e_.T);
     if (!keeps_) sums_ = plan_.floats(rows * e_.columns());
     if (gathersX()) x_ = plan_.floats(rows * e_.I);
@@ -50,6 +54,9 @@ class Forward {
         if (gathersX()) status = gather(chunk, i);
         if (status == 0) status = multiply(call_, input(chunk, i), at<void>(product_));
       }
+      if (status == 0 && e_.cell->norms())
+        status =
+            normalizeInput(call_, e_, {e_.B * chunk.turns, ld(), inputSums(), gates(), factors()});
       for (int64_t i = 0; i < chunk.turns && status == 0; ++i)
         status = step(chunk, turn + i, i > 0);
       if (status != 0) return status;
@@ -77,10 +84,18 @@ class Forward {
   float* gates() const {
     return keeps_ ? output(call_, recurrent::kReserve) + e_.cell->states * e_.H : at(sums_);
   }
+  // x W, where it is not what gates begin as.
+  float* inputSums() const {
+    return keeps_ && e_.cell->norms() ? output(call_, recurrent::kReserve) + e_.cell->hats * e_.H
+                                      : gates();
+  }
+  float* factors() const {
+    return keeps_ ? output(call_, recurrent::kReserve) + e_.savedFactors() : nullptr;
+  }
   const float* stateMasks() const { return sluice::input(call_, recurrent::kStateMasks); }
   int64_t ld() const { return keeps_ ? e_.savedRow() : e_.columns(); }
 
-  // x W + b. Before launch, what it would be.
+  // x W + b, the bias behind a norm. Before launch, what it would be.
   Product input(const StepChunk& chunk, int which) const {
     Product product;
     product.m = e_.B * chunk.turns;
@@ -94,8 +109,9 @@ class Forward {
     product.a = gathersX() ? at(x_) : sluice::input(call_, recurrent::kX);
     const int64_t column = which * product.n;
     product.b = sluice::input(call_, recurrent::kKernel) + column;
-    product.c = gates() + column;
-    if (const float* bias = sluice::input(call_, recurrent::kBias)) product.bias = bias + column;
+    product.c = inputSums() + column;
+    const float* bias = sluice::input(call_, recurrent::kBias);
+    if (bias != nullptr && !e_.cell->norms()) product.bias = bias + column;
     return product;
   }
 
@@ -168,7 +184,22 @@ class Forward {
     operands.columns = at<void>(columns_);
     operands.next = at<void>(operands_[(turn + 1) % 2]);
     operands.nextLd = static_cast<int32_t>(e_.statePlanes() * e_.plane());
-    return e_.cell->forward(call_, tile_, operands, step);
+    return e_.cell->norms() ? normedStep(operands, step)
+                            : e_.cell->forward(call_, tile_, operands, step);
+  }
+
+  int32_t normedStep(const StepOperands& operands, const ForwardStep& step) const {
+    const SumStep sums{static_cast<int32_t>(e_.columns()), at(stepSums_)};
+    if (const int32_t status = leaveSums(call_, tile_, operands, sums)) return status;
+    ForwardNorm norm{};
+    norm.sums = sums.sums;
+    norm.gamma = sluice::input(call_, recurrent::kGamma) + e_.columns();
+    norm.cellGamma = sluice::input(call_, recurrent::kCellGamma);
+    norm.cellBeta = sluice::input(call_, recurrent::kCellBeta);
+    norm.cells = at(cells_);
+    norm.epsilon = static_cast<float>(attributes_.epsilon);
+    norm.factors = factors();
+    return e_.cell->forwardRows(call_, operands, step, norm);
   }
 
   const OpCall& call_;
@@ -179,14 +210,13 @@ class Forward {
   StepTile tile_, resetTile_;
   ScratchPlan plan_;
   size_t columns_ = 0, resetColumns_ = 0, operands_[2] = {}, resetOperand_ = 0, sums_ = 0, x_ = 0,
-         product_ = 0;
+         product_ = 0, stepSums_ = 0, cells_ = 0;
 };
 
 size_t scratchBytes(const OpCall& call) noexcept { return Forward(call).scratchBytes(); }
 
 size_t reserveBytes(const OpCall& call) noexcept {
-  const RecurrentExtents e(call);
-  return static_cast<size_t>(e.B * e.T * e.savedRow()) * sizeof(float);
+  return static_cast<size_t>(RecurrentExtents(call).reserveFloats()) * sizeof(float);
 }
 
 int32_t run(const OpCall& call) noexcept { return Forward(call).run(); }

@@ -27,7 +27,8 @@ RecurrentGradients::RecurrentGradients(const OpCall& call, const RecurrentExtent
   for (const StepChunk& any : {chunk, StepChunk(e, (e.T - 1) / turns * turns, turns)}) {
     for (int i = 0; i < e.cell->partCount; ++i)
       most = std::max(most, partScratchBytes(any, e.cell->parts[i]));
-    most = std::max({most, partScratchBytes(any, {0, 1, 0, 0}),
+    most = std::max({most, partScratchBytes(any, {0, 1, 0, 0, 0}),
+                     e.cell->norms() ? normGradientsScratchBytes(e, any) : 0,
                      columnSumScratchBytes(e.B * any.turns, e.columns()),
                      productScratchBytes(call, kernelProduct(any, 0)),
                      productScratchBytes(call, inputProduct(any, 0))});
@@ -37,7 +38,10 @@ RecurrentGradients::RecurrentGradients(const OpCall& call, const RecurrentExtent
 
 int32_t RecurrentGradients::run(const StepChunk& chunk, bool accumulate) const {
   int32_t status = 0;
-  if (wantsWeights_) status = addWeights(chunk, accumulate);
+  if (wantsWeights_) status = addSums(chunk, accumulate);
+  if (status == 0 && e_.cell->norms())
+    status = normalizeInputBackward(call_, e_, chunk, gradients());
+  if (status == 0 && wantsWeights_) status = addWeights(chunk, accumulate);
   if (status == 0 && call_.out[kDx].present()) status = putInput(chunk);
   return status;
 }
@@ -141,26 +145,29 @@ int32_t RecurrentGradients::addWeights(const StepChunk& chunk, bool accumulate) 
          --left, ++part.firstGate, ++part.gradient)
       status = addRecurrentKernel(chunk, part, accumulate);
   }
-  return status == 0 ? addBias(chunk, accumulate) : status;
+  return status;
 }
 
-int32_t RecurrentGradients::addBias(const StepChunk& chunk, bool accumulate) const {
-  float* dBias = output(call_, kDBias);
+// Of bias and layer norm.
+int32_t RecurrentGradients::addSums(const StepChunk& chunk, bool accumulate) const {
   int32_t status = 0;
-  if (dBias == nullptr) return status;
   const auto sum = [&](int plane, int64_t columns, float* to) {
     if (status == 0)
       status = sumColumns(
           call_, {gradients(plane), e_.B * chunk.turns, columns, e_.gradientRow(), to, accumulate},
           at(product_));
   };
-  sum(0, e_.columns(), dBias);
-  if (call_.in[kBias].shape.rank == 2)
+  float* dBias = output(call_, kDBias);
+  if (dBias != nullptr) sum(0, e_.columns(), dBias);
+  if (dBias != nullptr && call_.in[kBias].shape.rank == 2)
     for (int i = 0; i < e_.cell->partCount; ++i) {
       const StatePart& part = e_.cell->parts[i];
-      sum(part.gradient, part.gates * e_.H, dBias + e_.columns() + part.firstGate * e_.H);
+      sum(part.sum, part.gates * e_.H, dBias + e_.columns() + part.firstGate * e_.H);
     }
-  return status;
+  if (!e_.cell->norms()) return status;
+  if (e_.cell->states > 1) sum(e_.cell->gates, e_.H, output(call_, kDCellBeta));
+  return status == 0 ? addNormGradients(call_, e_, chunk, gradients(), accumulate, at(product_))
+                     : status;
 }
 
 int32_t RecurrentGradients::putInput(const StepChunk& chunk) const {

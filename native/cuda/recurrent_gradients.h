@@ -6,7 +6,7 @@
 #pragma once
 
 #include "cuda/gemm.h"
-#include "cuda/recurrent_layout.h"
+#include "cuda/recurrent_norm.h"
 
 namespace sluice::cuda {
 
@@ -37,7 +37,7 @@ class RecurrentGradients {
   int32_t addKernel(const StepChunk& chunk, int which, bool accumulate) const;
   int32_t addRecurrentKernel(const StepChunk& chunk, const StatePart& part, bool accumulate) const;
   int32_t addWeights(const StepChunk& chunk, bool accumulate) const;
-  int32_t addBias(const StepChunk& chunk, bool accumulate) const;
+  int32_t addSums(const StepChunk& chunk, bool accumulate) const;
   int32_t putInput(const StepChunk& chunk) const;
   void inputFactors(StepRows& rows, int which) const;
 

@@ -5,8 +5,8 @@ namespace sluice::cuda {
 const RecurrentCell& resetBeforeCell() noexcept {
   static const RecurrentCell kCell = [] {
     RecurrentCell cell = cellOf<ResetBeforeCell>("gru");
-    cell.parts[0] = {0, 2, 0, 0};
-    cell.parts[1] = {2, 1, 2, ResetBeforeCell::kStates + ResetBeforeCell::kGates};
+    cell.parts[0] = {0, 2, 0, 0, 0};
+    cell.parts[1] = {2, 1, 2, ResetBeforeCell::kStates + ResetBeforeCell::kGates, 2};
     cell.partCount = 2;
     cell.forward = launchStep<1, ForwardTail, ResetBeforeCell, ForwardStep>;
     cell.backward = launchStep<1, BackwardTail, ResetBeforeCell, BackwardStep>;

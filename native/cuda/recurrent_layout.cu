@@ -5,15 +5,18 @@ namespace sluice::cuda {
 namespace {
 
 const RecurrentCell& cellOfCall(const OpCall& call) {
+  const auto& attributes = call.attr<RecurrentAttributes>();
+  const bool norms = attributes.layerNorm != 0;
   switch (call.op) {
     case Op::Lstm:
     case Op::LstmBackward:
-      return lstmCell();
+      return norms ? lstmNormCell() : lstmCell();
     case Op::SimpleRnn:
     case Op::SimpleRnnBackward:
-      return simpleRnnCell();
+      return norms ? simpleRnnNormCell() : simpleRnnCell();
     default:
-      return call.attr<RecurrentAttributes>().resetAfter ? gruCell() : resetBeforeCell();
+      if (norms) return gruNormCell();
+      return attributes.resetAfter ? gruCell() : resetBeforeCell();
   }
 }
 
@@ -33,17 +36,18 @@ RecurrentExtents::RecurrentExtents(const OpCall& call)
       stateMasks(call.in[recurrent::kStateMasks].present()) {}
 
 StepColumns RecurrentExtents::forwardColumns() const {
-  return cell->resetsBefore() ? StepColumns{H, cell->gates, 2, 1, false, false}
-                              : StepColumns{H, cell->gates, 0, cell->gates, false, stateMasks};
+  return cell->resetsBefore()
+             ? StepColumns{H, cell->gates, 2, 1, false, false, false}
+             : StepColumns{H, cell->gates, 0, cell->gates, false, stateMasks, cell->norms()};
 }
 StepColumns RecurrentExtents::forwardResetColumns() const {
-  return {H, cell->gates, 0, 2, false, stateMasks};
+  return {H, cell->gates, 0, 2, false, stateMasks, false};
 }
 StepColumns RecurrentExtents::backwardColumns() const {
-  return {H, cell->gates, 0, forwardGates(), true, stateMasks};
+  return {H, cell->gates, 0, forwardGates(), true, stateMasks, cell->norms()};
 }
 StepColumns RecurrentExtents::backwardResetColumns() const {
-  return {H, cell->gates, 2, 1, true, false};
+  return {H, cell->gates, 2, 1, true, false, false};
 }
 
 int64_t RecurrentExtents::chunkSteps(int64_t floats) const {
@@ -56,7 +60,6 @@ int64_t RecurrentExtents::chunkSteps(int64_t floats) const {
 const char* recurrentWhyNot(const OpCall& call) noexcept {
   const auto& attributes = call.attr<RecurrentAttributes>();
   if (attributes.weights != WeightsType::Float32) return "weights are kept as float32 here";
-  if (attributes.layerNorm) return "layer normalization inside a cell is not there yet";
   return nullptr;
 }
 

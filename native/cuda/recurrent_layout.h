@@ -29,8 +29,14 @@ struct RecurrentExtents {
   int forwardGates() const { return cell->resetsBefore() ? 2 : cell->gates; }  // that meet h
   int32_t plane() const { return static_cast<int32_t>(operandPlane(H, precision)); }
   StepTile tile(const StepColumns& columns) const {
-    return columns.back && columns.apart ? kMaskedTile
-                                         : chooseStepTile({B, H, columns.gates(), precision});
+    return columns.back && columns.apart && !columns.flat
+               ? kMaskedTile
+               : chooseStepTile({B, columns.units(), columns.gates(), precision});
+  }
+  // With layer norm there are factors behind what is saved of all steps.
+  int64_t savedFactors() const { return B * T * savedRow(); }
+  int64_t reserveFloats() const {
+    return savedFactors() + (cell->norms() ? B * T * kNormFactors : 0);
   }
 
   // Columns of the recurrent kernel that forward and backward multiply with, and those of the

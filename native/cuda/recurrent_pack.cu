@@ -14,6 +14,7 @@ struct PackShape {
   int32_t tileUnits;
   bool back;
   int32_t planeStep, columnStep;  // from one gate to the next, in depth and columns
+  int64_t units, unitStep;  // those that a gate fills, and from one gate's first to the next's
 };
 
 // A square of one gate's [H,H]: read along its rows, written along the packed form's.
@@ -37,10 +38,10 @@ __global__ void packKernel(PackShape shape, const float* from, typename Format::
   for (int line = threadIdx.y; line < kSide; line += kLines) {
     const int64_t k = k0 + (kDepthLast ? threadIdx.x : line);
     const int64_t unit = unit0 + (kDepthLast ? line : threadIdx.x);
-    const int64_t tile = unit / shape.tileUnits;
-    if (k >= shape.plane || tile * shape.tileUnits >= shape.H) continue;
+    if (k >= shape.plane || unit >= shape.units) continue;
+    const int64_t place = unit + slot * shape.unitStep, tile = place / shape.tileUnits;
     const int64_t depth = k + int64_t{slot} * shape.planeStep;
-    const int64_t column = unit % shape.tileUnits + int64_t{slot} * shape.columnStep;
+    const int64_t column = place % shape.tileUnits + int64_t{slot} * shape.columnStep;
     const int64_t at = kDepthLast ? column * shape.depth + depth : depth * columns + column;
     to[tile * columns * shape.depth + at] =
         Format::round(square[(k - k0) * (kSide + 1) + unit - unit0]);
@@ -50,10 +51,10 @@ __global__ void packKernel(PackShape shape, const float* from, typename Format::
 template <class Format>
 int32_t pack(const OpCall& call, const PackShape& shape, int slots, const float* from,
              void* packed) {
-  const int64_t units = divideUp(shape.H, shape.tileUnits) * shape.tileUnits;
-  const Grid grid{dim3(static_cast<unsigned>(divideUp(shape.plane, kSide)),
-                       static_cast<unsigned>(divideUp(units, kSide)), static_cast<unsigned>(slots)),
-                  dim3(kSide, kLines), kSide * (kSide + 1) * sizeof(float)};
+  const Grid grid{
+      dim3(static_cast<unsigned>(divideUp(shape.plane, kSide)),
+           static_cast<unsigned>(divideUp(shape.units, kSide)), static_cast<unsigned>(slots)),
+      dim3(kSide, kLines), kSide * (kSide + 1) * sizeof(float)};
   return launch(call, packKernel<Format>, grid, shape, from,
                 static_cast<typename Format::Operand*>(packed));
 }
@@ -76,7 +77,7 @@ int32_t setRows(const OpCall& call, const OperandRows& rows, const float* from,
 
 size_t packedBytes(const StepColumns& columns, StepTile tile, Precision precision) noexcept {
   const int64_t units = tileExtents(tile, columns.gates(), precision).units;
-  return static_cast<size_t>(divideUp(columns.H, units) * units * columns.gates() *
+  return static_cast<size_t>(divideUp(columns.units(), units) * units * columns.gates() *
                              columns.depth(precision) * operandBytes(precision));
 }
 
@@ -94,8 +95,10 @@ int32_t packColumns(const OpCall& call, const StepColumns& columns, StepTile til
                         units,
                         columns.back,
                         columns.planes() > 1 ? plane : 0,
-                        columns.gates() > 1 ? units : 0};
-  if (columns.apart) {
+                        columns.gates() > 1 ? units : 0,
+                        columns.flat ? columns.H : divideUp(columns.H, units) * units,
+                        columns.flat && columns.sums() > 1 ? columns.H : 0};
+  if (columns.apart || columns.flat) {
     const size_t floats = packedBytes(columns, tile, precision) / sizeof(float);
     if (const int32_t status =
             setValues(call, static_cast<int64_t>(floats), nullptr, static_cast<float*>(packed)))

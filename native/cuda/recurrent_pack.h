@@ -14,8 +14,11 @@ struct StepColumns {
   int allGates = 0, first = 0, count = 0;
   bool back = false;
   bool apart = false;
+  bool flat = false;  // the columns of the gates one behind the other: each is a unit
 
-  int gates() const { return back && !apart ? 1 : count; }  // columns a unit
+  int sums() const { return back && !apart ? 1 : count; }  // of a unit of H
+  int gates() const { return flat ? 1 : sums(); }          // columns a unit
+  int64_t units() const { return flat ? sums() * H : H; }
   int planes() const { return back || apart ? count : 1; }
   int64_t depth(Precision precision) const { return planes() * operandPlane(H, precision); }
 };

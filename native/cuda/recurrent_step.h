@@ -4,6 +4,7 @@
 
 #include "cuda/device/float_tile.h"
 #include "cuda/device/matrix_tile.h"
+#include "cuda/device/recurrent_forward.h"
 #include "cuda/device/step_product.h"
 #include "cuda/launch.h"
 #include "cuda/recurrent_tiles.h"
@@ -112,23 +113,32 @@ struct StepOperands {
   bool overlaps = false;  // it may begin before the step in front of it has ended
 };
 
-template <template <class, class> class Tail, class Cell, class Tile, class Step>
-int32_t launchTile(const OpCall& call, Tile, const StepOperands& operands,
-                   const Step& step) noexcept {
-  using Format = typename Tile::Format;
-  using Operand = typename Format::Operand;
+template <class Tile, class Tail>
+int32_t launchTail(const OpCall& call, Tile, const StepOperands& operands,
+                   const Tail& tail) noexcept {
+  using Operand = typename Tile::Format::Operand;
   const StepFactors<Operand> factors{static_cast<const Operand*>(operands.rows),
                                      static_cast<const Operand*>(operands.columns), operands.count,
                                      operands.depth, operands.ld};
   Grid grid{dim3(static_cast<unsigned>(divideUp(operands.count, Tile::kRows)),
-                 static_cast<unsigned>(divideUp(step.H, Tile::kUnits))),
+                 static_cast<unsigned>(divideUp(tail.step.H, Tile::kUnits))),
             dim3(Tile::kThreads), StepProduct<Tile>::kSharedBytes};
   static std::atomic<uint64_t> allowed = 0;
   grid.allowed = &allowed;
   grid.overlaps = operands.overlaps;
-  return launch(call, stepKernel<Tile, Tail<Cell, Format>>, grid, factors,
-                Tail<Cell, Format>{
-                    step, {static_cast<Operand*>(operands.next), operands.nextLd, operands.plane}});
+  return launch(call, stepKernel<Tile, Tail>, grid, factors, tail);
+}
+
+template <class Format>
+StepOperand<Format> nextOperand(const StepOperands& operands) {
+  return {static_cast<typename Format::Operand*>(operands.next), operands.nextLd, operands.plane};
+}
+
+template <template <class, class> class Tail, class Cell, class Tile, class Step>
+int32_t launchTile(const OpCall& call, Tile tile, const StepOperands& operands,
+                   const Step& step) noexcept {
+  using Format = typename Tile::Format;
+  return launchTail(call, tile, operands, Tail<Cell, Format>{step, nextOperand<Format>(operands)});
 }
 
 template <int kGates, template <class, class> class Tail, class Cell, class Step>

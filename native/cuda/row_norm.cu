@@ -1,4 +1,5 @@
 // Normalisations of each row of features: LayerNorm and UnitLength, with their gradients.
+#include "cuda/device/row_norm.h"
 #include "cuda/groups.h"
 #include "cuda/kernels.h"
 #include "engine/backend/arguments.h"
@@ -17,17 +18,13 @@ int32_t runLayerNorm(const OpCall& call) noexcept {
   float *y = output(call, kY), *stats = output(call, kStats);
   return forEachGroup(
       call, rowsOf(shape), [=] __device__(const Team& team, int64_t row, int64_t members) {
-        const float *own = x + row * F, n = static_cast<float>(F);
-        const float mean = sumOf(team, members, [&](int64_t f) { return own[f]; }) / n;
-        const float variance =
-            sumOf(team, members, [&](int64_t f) { return (own[f] - mean) * (own[f] - mean); }) / n;
-        const float inverse = 1.0f / sqrtf(variance + epsilon);
+        const float* own = x + row * F;
+        const RowNorm norm = normOf(team, members, epsilon, [&](int64_t f) { return own[f]; });
         for (int64_t f = team.lane(); f < members; f += team.lanes())
-          y[row * F + f] =
-              (own[f] - mean) * inverse * (gamma ? gamma[f] : 1.0f) + (beta ? beta[f] : 0.0f);
+          y[row * F + f] = norm(own[f]) * (gamma ? gamma[f] : 1.0f) + (beta ? beta[f] : 0.0f);
         if (members == 0 || team.lane() != 0) return;
-        stats[2 * row] = mean;
-        stats[2 * row + 1] = inverse;
+        stats[2 * row] = norm.mean;
+        stats[2 * row + 1] = norm.factor;
       });
 }
 
@@ -71,25 +68,24 @@ int32_t runLayerNormBackward(const OpCall& call) noexcept {
   int32_t status = 0;
   if (call.out[kDGamma].present() || call.out[kDBeta].present()) status = layerNormParameters(call);
   if (!dx || status != 0) return status;
-  return forEachGroup(
-      call, rowsOf(shape), [=] __device__(const Team& team, int64_t row, int64_t members) {
-        const float n = static_cast<float>(F);
-        const float mean = members > 0 ? stats[2 * row] : 0.0f,
-                    inverse = members > 0 ? stats[2 * row + 1] : 0.0f;
-        const auto u = [&](int64_t f) { return (x[row * F + f] - mean) * inverse; };
-        const auto g = [&](int64_t f) {
-          const float own = dy[row * F + f];
-          return gamma ? gamma[f] * own : own;
-        };
-        TwoSums<float> sums;
-        for (int64_t f = team.lane(); f < members; f += team.lanes()) {
-          sums.first += g(f);
-          sums.second += g(f) * u(f);
-        }
-        sums = team.merged(sums);
-        for (int64_t f = team.lane(); f < members; f += team.lanes())
-          dx[row * F + f] = inverse * (g(f) - sums.first / n - u(f) * sums.second / n);
-      });
+  return forEachGroup(call, rowsOf(shape),
+                      [=] __device__(const Team& team, int64_t row, int64_t members) {
+                        const float n = static_cast<float>(F);
+                        const float mean = members > 0 ? stats[2 * row] : 0.0f,
+                                    inverse = members > 0 ? stats[2 * row + 1] : 0.0f;
+                        const RowNorm norm{mean, inverse};
+                        const auto u = [&](int64_t f) { return norm(x[row * F + f]); };
+                        const auto g = [&](int64_t f) {
+                          const float own = dy[row * F + f];
+                          return gamma ? gamma[f] * own : own;
+                        };
+                        NormGradient back;
+                        for (int64_t f = team.lane(); f < members; f += team.lanes())
+                          back.add(g(f), u(f));
+                        back.merge(team);
+                        for (int64_t f = team.lane(); f < members; f += team.lanes())
+                          dx[row * F + f] = back(g(f), u(f), inverse, n);
+                      });
 }
 
 float mostScale(const OpCall& call) {

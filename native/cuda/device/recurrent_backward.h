@@ -66,7 +66,6 @@ struct BackwardTail {
 
   template <int kStride>
   __device__ void finish(int64_t b, int32_t j, const float* sums, Inputs in) const {
-    const int64_t unit = b * step.H + j;
     if constexpr (Cell::kBackSums == 1) {
       in.d[0] += sums[0] * step.stateMask(b, 0, j);
     } else {
@@ -74,12 +73,23 @@ struct BackwardTail {
         in.d[0] += sums[gate * kStride] * step.stateMask(b, gate, j);
     }
     if (step.dInitial != nullptr) {
-      step.dInitial[unit] = in.d[0];
+      step.dInitial[b * step.H + j] = in.d[0];
       return;
     }
     float g[Cell::kGradients] = {};
+    goBack(b, j, in, g);
+    for (int gate = 0; gate < Cell::kGates; ++gate)
+      if (Cell::stateGradient(gate) >= 0) next.put(b, gate, j, g[Cell::stateGradient(gate)]);
+  }
+
+  // The gradient of h behind the step, of all that comes to it.
+  __device__ static float arrived(const Inputs& in) { return in.d[0] + (in.repeated + in.dy); }
+
+  // From d, which has what came through h R, to the gate gradients and the states before.
+  __device__ void goBack(int64_t b, int32_t j, Inputs in, float (&g)[Cell::kGradients]) const {
+    const int64_t unit = b * step.H + j;
     if (in.valid) {
-      in.d[0] += in.repeated + in.dy;
+      in.d[0] = arrived(in);
       const float kept = (1 - in.update) * in.d[0];
       in.d[0] *= in.update;
       Cell::backward(step.options, in.states, in.gates, in.extra, in.d, g);
@@ -89,8 +99,6 @@ struct BackwardTail {
     step.d[0][unit] = in.d[0];
     if (step.repeated != nullptr) step.repeated[unit] = in.valid ? 0.0f : in.repeated + in.dy;
     for (int plane = 0; plane < Cell::kGradients; ++plane) *step.gradient(b, plane, j) = g[plane];
-    for (int gate = 0; gate < Cell::kGates; ++gate)
-      if (Cell::stateGradient(gate) >= 0) next.put(b, gate, j, g[Cell::stateGradient(gate)]);
   }
 };
 

@@ -97,20 +97,39 @@ struct LstmCell {
   static constexpr int kBackSums = 1;
   static constexpr int kStates = 2, kGates = 4, kSums = 4, kExtra = 1, kGradients = 4;
 
-  // Extra: act(c).
-  static __device__ void step(const CellOptions& options, const float* sums, float* states,
-                              float* gates, float* extra) {
+  // Gates and the new c.
+  static __device__ void update(const CellOptions& options, const float* sums, float* states,
+                                float* gates) {
     for (int gate = 0; gate < 4; ++gate)
       gates[gate] = options.gate(gate == 2 ? options.activation : options.recurrentActivation,
                                  gates[gate] + sums[gate]);
     states[1] = gates[1] * states[1] + gates[0] * gates[2];
-    extra[0] = activate(options.activation, states[1]);
+  }
+  // h, of c. Extra: act(c).
+  static __device__ void output(const CellOptions& options, float c, float* states,
+                                const float* gates, float* extra) {
+    extra[0] = activate(options.activation, c);
     states[0] = gates[3] * extra[0];
+  }
+  static __device__ void step(const CellOptions& options, const float* sums, float* states,
+                              float* gates, float* extra) {
+    update(options, sums, states, gates);
+    output(options, states[1], states, gates, extra);
+  }
+  // The gradient of the c that output took.
+  static __device__ float outputGradient(const CellOptions& options, const float* gates,
+                                         const float* extra, float dh) {
+    return dh * gates[3] * derivative(options.activation, extra[0]);
   }
   static __device__ void backward(const CellOptions& options, const float* states,
                                   const float* gates, const float* extra, float* d, float* g) {
+    updateBackward(options, states, gates, extra,
+                   d[1] + outputGradient(options, gates, extra, d[0]), d, g);
+  }
+  static __device__ void updateBackward(const CellOptions& options, const float* states,
+                                        const float* gates, const float* extra, float dc, float* d,
+                                        float* g) {
     const float i = gates[0], f = gates[1], c = gates[2], o = gates[3];
-    const float dc = d[1] + d[0] * o * derivative(options.activation, extra[0]);
     g[0] = dc * c * options.slope(options.recurrentActivation, i);
     g[1] = dc * states[1] * options.slope(options.recurrentActivation, f);
     g[2] = dc * i * options.slope(options.activation, c);
@@ -119,6 +138,24 @@ struct LstmCell {
     d[1] = dc * f;
   }
   static __device__ constexpr int stateGradient(int gate) { return gate; }
+};
+
+// With layer norm: c is normalised where h takes it, which needs the whole row, so that it comes as
+// one sum more; and goes as one gradient more, that of the normalised c. On the way back d[1] has
+// what came through the norm.
+struct NormedLstmCell : LstmCell {
+  static constexpr int kSums = 5, kGradients = 5;
+
+  static __device__ void step(const CellOptions& options, const float* sums, float* states,
+                              float* gates, float* extra) {
+    update(options, sums, states, gates);
+    output(options, sums[kGates], states, gates, extra);
+  }
+  static __device__ void backward(const CellOptions& options, const float* states,
+                                  const float* gates, const float* extra, float* d, float* g) {
+    g[kGates] = outputGradient(options, gates, extra, d[0]);
+    updateBackward(options, states, gates, extra, d[1], d, g);
+  }
 };
 
 __device__ inline float blend(const CellOptions& options, float z, float h, float n) {

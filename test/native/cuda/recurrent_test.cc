@@ -108,18 +108,44 @@ TEST_F(CudaRecurrent, LargerTiles) {
   }
 }
 
+// A product that leaves its sums in tiles of all sizes, rows that a block shares, rounded factors.
+TEST_F(CudaRecurrent, LayerNorm) {
+  for (const Precision precision :
+       {Precision::Float32, Precision::TensorFloat32, Precision::BFloat16, Precision::Float16}) {
+    RunContext context;
+    context.precision = precision;
+    // Norms magnify what rounding does to sums.
+    const double epsilon = std::ldexp(1, precision == Precision::BFloat16 ? -8 : -11);
+    const RecurrentBounds bounds = precision == Precision::Float32
+                                       ? RecurrentBounds{}
+                                       : RecurrentBounds{16 * epsilon, 32 * epsilon};
+    for (const Op op : kRecurrentOps) {
+      expectAsReference(cuda(), recurrentSizes(op, 3, 3, 5, 150).normalized(), 2, context, bounds);
+      for (const int64_t B : {9, 650, 2900}) {
+        const bool many = B > 9;
+        if (many && op == Op::Lstm) continue;
+        const RecurrentSizes sizes = recurrentSizes(op, B, many ? 1 : 3, 3, many ? 37 : 34)
+                                         .regularised(false, !many, !many)
+                                         .normalized();
+        expectAsReference(cuda(), sizes, static_cast<uint64_t>(B), context, bounds);
+      }
+    }
+  }
+}
+
 // With `recompute`, at most 1024 rows and steps are worked on at once.
 TEST_F(CudaRecurrent, SequencesInChunks) {
   for (const Op op : kRecurrentOps) {
     for (const bool reverse : {false, true}) {
       for (const int resetAfter : {0, 1}) {
         if (op != Op::Gru && !resetAfter) continue;
-        RecurrentSizes sizes = recurrentSizes(op, 90, 26, 3, 4);
+        RecurrentSizes sizes = recurrentSizes(op, 90, 26, 3, 9);
         sizes.attributes.recompute = 1;
         sizes.attributes.reverse = reverse;
         sizes.attributes.resetAfter = resetAfter;
         sizes.mask = reverse ? MaskKind::Holes : MaskKind::None;
         expect(sizes, 3);
+        if (resetAfter) expect(sizes.normalized(), 5);
         sizes.reserve = false;
         Random random(4);
         Case inference = recurrentForward(random, sizes, DType::Float32);
@@ -133,9 +159,11 @@ TEST_F(CudaRecurrent, SequencesInChunks) {
 TEST_F(CudaRecurrent, RowsDoNotDependOnEachOther) {
   for (const Precision precision :
        {Precision::Float32, Precision::TensorFloat32, Precision::BFloat16, Precision::Float16}) {
-    for (const Op op : {Op::Gru, Op::Lstm}) {
+    for (const auto& [op, norm] :
+         {std::pair{Op::Gru, false}, {Op::Lstm, false}, {Op::Lstm, true}}) {
       const int64_t many = op == Op::Gru ? 970 : 20;  // another tile, for all of them
       RecurrentSizes sizes = recurrentSizes(op, many, 2, 3, 70);
+      if (norm) sizes = sizes.normalized();
       sizes.reserve = false;
       Random random(5);
       Case batch = recurrentForward(random, sizes, DType::Float32);
@@ -236,7 +264,8 @@ TEST_F(CudaRecurrent, RoundedFactors) {
 }
 
 TEST_F(CudaRecurrent, SaysWhatItCannotDo) {
-  const RecurrentSizes sizes = recurrentSizes(Op::Gru, 2, 3, 4, 5).normalized();
+  RecurrentSizes sizes = recurrentSizes(Op::Gru, 2, 1, 4, 5);
+  sizes.attributes.weights = WeightsType::Int8;
   Random random(1);
   Case c = recurrentForward(random, sizes, DType::Float32);
   EXPECT_THROW(launch(cuda(), c), std::runtime_error);

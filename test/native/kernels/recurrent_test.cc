@@ -12,15 +12,27 @@
 namespace sluice::test {
 namespace {
 
+// The two forms of a GRU, and the other cells; all but one also with layer norm.
+struct Cell {
+  Op op = Op::Gru;
+  int resetAfter = 1;
+  bool norm = false;
+
+  RecurrentSizes sizes(int64_t B, int64_t T, int64_t I, int64_t H) const {
+    RecurrentSizes sizes = recurrentSizes(op, B, T, I, H);
+    sizes.attributes.resetAfter = resetAfter;
+    return norm ? sizes.normalized() : sizes;
+  }
+};
+
 class Recurrent : public FastBackend {
  protected:
-  // body(op, resetAfter): the two forms of a GRU, and the other cells.
   template <typename Body>
   void onEveryTargetAndCell(const Body& body) const {
     onEveryTarget([&] {
       for (const Op op : kRecurrentOps)
-        for (const int resetAfter : {1, 0})
-          if (op == Op::Gru || resetAfter) body(op, resetAfter);
+        for (const bool norm : {false, true}) body(Cell{op, 1, norm});
+      body(Cell{Op::Gru, 0, false});
     });
   }
   // Less, more and as much as vectors hold; an emulator takes its time.
@@ -36,15 +48,14 @@ class Recurrent : public FastBackend {
 SLUICE_ON_FAST_BACKENDS(Recurrent);
 
 TEST_P(Recurrent, EveryOption) {
-  onEveryTargetAndCell([&](Op op, int resetAfter) {
+  onEveryTargetAndCell([&](const Cell& cell) {
     uint64_t seed = 1;
     for (int bits = 0; bits < 8; ++bits) {
-      if (op != Op::Gru && !(bits & 1)) continue;  // a GRU's
+      if (cell.op != Op::Gru && !(bits & 1)) continue;  // a GRU's
       for (const MaskKind mask : kMaskKinds) {
         for (const int64_t H : widths()) {
-          RecurrentSizes sizes = recurrentSizes(op, 4, 6, 3, H);
+          RecurrentSizes sizes = cell.sizes(4, 6, 3, H);
           sizes.mask = mask;
-          sizes.attributes.resetAfter = resetAfter;
           sizes.attributes.replace = bits & 1;
           sizes.attributes.reverse = bits >> 1 & 1;
           sizes.attributes.repeatMasked = bits >> 2 & 1;
@@ -59,15 +70,14 @@ TEST_P(Recurrent, EveryOption) {
 }
 
 TEST_P(Recurrent, MasksOfTheGatesAndZoneout) {
-  onEveryTargetAndCell([&](Op op, int resetAfter) {
+  onEveryTargetAndCell([&](const Cell& cell) {
     uint64_t seed = 1;
     for (int bits = 1; bits < 8; ++bits) {
       for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
         for (const int64_t H : widths()) {
           RecurrentSizes sizes =
-              recurrentSizes(op, 4, 6, 3, H).regularised(bits & 1, bits >> 1 & 1, bits >> 2 & 1);
+              cell.sizes(4, 6, 3, H).regularised(bits & 1, bits >> 1 & 1, bits >> 2 & 1);
           sizes.mask = mask;
-          sizes.attributes.resetAfter = resetAfter;
           sizes.attributes.reverse = seed % 3 == 0;
           sizes.attributes.repeatMasked = seed % 4 == 0;
           sizes.attributes.recompute = seed % 5 == 0;
@@ -81,16 +91,15 @@ TEST_P(Recurrent, MasksOfTheGatesAndZoneout) {
 
 // Inference, and gradients outside of training, take the expectation of zoneout.
 TEST_P(Recurrent, ExpectedZoneoutAndClip) {
-  onEveryTargetAndCell([&](Op op, int resetAfter) {
+  onEveryTargetAndCell([&](const Cell& cell) {
     uint64_t seed = 1;
     for (const MaskKind mask : {MaskKind::None, MaskKind::Right, MaskKind::Holes}) {
       for (const double clip : {0.0, 0.7}) {
         for (const bool drawn : {false, true}) {
-          RecurrentSizes sizes = recurrentSizes(op, 4, 5, 3, 10).regularised(false, false, drawn);
+          RecurrentSizes sizes = cell.sizes(4, 5, 3, 10).regularised(false, false, drawn);
           sizes.mask = mask;
           sizes.attributes.zoneout = 0.3;
           sizes.attributes.clip = clip;
-          sizes.attributes.resetAfter = resetAfter;
           sizes.attributes.reverse = seed % 3 == 0;
           sizes.attributes.repeatMasked = seed % 4 == 0;
           expect(sizes, seed++);
@@ -106,14 +115,13 @@ TEST_P(Recurrent, EveryActivation) {
       {Kind::Linear},   {Kind::Tanh},           {Kind::Sigmoid},
       {Kind::Relu},     {Kind::Softsign},       {Kind::Softplus},
       {Kind::Elu, 0.7}, {Kind::LeakyRelu, 0.3}, {Kind::HardSigmoid, 0.2, 0.5}};
-  onEveryTargetAndCell([&](Op op, int resetAfter) {
+  onEveryTargetAndCell([&](const Cell& cell) {
     for (const ActivationSpec& candidate : specs) {
       for (const ActivationSpec& gates : {specs[2], specs[8], specs[4], candidate}) {
         // Few steps: with unbounded gates the state grows like a power of a power.
-        RecurrentSizes sizes = recurrentSizes(op, 3, 2, 4, 19);
+        RecurrentSizes sizes = cell.sizes(3, 2, 4, 19);
         sizes.attributes.activation = candidate;
         sizes.attributes.recurrentActivation = gates;
-        sizes.attributes.resetAfter = resetAfter;
         expect(sizes, 7);
       }
     }
@@ -122,16 +130,16 @@ TEST_P(Recurrent, EveryActivation) {
 
 TEST_P(Recurrent, EmptyBatchesAndSequences) {
   for (const Op op : kRecurrentOps)
-    for (const auto& [B, T] : {std::pair<int64_t, int64_t>{0, 5}, {3, 0}, {0, 0}})
-      expect(recurrentSizes(op, B, T, 4, 10), 1);
+    for (const bool norm : {false, true})
+      for (const auto& [B, T] : {std::pair<int64_t, int64_t>{0, 5}, {3, 0}, {0, 0}})
+        expect(Cell{op, 1, norm}.sizes(B, T, 4, 10), 1);
 }
 
 TEST_P(Recurrent, MaskedStepsAreNotLookedAt) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  onEveryTargetAndCell([&](Op op, int resetAfter) {
-    RecurrentSizes sizes = recurrentSizes(op, 6, 5, 3, 9);
+  onEveryTargetAndCell([&](const Cell& cell) {
+    RecurrentSizes sizes = cell.sizes(6, 5, 3, 9);
     sizes.mask = MaskKind::EmptyRow;
-    sizes.attributes.resetAfter = resetAfter;
     Random random(11);
     Case clean = recurrentForward(random, sizes, DType::Float32);
     Case dirty = clean;
@@ -159,8 +167,8 @@ TEST_P(Recurrent, MaskedStepsAreNotLookedAt) {
 
 TEST_P(Recurrent, GradientsThatAreNotWantedAreNotWritten) {
   using namespace recurrentBackward;
-  for (const Op op : kRecurrentOps) {
-    const RecurrentSizes sizes = recurrentSizes(op, 5, 4, 6, 10);
+  onEveryTargetAndCell([&](const Cell& cell) {
+    const RecurrentSizes sizes = cell.sizes(5, 4, 6, 10);
     Random random(9);
     Case forward = recurrentForward(random, sizes, DType::Float32);
     launch(device(), forward);
@@ -173,10 +181,10 @@ TEST_P(Recurrent, GradientsThatAreNotWantedAreNotWritten) {
       for (size_t i = 0; i < all.out.size(); ++i)
         EXPECT_TRUE(!some.out[i].present() || sameBits(all.out[i], some.out[i])) << i;
     };
-    expectSame({kDKernel, kDRecurrentKernel, kDBias});
+    expectSame({kDKernel, kDRecurrentKernel, kDBias, kDGamma, kDCellGamma, kDCellBeta});
     expectSame({kDx, kDInitialState, kDInitialCell});
     expectSame({kDBias});
-  }
+  });
 }
 
 }  // namespace
