@@ -269,7 +269,7 @@ export interface OpInfo {
    * thread, or where a GPU's kernel does not say.
    */
   split: string | null;
-  /** The layer of the operation that may run at the same time on a part of the threads; null: none. */
+  /** The layer of the operation that may run at the same time, on a part of the threads or of the GPU; null: none. */
   beside: string | null;
   /** Operations of its matrix products, a multiplication and an addition being two; 0 where it has none. */
   flop: number;

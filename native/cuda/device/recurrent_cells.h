@@ -196,7 +196,7 @@ struct GruCell {
 };
 
 // r multiplies h before that meets the candidate's columns: the other two gates are computed before
-// (recurrent_reset.h). Saved: q = r h.
+// (ResetTail). Saved: q = r h.
 struct ResetBeforeCell {
   static constexpr int kBackSums = 1;
   static constexpr int kStates = 1, kGates = 3, kSums = 1, kExtra = 1, kGradients = 3;

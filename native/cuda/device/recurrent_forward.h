@@ -73,7 +73,8 @@ struct ForwardTail {
     for (int gate = 0; gate < Cell::kGates; ++gate)
       in.gates[gate] = row[static_cast<int64_t>(gate) * step.H];
     for (int s = 0; s < Cell::kStates; ++s) in.states[s] = step.states[s][b * step.H + j];
-    for (int sum = 0; sum < Cell::kSums; ++sum) in.bias[sum] = step.biasOf(sum, j);
+    for (int sum = 0; sum < Cell::kSums; ++sum)  // behind the gates: what has none
+      in.bias[sum] = sum < Cell::kGates ? step.biasOf(sum, j) : 0.0f;
     in.update =
         step.zoneout != nullptr ? step.zoneout[(b * step.T + step.at) * step.H + j] : step.update;
     return in;

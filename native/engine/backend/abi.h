@@ -11,7 +11,7 @@
 
 namespace sluice {
 
-constexpr int32_t kBackendAbi = 1;
+constexpr int32_t kBackendAbi = 2;
 constexpr const char* kBackendSymbol = "sluice_backend";
 
 // What functions of a library return: 0, kOutOfMemory, or a number that statusText explains.
@@ -35,7 +35,7 @@ struct BackendLibrary {
   int32_t (*probe)(char* reason, size_t reasonBytes) noexcept = nullptr;
   int32_t (*describe)(int32_t device, DeviceDescription* description) noexcept = nullptr;
   // What a device needs before it can be used, such as memory for its driver; or what keeps it from
-  // that. Called before everything below; again where it failed.
+  // that. Called before there are memory and queues of it; again where it failed.
   int32_t (*start)(int32_t device) noexcept = nullptr;
   // Null where there is no such kernel. Of one real type: Float32.
   const Kernel* (*kernel)(int32_t device, const char* op) noexcept = nullptr;
@@ -58,7 +58,8 @@ struct BackendLibrary {
   int32_t (*fill)(void* queue, void* device, int32_t byte, size_t bytes) noexcept = nullptr;
   // Waits until everything is done; tells what failed since the last time.
   int32_t (*synchronize)(void* queue) noexcept = nullptr;
-  // What comes next into `queue` waits for what is in `other` now.
+  // What comes next into `queue` waits for what is in `other` now. Several threads may make theirs
+  // wait for one that nobody puts anything into.
   int32_t (*follow)(void* queue, void* other) noexcept = nullptr;
   int32_t (*beginRecording)(void* queue) noexcept = nullptr;
   // `recording` stays null where something failed in between.

@@ -37,8 +37,9 @@ struct Kernel {
   int32_t (*packedForm)(const OpCall&) noexcept = nullptr;
   // 0, or a status that Backend::statusText explains.
   int32_t (*launch)(const OpCall&) noexcept = nullptr;
-  // Two calls at once, sharing the threads. Null: one after the other. They do not depend on each
-  // other, but that the second may read output pairOutput of the first as its input pairInput.
+  // Two calls at once, sharing the threads or the device. Null: one after the other. They do not
+  // depend on each other, but that the second may read output pairOutput of the first as its input
+  // pairInput.
   int32_t (*launchPair)(const OpCall&, const OpCall&) noexcept = nullptr;
   int32_t pairOutput = -1;
   int32_t pairInput = -1;

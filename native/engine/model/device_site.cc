@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kMostRecorded = 16;
 constexpr int kMostFailures = 3;
+constexpr size_t kMostPinned = 64 << 20;  // of results, as it is kept
 
 // The first bytes of the staging memory, before the values from outside.
 struct Head {
@@ -87,7 +88,7 @@ class DeviceSite final : public RunSite {
     return view;
   }
   const void* read(const void* memory, size_t bytes) override {
-    void* const here = lane_->results(bytes);
+    void* const here = bytes <= kMostPinned ? lane_->results(bytes) : pageable(bytes);
     lane_->queue.copyOut(here, memory, bytes);
     lane_->queue.synchronize();
     return here;
@@ -173,6 +174,11 @@ class DeviceSite final : public RunSite {
     there_.position = &reinterpret_cast<const Head*>(to)->position;
   }
 
+  void* pageable(size_t bytes) {
+    if (large_.bytes() < bytes) large_ = Buffer(bytes, "the results of this run");
+    return large_.data();
+  }
+
   // Ops of the host write gradients there first.
   void mirrorGradients(RunMemory& memory, const BoundPlan& bound) {
     if (!bound.plan().request.backward) return;
@@ -223,7 +229,7 @@ class DeviceSite final : public RunSite {
   std::unique_ptr<Lane> lane_;
   RunMemory there_;
   OptimizerStep step_;
-  Buffer gradients_;
+  Buffer large_, gradients_;
   const BoundPlan* bound_ = nullptr;
   const Batch* batch_ = nullptr;
 };
