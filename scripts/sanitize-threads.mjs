@@ -5,6 +5,7 @@
 // region; LLVM's libomp comes with Archer, which tells it. OpenBLAS and GoogleTest are not
 // instrumented: what they do among themselves is not looked at.
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, runMain, StepFailed } from './bootstrap/report.mjs';
 import { threadSanitizer } from './bootstrap/system.mjs';
@@ -26,6 +27,7 @@ const OPTIONS = [
 
 await runMain(async () => {
   for (const [filter, library] of RUNS) {
+    if (library && !existsSync(library)) throw new StepFailed(`${library} is missing`);
     const { status, signal } = spawnSync(
       join(TREE, 'sluice_tests'),
       ['--gtest_brief=1', `--gtest_filter=${filter}`, ...process.argv.slice(2)],

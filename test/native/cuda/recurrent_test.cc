@@ -139,13 +139,16 @@ TEST_F(CudaRecurrent, SequencesInChunks) {
     for (const bool reverse : {false, true}) {
       for (const int resetAfter : {0, 1}) {
         if (op != Op::Gru && !resetAfter) continue;
-        RecurrentSizes sizes = recurrentSizes(op, 90, 26, 3, 9);
+        RecurrentSizes sizes = recurrentSizes(op, 90, 26, 3, 4);
         sizes.attributes.recompute = 1;
         sizes.attributes.reverse = reverse;
         sizes.attributes.resetAfter = resetAfter;
         sizes.mask = reverse ? MaskKind::Holes : MaskKind::None;
         expect(sizes, 3);
-        if (resetAfter) expect(sizes.normalized(), 5);
+        // Over four values a norm makes more of a rounding than the bounds have room for.
+        RecurrentSizes wide = sizes;
+        wide.H = 9;
+        if (resetAfter) expect(wide.normalized(), 5);
         sizes.reserve = false;
         Random random(4);
         Case inference = recurrentForward(random, sizes, DType::Float32);

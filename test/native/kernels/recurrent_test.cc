@@ -37,7 +37,7 @@ class Recurrent : public FastBackend {
   }
   // Less, more and as much as vectors hold; an emulator takes its time.
   std::vector<int64_t> widths() const {
-    return isCpu() ? std::vector<int64_t>{5, 16, 33} : std::vector<int64_t>{9};
+    return isCpu() ? std::vector<int64_t>{5, 16, 33} : std::vector<int64_t>{9, 20};
   }
   void expect(const RecurrentSizes& sizes, uint64_t seed) const {
     RunContext context;
