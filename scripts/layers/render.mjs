@@ -144,10 +144,11 @@ fewer rows than threads leaves some of them idle. A stream of the default \`gru\
 
 const CUDA_WORDS = { fast: 'a kernel', detour: 'a detour', slower: 'on the cpu' };
 
-const CUDA_EXCEPTIONS = `**on the cpu**: the
-operation runs there in between, what it reads and writes is copied to it and back, and \`strict: true\` refuses the
-model. **a detour**: it has a kernel, which does not run the way it is meant to. \`explain\` says the same of each
-operation of a model.`;
+const CUDA_MEANS = {
+  slower: `**on the cpu**: the operation runs there in between, what it reads and writes is copied to it and back, and
+\`strict: true\` refuses the model.`,
+  detour: '**a detour**: it has a kernel, which does not run the way it is meant to.',
+};
 
 /** What is not done there, or not in the way that is meant: layers by option and what happens. */
 function onCuda(facts) {
@@ -166,10 +167,15 @@ function onCuda(facts) {
       rows.set(key, { row, names: [...(rows.get(key)?.names ?? []), `\`${name}\``] });
     }
   }
+  const lines = [...rows.values()].map(({ row }) => row.join(' '));
+  const means = Object.entries(CUDA_MEANS)
+    .filter(([word]) => lines.some((line) => line.includes(CUDA_WORDS[word])))
+    .map(([, text]) => text);
   return [
     '## On CUDA devices',
     `With \`device: 'cuda'\` every layer can be used, with every option that it has. Which operations have kernels for GPUs
-was found on [an emulated device](cuda.md#testing-it): all on this page${rows.size ? ` but those below. ${CUDA_EXCEPTIONS}` : '.'}`,
+was found on [an emulated device](cuda.md#testing-it); \`explain\` says the same of each operation of a model. All on this
+page have one that runs the way it is meant to${rows.size ? `, but those below. ${means.join(' ')}` : '.'}`,
     ...(rows.size
       ? [
           table(
