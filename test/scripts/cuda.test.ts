@@ -129,7 +129,7 @@ exec "$@"
     expect(status).toBe(1);
     expect(log('plain')).toContain(`cuda: NVIDIA of ${library}`);
     expect(log('plain')).not.toContain('under');
-    expect(log('plain')).toContain('*-*CudaEmulator* --gtest_filter=Mine\n');
+    expect(log('plain')).toContain('*CudaGemm* --gtest_filter=Mine\n');
     expect(log('memcheck')).toMatch(/^under memcheck\n/);
   });
 
