@@ -17,13 +17,8 @@ namespace {
 
 size_t bytes(int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); }
 
-// The same inputs stand first in both calls; their third one or the first output has the filters.
-struct Extents {
-  explicit Extents(const OpCall& call)
-      : windows(call.attr<WindowAttributes>(), call.in[convolution::kX].shape),
-        floats(windowFloats(windows)),
-        filters(call.in[convolution::kKernel].shape.last()),
-        count(windows.rows * windows.windows()) {}
+struct Extents : ConvolutionExtents {
+  using ConvolutionExtents::ConvolutionExtents;
 
   // Windows of a block: as many as stay in the second-level cache beside their products.
   int64_t block() const {
@@ -31,15 +26,6 @@ struct Extents {
   }
   int64_t blockFloats() const { return roundUp(block() * floats, kMaxLanes); }
   int64_t blocks() const { return (count + block() - 1) / block(); }
-  double flop() const {
-    return 2.0 * static_cast<double>(count) * static_cast<double>(floats) *
-           static_cast<double>(filters);
-  }
-
-  Windows windows;
-  int64_t floats;  // of a window
-  int64_t filters;
-  int64_t count;  // of windows
 };
 
 // Below this many operations a thread is not worth its waking.

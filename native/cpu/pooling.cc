@@ -125,7 +125,7 @@ Windows windowsOf(const OpCall& call) {
   return {call.attr<PoolingAttributes>().window, call.in[pooling::kX].shape};
 }
 int64_t windowGrain(const Windows& n) {
-  return std::max<int64_t>(1, kCheapGrain / std::max<int64_t>(1, windowFloats(n)));
+  return std::max<int64_t>(1, kCheapGrain / std::max<int64_t>(1, n.floats()));
 }
 int64_t rowGrain(const Windows& n) {
   return std::max<int64_t>(1, windowGrain(n) / std::max<int64_t>(1, n.windows()));

@@ -7,10 +7,7 @@
 
 namespace sluice::cpu {
 
-// Floats of a window.
-inline int64_t windowFloats(const Windows& n) { return n.taps() * n.channels; }
-
-// to [count, windowFloats]: the windows from `first` on, zero where they lie in padding. With
+// to [count, n.floats()]: the windows from `first` on, zero where they lie in padding. With
 // `before` (convolution::kBefore) what lies in front of the first position comes from there.
 void gatherWindows(const Windows& n, const float* x, const float* before, int64_t first,
                    int64_t count, float* to);

@@ -14,10 +14,6 @@ namespace {
 
 using namespace convolutionBackward;
 
-int32_t clear(const OpCall& call, float* to, int64_t floats) noexcept {
-  return forEach(call, floats, [=] __device__(int64_t i) { to[i] = 0; });
-}
-
 class Backward {
  public:
   explicit Backward(const OpCall& call) : call_(call), e_(call), units_(singleWindows(e_)) {
@@ -105,7 +101,7 @@ class Backward {
 
   int32_t inputGradient() const {
     float* dx = output(call_, kDx);
-    if (e_.count == 0) return clear(call_, dx, call_.out[kDx].shape.elements());
+    if (e_.count == 0) return setValues(call_, call_.out[kDx].shape.elements(), nullptr, dx);
     if (!units_.gathered) return multiply(call_, inputProduct(0, e_.count, dx), product());
     int32_t status = 0;
     for (int64_t first = 0; first < e_.count && status == 0; first += chunk()) {

@@ -1,30 +1,10 @@
-// What a convolution multiplies, and how its windows are the rows of a matrix.
+// How the windows of a convolution are the rows of a matrix.
 #pragma once
 
-#include <algorithm>
-
 #include "cuda/windows.h"
+#include "engine/backend/arguments.h"
 
 namespace sluice::cuda {
-
-// Of a call. The same inputs stand first in both.
-struct ConvolutionExtents {
-  explicit ConvolutionExtents(const OpCall& call)
-      : windows(call.attr<WindowAttributes>(), call.in[convolution::kX].shape),
-        floats(windowFloats(windows)),
-        filters(call.in[convolution::kKernel].shape.last()),
-        count(windows.rows * windows.windows()) {}
-
-  double flop() const {
-    return 2.0 * static_cast<double>(count) * static_cast<double>(floats) *
-           static_cast<double>(filters);
-  }
-
-  Windows windows;
-  int64_t floats;  // of a window
-  int64_t filters;
-  int64_t count;  // of windows
-};
 
 const char* convolutionWhyNot(const OpCall& call) noexcept;
 

@@ -78,4 +78,10 @@ int32_t forEach(const OpCall& call, int64_t n, Body body) noexcept {
   return launch(call, eachKernel<Body>, gridOf(n), n, body);
 }
 
+// n values, of `from` or, where that is null, zeros.
+inline int32_t setValues(const OpCall& call, int64_t n, const float* from, float* values) noexcept {
+  return forEach(call, n,
+                 [=] __device__(int64_t i) { values[i] = from != nullptr ? from[i] : 0.0f; });
+}
+
 }  // namespace sluice::cuda

@@ -1,6 +1,5 @@
 // Pooling. Backward goes over the windows first, for what each element needs to know of them, then
 // over the elements, each of which sums up what its windows give it.
-#include <climits>
 
 #include "cuda/device/windows.h"
 #include "cuda/groups.h"
@@ -113,10 +112,8 @@ int32_t sumShares(const OpCall& call, Share share) noexcept {
       });
 }
 
-struct First {
-  int32_t tap = INT_MAX;
-  __device__ void merge(const First& other) { tap = tap < other.tap ? tap : other.tap; }
-};
+using First = Least<int32_t>;
+using Count = Sum<int32_t>;
 
 // The element that gets a window's gradient: the first that is as large as the largest.
 int32_t backwardOfMax(const OpCall& call) noexcept {
@@ -131,7 +128,7 @@ int32_t backwardOfMax(const OpCall& call) noexcept {
         if (value == most || (value != value && most != most)) own.merge({tap});
       },
       [=] __device__(int64_t window, int64_t c, const First& own) {
-        largest[window * C + c] = own.tap;
+        largest[window * C + c] = own.value;
       });
   if (status != 0) return status;
   return sumShares(call, [=] __device__(int window, int tap, int64_t c) {
@@ -139,19 +136,14 @@ int32_t backwardOfMax(const OpCall& call) noexcept {
   });
 }
 
-struct Count {
-  int32_t count = 0;
-  __device__ void merge(const Count& other) { count += other.count; }
-};
-
 int32_t backwardOfMean(const OpCall& call) noexcept {
   using namespace poolingBackward;
   const int64_t C = call.in[kX].shape.last();
   const float* dy = input(call, kDy);
   auto* counts = static_cast<int32_t*>(call.scratch);  // [windows]
   const int32_t status = reduceWindows<Count>(
-      call, 1, [=] __device__(Count & own, int64_t, int, int, int64_t) { ++own.count; },
-      [=] __device__(int64_t window, int64_t, const Count& own) { counts[window] = own.count; });
+      call, 1, [=] __device__(Count & own, int64_t, int, int, int64_t) { ++own.value; },
+      [=] __device__(int64_t window, int64_t, const Count& own) { counts[window] = own.value; });
   if (status != 0) return status;
   return sumShares(call, [=] __device__(int window, int, int64_t c) {
     return dy[window * C + c] / static_cast<float>(counts[window]);

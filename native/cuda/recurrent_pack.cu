@@ -117,9 +117,4 @@ int32_t setOperand(const OpCall& call, const OperandRows& rows, const float* fro
   });
 }
 
-int32_t setValues(const OpCall& call, int64_t count, const float* from, float* values) noexcept {
-  return forEach(call, count,
-                 [=] __device__(int64_t i) { values[i] = from != nullptr ? from[i] : 0.0f; });
-}
-
 }  // namespace sluice::cuda

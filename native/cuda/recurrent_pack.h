@@ -38,6 +38,5 @@ struct OperandRows {
 };
 int32_t setOperand(const OpCall& call, const OperandRows& rows, const float* from,
                    void* operand) noexcept;
-int32_t setValues(const OpCall& call, int64_t count, const float* from, float* values) noexcept;
 
 }  // namespace sluice::cuda

@@ -120,14 +120,8 @@ size_t scratchOfReduce(const OpCall& call) noexcept {
 }
 
 // What backward has to know of a group first: how many count, or where the one lies that is y.
-struct Count {
-  int64_t value = 0;
-  __device__ void merge(const Count& other) { value += other.value; }
-};
-struct First {
-  int64_t value = INT64_MAX;
-  __device__ void merge(const First& other) { value = other.value < value ? other.value : value; }
-};
+using Count = Sum<int64_t>;
+using First = Least<int64_t>;
 
 bool isBest(Reduction reduction) {
   return reduction == Reduction::Max || reduction == Reduction::Min;

@@ -8,10 +8,7 @@ namespace sluice::cuda {
 // Null, or why kernels cannot count through such windows.
 const char* windowsWhyNot(const Windows& n) noexcept;
 
-// Floats of a window.
-inline int64_t windowFloats(const Windows& n) { return n.taps() * n.channels; }
-
-// to [count, windowFloats]: the windows from `first` on, zero where they lie in padding. With
+// to [count, n.floats()]: the windows from `first` on, zero where they lie in padding. With
 // `before` (convolution::kBefore) what lies in front of the first position comes from there.
 int32_t gatherWindows(const OpCall& call, const Windows& n, const float* x, const float* before,
                       int64_t first, int64_t count, float* to) noexcept;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "cuda/device/intrinsics.h"
 
@@ -85,6 +86,11 @@ template <typename Real>
 struct Sum {
   Real value = 0;
   __device__ void merge(const Sum& other) { value += other.value; }
+};
+template <typename Whole>
+struct Least {
+  Whole value = std::numeric_limits<Whole>::max();
+  __device__ void merge(const Least& other) { value = other.value < value ? other.value : value; }
 };
 template <typename Real>
 struct TwoSums {

@@ -88,8 +88,9 @@ struct Windows {
     w = WindowAxis(attributes, 1, x[attributes.axes]);
   }
   int64_t taps() const { return h.size * w.size; }
-  int64_t positions() const { return h.in * w.in; }  // of a row of the batch
-  int64_t windows() const { return h.out * w.out; }  // likewise
+  int64_t floats() const { return taps() * channels; }  // of a window
+  int64_t positions() const { return h.in * w.in; }     // of a row of the batch
+  int64_t windows() const { return h.out * w.out; }     // likewise
   // Of a mask [B,steps].
   int64_t steps() const { return stepsAreRows ? h.in : w.in; }
   int64_t step(int64_t ih, int64_t iw) const { return stepsAreRows ? ih : iw; }
